@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A channel pair between one selector and one stack core: two single-producer single-consumer
+ * rings of fixed messages, requests down and events up.
+ *
+ * Called from api/selector.c and api/socket*.c on the application's side, from api/core.c and
+ * api/endpoint.c on the stack core's. Calls rte_ring.
+ *
+ * Theory of operation
+ * -------------------
+ * The same rings serve both placements: with RWS_INLINE producer and consumer are one thread.
+ *
+ * No message is ever lost for want of room, and neither side blocks: what there is to say is state
+ * of the socket (or of the connection) that says it, and a full ring leaves that on the sender's
+ * dirty list until the next turn. Bytes are bounded by credits: towards the application by the
+ * receive window, towards the stack by the socket's send buffer.
+ *
+ * A message names both ends: `ep` is the stack core's struct endpoint, `sock` the application's
+ * struct sock; each side follows only its own pointer. They meet and part in this order, which the
+ * rings keep:
+ *
+ *   application opens:  REQ_CONNECT, REQ_LISTEN or REQ_UDP_OPEN (ep, sock) -> EV_OPENED (sock)
+ *   stack accepts:      EV_ACCEPTED (listener's sock, new ep) -> REQ_ADOPT (ep, sock)
+ *   the end:            REQ_RELEASE (ep): the application never names ep again
+ *                       -> EV_RELEASED (sock): the stack core never names sock again
+ *
+ * Between ADOPT (or OPENED) and RELEASE any request and event may come; after EV_ERROR requests are
+ * still allowed and do nothing. The stack core frees the endpoint at RELEASE, the application its
+ * sock at RELEASED. A REQ_RELEASE on a live connection is conn_close: send all, FIN, linger in
+ * the stack.
+ */
+#ifndef RWS_CHAN_H
+#define RWS_CHAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lwip/ip_addr.h"
+#include "lwip/pbuf.h"
+#include "stack/base/fault.h"
+
+struct core;
+struct endpoint;
+struct sock;
+
+enum chan_request {
+	REQ_CONNECT,  /* ep, sock, setup */
+	REQ_LISTEN,   /* ep, sock, setup */
+	REQ_UDP_OPEN, /* ep, sock, setup */
+	REQ_ADOPT,    /* ep, sock: an accepted connection has its socket; its events begin */
+	REQ_SEND,     /* ep, p: TCP payload chain to send; tot_len need not be set beyond 65,535 */
+	REQ_SEND_TO, /* ep, p, address, port: one datagram; address family any: the connected peer */
+	REQ_RECVED,  /* ep, length: bytes consumed (TCP), p: chain to free, may be NULL */
+	REQ_SHUTDOWN, /* ep: FIN behind all that was sent */
+	REQ_ABORT,    /* ep: RST; REQ_RELEASE still follows */
+	REQ_RELEASE,  /* ep */
+};
+
+enum chan_event {
+	EV_OPENED,    /* sock, error; ep's local address is valid when error is 0 */
+	EV_CONNECTED, /* sock; ep's addresses are valid */
+	EV_ACCEPTED,  /* sock of the listener; ep with valid addresses */
+	EV_DATA,      /* sock, p, length: in-order payload chain; the application owns it */
+	EV_FIN,       /* sock: behind all EV_DATA */
+	EV_ACKED, /* sock, length: bytes acknowledged; for UDP payload bytes given to the device */
+	EV_SENT,  /* sock: after REQ_SHUTDOWN all bytes and the FIN were sent */
+	EV_FIN_ACKED, /* sock: and acknowledged */
+	EV_ERROR,    /* sock, error: TCP: dead, EV_DATA before it holds; UDP: ICMP error, goes on */
+	EV_DATAGRAM, /* sock, p, length, address, port: the application owns p */
+	EV_DROPPED,  /* sock, length: datagrams lost since the last one for want of room */
+	EV_RELEASED, /* sock */
+};
+
+struct chan_message {
+	uint16_t kind; /* enum chan_request or enum chan_event */
+	uint16_t port; /* host order */
+	int32_t error; /* negative errno or 0 */
+	struct endpoint *ep;
+	struct sock *sock;
+	union {
+		struct pbuf *p;
+		const struct endpoint_setup *setup; /* sender's until EV_OPENED */
+	};
+	uint32_t length;
+	uint32_t reserved;
+	ip_addr_t address;
+};
+
+_Static_assert(sizeof(struct chan_message) <= 64, "one message is one cache line");
+
+#define CHAN_SLOTS 4096u /* messages in each direction, a power of two */
+#define CHAN_BATCH 32u
+
+struct chan;
+
+/* One pair, for one selector and one core. memory: rings come from rte_malloc. */
+int chan_create(struct chan **chan, struct fault *fault);
+void chan_free(struct chan *chan);
+
+/* Application's side. Messages are seen by the core at chan_publish, at the latest when 32 wait. */
+bool chan_post(
+	struct chan *chan, const struct chan_message *message); /* false: full, try next turn */
+bool chan_publish(struct chan *chan);                           /* true if there was anything */
+unsigned chan_reap(struct chan *chan, struct chan_message *out, unsigned n);
+bool chan_events_waiting(const struct chan *chan);
+
+/* Stack core's side, the same the other way round. */
+bool chan_emit(struct chan *chan, const struct chan_message *message);
+bool chan_flush(struct chan *chan);
+unsigned chan_fetch(struct chan *chan, struct chan_message *out, unsigned n);
+bool chan_requests_waiting(const struct chan *chan);
+
+#endif

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * rws: TCP and UDP over raw NICs, the ReadWriteSocket API.
+ *
+ * A runtime (struct rws) owns devices and stack cores. A selector belongs to one application
+ * thread and owns the sockets that thread creates. A socket's bytes flow through channels: one
+ * that the application reads, one that it writes; a job stands for each direction and one, the
+ * socket's context, for its life.
+ *
+ * Conventions
+ *   - No call blocks unless its name says await, join, select or run_once. Where it cannot go on it returns
+ *     -EAGAIN, and an event says when to try again.
+ *   - Results are 0 or a count, or a negative errno value. A read of more than 0 bytes that returns
+ *     0 is the end of the stream, and nothing else returns 0.
+ *   - Handles (rws_socket_t, rws_channel_t, rws_job_t) are numbers that are never reused soon: a
+ *     call with one that was disposed returns -EBADF, or does nothing where it returns void.
+ *   - Threads: everything on a selector and its sockets belongs to the thread that created the
+ *     selector; other threads get -EXDEV. The exceptions are rws_close, rws_dispose, rws_flush,
+ *     rws_job_cancel and rws_selector_post, which any thread may call.
+ *   - Times are nanoseconds, int64_t; a deadline is a point on the clock of rws_now().
+ *   - The library never prints, exits or raises signals.
+ *
+ * Names follow ktor's io.ktor.network.sockets in snake case.
+ */
+#ifndef RWS_H
+#define RWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t rws_socket_t;
+typedef uint64_t rws_channel_t;
+typedef uint64_t rws_job_t;
+
+#define RWS_NONE    ((uint64_t)0) /* no handle */
+#define RWS_FOREVER INT64_MAX     /* deadline: wait without end */
+#define RWS_NOW     ((int64_t)0)  /* deadline: do not wait */
+
+/* ---- Runtime ---------------------------------------------------------------------------- */
+
+struct rws;
+struct rws_selector;
+
+/* Text of the release, "MAJOR.MINOR.PATCH". */
+const char *rws_version(void);
+
+enum rws_placement {
+	RWS_INLINE,  /* the application's threads are the stack cores: lowest latency */
+	RWS_CHANNEL, /* stack cores are threads of their own, joined to selectors by rings */
+};
+
+enum rws_idle {
+	RWS_IDLE_POLL,  /* a stack core with nothing to do keeps polling (default) */
+	RWS_IDLE_YIELD, /* it yields its CPU between polls */
+	RWS_IDLE_SLEEP, /* it sleeps until a frame, a request or a timer is due */
+};
+
+/* One network interface: a device and its addresses. */
+struct rws_interface {
+	const char *device;           /* DPDK devargs or PCI address, e.g. "net_tap0,iface=rws0" */
+	const char *const *addresses; /* "10.0.0.2/24", "fd00::2/64" */
+	unsigned address_count;
+	const char *const *gateways; /* "10.0.0.1", "fd00::1" */
+	unsigned gateway_count;
+	bool dhcp;    /* IPv4 address and gateway from a DHCP server */
+	bool slaac;   /* IPv6 addresses from router advertisements */
+	uint16_t mtu; /* bytes, 576 (1280 with IPv6) to 9000; 0: the device's, at most 1500 */
+};
+
+struct rws_config {
+	size_t size; /* sizeof(struct rws_config), set by rws_config_init */
+	const struct rws_interface *interfaces;
+	unsigned interface_count; /* 1 to 8 */
+	const char *cores;        /* CPUs of the stack cores, "0", "0-1", "2,4"; NULL for "0" */
+	enum rws_placement placement;
+	enum rws_idle idle;
+	unsigned memory_mb; /* for packet buffers and rings in all; 0 for a default */
+	bool hugepages;     /* needed by most PCI devices, not by virtual ones */
+	unsigned sockets;   /* of each selector at most; 0 for 65,536 */
+};
+
+/* Defaults: nothing but size set, all else zero. */
+void rws_config_init(struct rws_config *config);
+
+/* What went wrong in a set-up call, and what to do about it. */
+struct rws_error {
+	int code; /* negative errno, 0 for none */
+	char text[512];
+};
+
+/*
+ * Starts devices and stack cores; one runtime per process. With RWS_INLINE no stack core runs
+ * until selectors are created for it. Returns 0, or a negative errno with *error filled
+ * (error may be NULL): -EINVAL bad configuration, -ENODEV no such device, -EPERM or -EACCES missing
+ * privileges, -ENOMEM, -EADDRINUSE, -EALREADY a runtime exists, -ENOTSUP.
+ */
+int rws_create(const struct rws_config *config, struct rws **out, struct rws_error *error);
+
+/*
+ * Stops stack cores and devices and frees everything. All selectors must be closed (-EBUSY else).
+ * Returns how many packet buffers had not come back: 0 unless there is a leak.
+ */
+int rws_destroy(struct rws *rws);
+
+/* Number of stack cores. */
+unsigned rws_core_count(const struct rws *rws);
+
+/*
+ * An interface as it is now, index from 0. Any thread; -ENOENT past the last one. Offloads are a
+ * text such as "rx-checksum tx-checksum scatter", for people.
+ */
+struct rws_interface_info {
+	char device[64];
+	char driver[32];
+	uint8_t mac[6];
+	uint16_t mtu;
+	uint16_t queues;
+	bool link_up;
+	char offloads[128];
+	unsigned address_count;
+	char addresses[8][64]; /* "10.0.0.2/24"; usable ones, not tentative */
+	char gateway[64];      /* IPv4, empty without */
+};
+int rws_interface_info(struct rws *rws, unsigned index, struct rws_interface_info *info);
+
+/*
+ * Calls fn once for every counter: name as in docs/counters.md ("tcp.retransmits",
+ * "drop.udp_queue_full"), summed over stack cores. Any thread. Returns how many.
+ */
+unsigned rws_counters(struct rws *rws,
+	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user);
+
+/* ---- Addresses -------------------------------------------------------------------------- */
+
+enum { RWS_IPV4 = 4, RWS_IPV6 = 6 };
+
+struct rws_address {
+	uint8_t family; /* RWS_IPV4 or RWS_IPV6; 0: any address of either family */
+	uint8_t scope;  /* IPv6 link-local: interface index + 1; 0 for none */
+	uint16_t port;  /* host order */
+	uint8_t ip[16]; /* network order, IPv4 in the first four bytes */
+};
+
+#define RWS_ADDRESS_TEXT 64
+
+/* "10.0.0.2:80", "[fd00::2]:80", "*:80" or ":80" (any), "10.0.0.2" (port 0). 0 or -EINVAL. */
+int rws_address_parse(const char *text, struct rws_address *address);
+
+/* The inverse; returns text. */
+const char *rws_address_format(const struct rws_address *address, char text[RWS_ADDRESS_TEXT]);
+
+bool rws_address_equal(const struct rws_address *a, const struct rws_address *b);
+
+/* ---- Selectors and waiting -------------------------------------------------------------- */
+
+/*
+ * Creates a selector for the calling thread. With RWS_INLINE the thread becomes stack core `core`
+ * (0 to rws_core_count - 1, each once) and is pinned to its CPU; with RWS_CHANNEL the selector is
+ * joined to all stack cores, and core is ignored. Returns 0, -EINVAL, -EBUSY (core taken), -ENOMEM, -ENOSPC.
+ */
+int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **out);
+
+/*
+ * Closes it: every wait returns -ECANCELED, sockets still alive are aborted (RST) and disposed.
+ * Returns how many those were, or -EXDEV.
+ */
+int rws_selector_close(struct rws_selector *sel);
+
+/* Monotonic time, ns, as of the last turn of the loop; it is what deadlines are compared with. */
+int64_t rws_now(struct rws_selector *sel);
+
+/* One turn of the loop without waiting; callbacks run from here. Returns 0 or -EXDEV, -EDEADLK. */
+int rws_selector_run_once(struct rws_selector *sel);
+
+enum {
+	RWS_EV_READABLE = 1 << 0,     /* bytes, or a datagram, can be read */
+	RWS_EV_WRITABLE = 1 << 1,     /* room to write, after a write returned -EAGAIN */
+	RWS_EV_RX_EOF = 1 << 2,       /* the peer ended its direction; buffered bytes come first */
+	RWS_EV_TX_DRAINED = 1 << 3,   /* all flushed bytes were handed to TCP */
+	RWS_EV_TX_ACKED = 1 << 4,     /* all flushed bytes were acknowledged by the peer */
+	RWS_EV_ACCEPTABLE = 1 << 5,   /* rws_accept has a connection */
+	RWS_EV_CONNECTED = 1 << 6,    /* the connection stands */
+	RWS_EV_JOB_DONE = 1 << 7,     /* handle is a job that ended; result as rws_job_result */
+	RWS_EV_CONTEXT_DONE = 1 << 8, /* the socket's life ended; result as its context's */
+	RWS_EV_ERROR = 1 << 9,        /* result is the cause */
+};
+
+struct rws_event {
+	uint64_t handle; /* socket, or job for RWS_EV_JOB_DONE */
+	uint32_t bits;   /* RWS_EV_* */
+	int32_t result;  /* 0 or negative errno */
+	uint64_t avail;  /* bytes that can be read; for a bound UDP socket, datagrams */
+	void *user;      /* of rws_set_user */
+};
+
+/*
+ * The main way to wait: runs the loop until there are events or the deadline passes, and returns
+ * how many of at most max it wrote; 0 at the deadline. Events are edges, merged per socket: one
+ * that was told is told again only after a call returned -EAGAIN. Sockets with a callback (rws_on)
+ * for an event do not show it here. -EXDEV; -EDEADLK from a callback; -EINTR when a signal or
+ * rws_selector_post interrupted the sleep with nothing to tell.
+ */
+int rws_selector_select(
+	struct rws_selector *sel, struct rws_event *events, unsigned max, int64_t deadline);
+
+/*
+ * A descriptor for epoll that becomes readable when the selector has something to do; armed only
+ * while the loop is not running. Owner: the selector. -ENOTSUP with RWS_INLINE.
+ */
+int rws_selector_eventfd(struct rws_selector *sel);
+
+/* Runs fn(user) in the selector's loop, once. Any thread. 0, -EAGAIN when 1,024 wait already. */
+int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *user);
+
+/*
+ * Runs the loop until one of the bits is true of the socket, channel or job, and returns the bits
+ * that are. Levels, not edges: true at once when already so. -ETIMEDOUT at the deadline, without
+ * any effect on the handle; the cause when it failed meanwhile; -EBUSY when another await for the
+ * same bit is under way on it; -EDEADLK from a callback; -ECANCELED when the selector closes.
+ */
+int rws_await(uint64_t handle, uint32_t bits, int64_t deadline);
+
+/*
+ * Calls fn from the loop for each of the bits, never from within an API call. One callback a bit;
+ * NULL removes it. -EBUSY when the bit has another one.
+ */
+typedef void rws_callback(void *user, const struct rws_event *event);
+int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user);
+
+/* ---- Sockets ---------------------------------------------------------------------------- */
+
+/* Options, all zero for the defaults in brackets; copied at the call. */
+struct rws_options {
+	uint8_t type_of_service;  /* IPv4 ToS, IPv6 traffic class [0] */
+	uint8_t ttl;              /* time to live, hop limit [64] */
+	bool reuse_address;       /* bind although old connections linger on the address */
+	bool reuse_port;          /* several sockets, one a core, on one address */
+	bool delay;               /* Nagle's algorithm; off by default, as in ktor */
+	bool keep_alive;          /* probe idle peers */
+	bool broadcast;           /* UDP: may send to broadcast addresses */
+	bool rst_drop;            /* a reset discards bytes received before it [deliver them] */
+	uint16_t backlog;         /* listeners: connections waiting for accept [511] */
+	uint32_t send_buffer;     /* bytes written and not yet acknowledged [1 MiB] */
+	uint32_t receive_buffer;  /* bytes received and not yet read [1 MiB] */
+	int64_t linger_ns;        /* how long close may take to send what is buffered [30 s] */
+	bool linger_zero;         /* close sends RST at once */
+	struct rws_address local; /* connect: local end [any] */
+};
+
+/* What is in effect, also what an accepted socket inherited. 0, -EBADF, -EXDEV. */
+int rws_get_options(rws_socket_t s, struct rws_options *options);
+
+/*
+ * Starts a connection; ends with RWS_EV_CONNECTED, or RWS_EV_ERROR and the context's result:
+ * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH. options may be NULL. Fails at once with
+ * -EINVAL, -EAFNOSUPPORT, -ENOBUFS, -EXDEV.
+ */
+int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_options *options, rws_socket_t *s);
+
+/*
+ * Listens. Port 0 picks one, see rws_local_address. Waits until the stack answered (at most one
+ * turn of its loop): 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL, -ENOBUFS, -EXDEV.
+ */
+int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
+	const struct rws_options *options, rws_socket_t *server);
+
+/*
+ * Takes an established connection; it inherits the listener's options. -EAGAIN when there is none.
+ * A peer that is gone by then is skipped. The burst form returns how many of at most n it wrote.
+ */
+int rws_accept(rws_socket_t server, rws_socket_t *s);
+int rws_accept_burst(rws_socket_t server, rws_socket_t *s, unsigned n);
+
+/* UDP: bound, and connected (local may be NULL). Waits and errors as rws_tcp_bind. */
+int rws_udp_bind(struct rws_selector *sel, const struct rws_address *local,
+	const struct rws_options *options, rws_socket_t *s);
+int rws_udp_connect(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_address *local, const struct rws_options *options, rws_socket_t *s);
+
+#define RWS_DATAGRAM_MAX 65507u
+
+struct rws_datagram {
+	void *data;      /* send: payload; receive: caller's buffer */
+	size_t length;   /* send: bytes, 0 is a datagram too; receive: bytes of the datagram */
+	size_t capacity; /* receive: size of the buffer */
+	bool truncated;  /* receive: the datagram was longer than the buffer */
+	struct rws_address
+		address; /* send: destination (family 0: the connected peer); receive: sender */
+};
+
+/*
+ * Sends one datagram, copied. -EAGAIN when the send buffer is full, -EMSGSIZE, -EACCES, -EISCONN,
+ * -EDESTADDRREQ, -ESHUTDOWN after close. The burst form returns how many were taken; an error
+ * only when the first was refused.
+ */
+int rws_send(rws_socket_t s, const struct rws_datagram *datagram);
+int rws_send_burst(rws_socket_t s, const struct rws_datagram *datagrams, unsigned n);
+
+/* Receives one datagram; -EAGAIN, -ECANCELED after close. The burst form returns how many. */
+int rws_receive(rws_socket_t s, struct rws_datagram *datagram);
+int rws_receive_burst(rws_socket_t s, struct rws_datagram *datagrams, unsigned n);
+
+/* Datagrams lost so far because the receive buffer was full. */
+uint64_t rws_receive_dropped(rws_socket_t s);
+
+/*
+ * Opens the socket's read or write channel; each once in its life, -EALREADY after, without any
+ * effect. -ESHUTDOWN on a closed socket. With auto_flush each write is sent without rws_flush.
+ */
+int rws_open_read_channel(rws_socket_t s, rws_channel_t *ch);
+int rws_open_write_channel(rws_socket_t s, bool auto_flush, rws_channel_t *ch);
+
+/* Both, or none: in to read from, out to write to (without auto flush). */
+int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
+
+/*
+ * The same with a channel of the caller's. attach_for_reading moves received bytes into ch, and
+ * its job writes the channel (hence writer job); attach_for_writing sends what is written to ch.
+ * A channel may be attached once for each. -EALREADY, and -ESHUTDOWN (ch fails with it), -EBADF,
+ * -EXDEV. job may be NULL.
+ */
+int rws_attach_for_reading(rws_socket_t s, rws_channel_t ch, rws_job_t *writer_job);
+int rws_attach_for_writing(rws_socket_t s, rws_channel_t ch, rws_job_t *reader_job);
+
+/* The job that stands for the socket's life; RWS_NONE for a bad handle. */
+rws_job_t rws_socket_context(rws_socket_t s);
+
+/* The context has completed; not merely that close was called. True for a bad handle. */
+bool rws_is_closed(rws_socket_t s);
+
+/* Runs the loop until then; the context's result, or -ETIMEDOUT at the deadline. */
+int rws_await_closed(rws_socket_t s, int64_t deadline);
+
+/*
+ * Closes gracefully: flushes and sends what was written, then FIN; unread bytes are discarded.
+ * Idempotent. With nothing open it is complete on return. Any thread. 0 or -EBADF.
+ */
+int rws_close(rws_socket_t s);
+
+/* The same with a bound of its own for the sending: after ns RST, context -ETIMEDOUT. */
+int rws_close_linger(rws_socket_t s, int64_t ns);
+
+/* RST now; the context's result is cause (negative errno, else -ECONNABORTED). */
+int rws_abort(rws_socket_t s, int cause);
+
+/*
+ * Closes if that was not done and forgets the handle once the context is complete; it is -EBADF
+ * from here on, as are its channels and jobs. Any thread.
+ */
+void rws_dispose(rws_socket_t s);
+
+/* -EINVAL not bound, -ENOTCONN not connected (yet). Valid until dispose. */
+int rws_local_address(rws_socket_t s, struct rws_address *address);
+int rws_remote_address(rws_socket_t s, struct rws_address *address);
+
+int rws_set_user(rws_socket_t s, void *user);
+void *rws_user(rws_socket_t s);
+
+/* ---- Jobs ------------------------------------------------------------------------------- */
+
+/*
+ * Ends that direction: a writer job's channel fails with -ECANCELED, sending goes on; a reader
+ * job's unsent bytes are dropped and the peer gets RST. Any thread. 0 or -EBADF.
+ */
+int rws_job_cancel(rws_job_t job);
+
+/* Runs the loop until it completed: 0, or -ETIMEDOUT, -EBADF, -EDEADLK. */
+int rws_job_join(rws_job_t job, int64_t deadline);
+
+bool rws_job_is_active(rws_job_t job);
+bool rws_job_is_completed(rws_job_t job);
+bool rws_job_is_cancelled(rws_job_t job);
+
+/* 0 well, the cause as negative errno, -EINPROGRESS while active, -EBADF. */
+int rws_job_result(rws_job_t job);
+
+/* The channel it moves bytes of; RWS_NONE for a socket's context. */
+rws_channel_t rws_job_channel(rws_job_t job);
+
+/* Calls fn once from the loop when it completes, also when it already has. -EBUSY: has one. */
+int rws_job_on_completion(
+	rws_job_t job, void (*fn)(void *user, rws_job_t job, int result), void *user);
+
+/* ---- Byte channels ---------------------------------------------------------------------- */
+
+/*
+ * A channel of the application's own: what is written to it can be read from it. capacity in
+ * bytes, 0 for 1 MiB. To be attached to sockets, or as a pipe within the thread. Freed by
+ * rws_channel_dispose, or with the selector.
+ */
+int rws_channel_create(
+	struct rws_selector *sel, size_t capacity, bool auto_flush, rws_channel_t *ch);
+void rws_channel_dispose(rws_channel_t ch);
+
+/*
+ * Reads what there is, at most n bytes. 0 at the end of the stream (or for n = 0), -EAGAIN while
+ * empty, the cause once failed. readv scatters over vectors.
+ */
+ssize_t rws_read_available(rws_channel_t ch, void *buf, size_t n);
+ssize_t rws_readv(rws_channel_t ch, const struct iovec *iov, int count);
+
+/*
+ * Reads all n bytes over as many calls as it takes: *got, 0 before the first, tells how far it
+ * is. 0 when complete, -EAGAIN, -ENODATA at a premature end (the *got bytes are in buf), or the cause.
+ */
+int rws_read_fully(rws_channel_t ch, void *buf, size_t n, size_t *got);
+
+/* Drops at most max bytes of what there is; returns as rws_read_available. */
+ssize_t rws_discard(rws_channel_t ch, size_t max);
+
+/* Copies up to n bytes from offset off without consuming; how many, or as rws_read_available. */
+ssize_t rws_peek_to(rws_channel_t ch, size_t off, void *buf, size_t n);
+
+/*
+ * Borrows received bytes without a copy: skips `skip` bytes and describes what follows in at most
+ * n vectors; returns how many. The views hold until rws_consumed passes them or the channel is
+ * cancelled. -EAGAIN when fewer than at_least bytes are there, 0 at the end of the stream, or the cause.
+ */
+int rws_request(rws_channel_t ch, size_t skip, size_t at_least, struct iovec *iov, int n);
+
+/* Done with the first n bytes; the receive window grows by them. -EINVAL when n is too large. */
+int rws_consumed(rws_channel_t ch, size_t n);
+
+/*
+ * Runs the loop until min bytes can be read: 1; 0 when the stream ends with fewer, which stay
+ * readable; -ETIMEDOUT, the cause, -EINVAL (more than the capacity), -EDEADLK, -EBUSY.
+ */
+int rws_await_content(rws_channel_t ch, size_t min, int64_t deadline);
+
+/*
+ * Writes what there is room for, at most n bytes; returns how many, at least 1 for n > 0. -EAGAIN
+ * when full; -ESHUTDOWN after close, or the cause. Without auto flush bytes wait for
+ * rws_flush, a full buffer, or close.
+ */
+ssize_t rws_write_available(rws_channel_t ch, const void *buf, size_t n);
+ssize_t rws_writev(rws_channel_t ch, const struct iovec *iov, int count);
+
+/* Writes all n bytes over as many calls as it takes, as rws_read_fully reads. */
+int rws_write_fully(rws_channel_t ch, const void *buf, size_t n, size_t *done);
+
+/*
+ * Lends room to write into, without a copy: at least min bytes in all, in at most n vectors;
+ * returns how many. The grant ends with rws_written or the next write. -EAGAIN, -ESHUTDOWN, the cause,
+ * -EINVAL when min exceeds the capacity.
+ */
+int rws_write_request(rws_channel_t ch, size_t min, struct iovec *iov, int n);
+
+/* The first n bytes of the grant were written; the rest is given back. -EINVAL for too many. */
+int rws_written(rws_channel_t ch, size_t n);
+
+/* Runs the loop until min bytes can be written; returns as rws_await_content. */
+int rws_await_free_space(rws_channel_t ch, size_t min, int64_t deadline);
+
+/* Makes written bytes visible to the reader, or sends them. 0, also when closed. Any thread. */
+int rws_flush(rws_channel_t ch);
+
+/*
+ * Ends the channel: err = 0 after the bytes in it (the peer gets them, then FIN); a negative errno
+ * drops them, wakes both sides with the cause, and cancels what is attached (the peer gets RST).
+ * 1 the first time, 0 after.
+ */
+int rws_channel_close(rws_channel_t ch, int err);
+
+/* The reader gives up: as rws_channel_close with err, -ECANCELED for 0. */
+int rws_channel_cancel(rws_channel_t ch, int err);
+
+size_t rws_available_for_read(rws_channel_t ch);
+size_t rws_available_for_write(rws_channel_t ch);
+bool rws_is_closed_for_read(rws_channel_t ch);  /* closed and drained, or failed */
+bool rws_is_closed_for_write(rws_channel_t ch); /* closed at all */
+int rws_closed_cause(rws_channel_t ch);         /* 0 when open or closed normally */
+uint64_t rws_total_bytes_read(rws_channel_t ch);
+uint64_t rws_total_bytes_written(rws_channel_t ch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

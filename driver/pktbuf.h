@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packet buffers: a DPDK mbuf with a pbuf in its private area, so that one piece of memory is a
+ * packet to the device, to the stack and to the application, and nothing is copied between them.
+ *
+ * Called from driver/dpdk_rxtx.c, driver/wire.c, api/. Calls rte_mempool and rte_mbuf.
+ *
+ *   mbuf | pbuf_custom | head room | data ...
+ *          ^ private area
+ *
+ * Ownership: a pbuf made here is freed with pbuf_free by whoever holds its last reference; its
+ * counts are not atomic, so it must be handed over between threads, never shared. The mbuf
+ * underneath has an atomic count of its own: a device that still has to send the bytes holds the
+ * mbuf, not the pbuf.
+ */
+#ifndef RWS_PKTBUF_H
+#define RWS_PKTBUF_H
+
+#include <stdint.h>
+
+#include "lwip/pbuf.h"
+#include "stack/base/fault.h"
+
+struct rte_mbuf;
+
+#define PKTBUF_HEADROOM     128u /* room for all headers below the application's bytes */
+#define PKTBUF_DATA_DEFAULT 2048u
+
+/* A pool of buffers; lock-free, usable from every thread. */
+struct pktpool;
+
+struct pktpool_config {
+	const char *name;   /* unique in the process, at most 20 characters */
+	unsigned count;     /* buffers */
+	unsigned data_size; /* bytes after the head room, 0 for PKTBUF_DATA_DEFAULT */
+	int numa_node;      /* -1 for any */
+};
+
+int pktpool_create(const struct pktpool_config *config, struct pktpool **pool, struct fault *fault);
+
+/* Frees the pool; all buffers must be back: returns how many are missing (0 is well). */
+unsigned pktpool_free(struct pktpool *pool);
+
+/* Buffers out of the pool now; a walk over the caches, not for the packet path. */
+unsigned pktpool_in_use(const struct pktpool *pool);
+unsigned pktpool_size(const struct pktpool *pool);
+
+/*
+ * Takes one empty buffer: len and tot_len 0, payload behind the head room, ref 1. NULL when the
+ * pool is empty. `pktbuf_room` tells how many bytes may be written at payload + len.
+ */
+struct pbuf *pktbuf_alloc(struct pktpool *pool);
+unsigned pktbuf_alloc_bulk(struct pktpool *pool, struct pbuf **out, unsigned n);
+unsigned pktbuf_room(const struct pbuf *p);
+
+/* Makes the pbuf chain of a received mbuf chain, in place; checks every length against the mbuf. */
+struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m);
+
+/*
+ * The mbuf whose memory the bytes at p->payload lie in, or NULL when they lie elsewhere. Also finds
+ * it for pbufs that only point into a buffer (PBUF_REF, PBUF_ROM), by address.
+ */
+struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p);
+
+#endif

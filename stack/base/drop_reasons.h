@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every reason for which a packet or datagram may be dropped, one line each.
+ *
+ * DROP(name, text, reference): the X-macro behind enum drop_reason, the counter of each reason, the
+ * text that `rws_counters()` and every dump prints, and docs/counters.md.
+ */
+#ifndef RWS_DROP_REASONS_H
+#define RWS_DROP_REASONS_H
+
+#include <stdint.h>
+
+/* clang-format off */
+#define DROP_REASONS(DROP)                                                                         \
+	DROP(NONE,              "kept",                                            "")             \
+	DROP(FRAME_SHORT,       "frame shorter than its own headers",              "RFC 894")      \
+	DROP(FRAME_LONG,        "frame longer than the interface takes",           "RFC 894")      \
+	DROP(NOT_FOR_US,        "unicast frame for another station",               "RFC 1122 2.4") \
+	DROP(ETHERTYPE,         "protocol above Ethernet that nobody reads",       "RFC 1122 2.4") \
+	DROP(IP_CHECKSUM,       "bad IPv4 header checksum (device's verdict)",     "RFC 1122 3.2.1.2") \
+	DROP(L4_CHECKSUM,       "bad TCP or UDP checksum (device's verdict)",      "RFC 9293 3.1") \
+	DROP(NO_PBUF,           "no buffer left for a received frame",             "")             \
+	DROP(NO_MEMORY,         "the stack core's arena is exhausted",             "")             \
+	DROP(FORWARD_FULL,      "ring to the owning stack core full",              "")             \
+	DROP(TX_NO_MBUF,        "no buffer left for a frame to send",              "")             \
+	DROP(TX_QUEUE_FULL,     "device did not take the frame in time",           "")             \
+	DROP(TX_TOO_LONG,       "frame to send longer than the MTU",               "")             \
+	DROP(TX_SUPPRESSED,     "reply left to the first stack core, which sends it", "")          \
+	DROP(LINK_DOWN,         "link of the interface is down",                   "")             \
+	DROP(UDP_QUEUE_FULL,    "receive queue of the UDP socket full",            "")             \
+	DROP(UDP_NOT_CONNECTED_PEER, "datagram from another peer than the connected one", "")     \
+	DROP(ACCEPT_QUEUE_FULL, "backlog of the listener full",                    "RFC 9293 3.10.7.2") \
+	DROP(CONN_CLOSED,       "data for a connection that the application closed", "")           \
+	DROP(SHUTDOWN,          "discarded while the stack was taken down",        "")
+/* clang-format on */
+
+enum drop_reason {
+#define DROP(name, text, reference) DROP_##name,
+	DROP_REASONS(DROP)
+#undef DROP
+		DROP_REASON_COUNT
+};
+
+/* Counts of one stack core, written by that core only; others may read torn-free 64-bit values. */
+struct drop_counters {
+	uint64_t count[DROP_REASON_COUNT];
+};
+
+/* Text of a reason; never NULL, "unknown" for a value out of range. */
+const char *drop_reason_text(enum drop_reason reason);
+
+/* Name of a reason in lower case, as in docs/counters.md; never NULL. */
+const char *drop_reason_name(enum drop_reason reason);
+
+#endif

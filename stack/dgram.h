@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A UDP socket (RFC 768) as the socket above sees it. All calls and fields belong to the stack's
+ * thread.
+ */
+#ifndef RWS_DGRAM_H
+#define RWS_DGRAM_H
+
+#include "stack/stack.h"
+
+enum {
+	DGRAM_EV_READABLE = 1 << 0, /* dgram_next has one */
+	DGRAM_EV_ERROR = 1 << 1,    /* ready.error: an ICMP error for a connected socket; goes on */
+};
+
+struct dgram {
+	struct ready ready; /* first member; kind READY_DGRAM */
+	struct stack *stack;
+	ip_addr_t local, remote; /* remote: any while not connected */
+	uint16_t local_port, remote_port;
+	uint32_t rx_bytes, rx_count; /* waiting */
+	uint64_t rx_dropped;         /* for want of room; the oldest are kept */
+};
+
+struct dgram_options {
+	uint8_t tos, ttl; /* as in struct conn_options */
+	bool broadcast;   /* may send to broadcast addresses */
+	bool reuse_address, reuse_port;
+	uint32_t receive_bytes; /* payload that may wait, 0 for 1 MiB */
+	uint32_t receive_count; /* datagrams that may wait, 0 for 1,024 */
+};
+
+#define DGRAM_PAYLOAD_MAX 65507u /* RFC 768 and 791: 65,535 less 20 less 8 */
+
+/*
+ * Binds; port 0 picks a free one (RFC 6056). remote may be NULL, else the socket is connected
+ * and takes datagrams from that peer only. 0, or -EADDRINUSE, -EADDRNOTAVAIL, -ENETUNREACH,
+ * -EINVAL, -ENOBUFS.
+ */
+int dgram_open(struct stack *st, const ip_addr_t *local, uint16_t local_port,
+	const ip_addr_t *remote, uint16_t remote_port, const struct dgram_options *options,
+	struct dgram **dgram);
+
+/* One received datagram: the payload chain, owner: the taker, and who sent it. */
+struct dgram_rx {
+	struct pbuf *payload; /* tot_len may be 0 */
+	ip_addr_t from;
+	uint16_t from_port;
+};
+bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
+
+/*
+ * Sends one datagram, fragmented where it must be; owns payload from here on, whatever comes of
+ * it. to may be NULL on a connected socket. 0, or -EMSGSIZE, -EACCES (broadcast without the
+ * option), -EISCONN (another address than the connected one), -EDESTADDRREQ, -ENETUNREACH,
+ * -ENOBUFS.
+ */
+int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port);
+
+/* Joins or leaves a multicast group on every interface (RFC 3376, RFC 2710 hosts). 0 or -EINVAL. */
+int dgram_membership(struct dgram *dgram, const ip_addr_t *group, bool join);
+
+/* Frees it with all that waits; the pointer is dead on return. */
+void dgram_close(struct dgram *dgram);
+
+#endif

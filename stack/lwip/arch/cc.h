@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lwIP's view of the compiler and the platform. Included by every lwIP header. */
+#ifndef RWS_LWIP_ARCH_CC_H
+#define RWS_LWIP_ARCH_CC_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+/* The stack must survive any input: a failed check in lwIP is counted, never an abort. */
+void lwip_check_failed(const char *message);
+#define LWIP_PLATFORM_ASSERT(message) lwip_check_failed(message)
+#define LWIP_PLATFORM_DIAG(message)   ((void)0)
+
+/* Keyed generator of the current stack (stack/lwip/lwip_random.c), not the C library's. */
+uint32_t lwip_random(void);
+#define LWIP_RAND() lwip_random()
+
+#define BYTE_ORDER    __BYTE_ORDER__
+#define LITTLE_ENDIAN __ORDER_LITTLE_ENDIAN__
+#define BIG_ENDIAN    __ORDER_BIG_ENDIAN__
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS
+
+#endif
