@@ -82,7 +82,7 @@ struct chan_message {
 		const struct endpoint_setup *setup; /* sender's until EV_OPENED */
 	};
 	uint32_t length;
-	uint32_t reserved;
+	uint32_t count; /* REQ_RECVED: datagrams consumed */
 	ip_addr_t address;
 };
 
@@ -109,5 +109,6 @@ bool chan_emit(struct chan *chan, const struct chan_message *message);
 bool chan_flush(struct chan *chan);
 unsigned chan_fetch(struct chan *chan, struct chan_message *out, unsigned n);
 bool chan_requests_waiting(const struct chan *chan);
+unsigned chan_emit_room(const struct chan *chan); /* chan_emit takes at least that many */
 
 #endif

@@ -44,8 +44,10 @@ struct endpoint {
 	bool listed;           /* on the pending list */
 	bool released;         /* REQ_RELEASE came; EV_RELEASED is still to be told */
 	int32_t error;
-	uint32_t acked;   /* bytes to tell with EV_ACKED */
-	uint64_t dropped; /* datagrams told as lost so far */
+	uint32_t acked;              /* bytes to tell with EV_ACKED */
+	uint64_t dropped;            /* datagrams told as lost so far */
+	uint32_t rx_bytes, rx_count; /* lent to the application (UDP) */
+	uint32_t rx_bytes_max, rx_count_max;
 };
 
 /* One from the core's pool, for the connection pair `chan`; NULL when there is none. */

@@ -80,8 +80,8 @@ unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, un
  */
 enum drop_reason port_tx(struct port *port, unsigned queue, struct pbuf *p);
 
-/* Hands the staged frames to the device; what it does not take stays staged. */
-void port_tx_flush(struct port *port, unsigned queue);
+/* Hands the staged frames to the device; returns how many it did not take, which stay staged. */
+unsigned port_tx_flush(struct port *port, unsigned queue);
 
 /* Lets the device give back buffers that it has sent; for an idle loop. */
 void port_tx_reclaim(struct port *port, unsigned queue);

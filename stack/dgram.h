@@ -22,12 +22,15 @@ struct dgram {
 	uint64_t rx_dropped;         /* for want of room; the oldest are kept */
 };
 
+#define DGRAM_RECEIVE_BYTES (1024u * 1024u)
+#define DGRAM_RECEIVE_COUNT 1024u
+
 struct dgram_options {
 	uint8_t tos, ttl; /* as in struct conn_options */
 	bool broadcast;   /* may send to broadcast addresses */
 	bool reuse_address, reuse_port;
-	uint32_t receive_bytes; /* payload that may wait, 0 for 1 MiB */
-	uint32_t receive_count; /* datagrams that may wait, 0 for 1,024 */
+	uint32_t receive_bytes; /* payload that may wait, 0 for DGRAM_RECEIVE_BYTES */
+	uint32_t receive_count; /* datagrams that may wait, 0 for DGRAM_RECEIVE_COUNT */
 };
 
 #define DGRAM_PAYLOAD_MAX 65507u /* RFC 768 and 791: 65,535 less 20 less 8 */

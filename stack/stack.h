@@ -116,6 +116,12 @@ void stack_mark_ready(struct stack *st, struct ready *ready);
 /* Frees a packet and counts why; the only place where the stack loses one. p may be NULL. */
 void stack_drop(struct stack *st, struct pbuf *p, enum drop_reason reason);
 
+/*
+ * Gives a chain of pbufs that the stack handed out, or made, back to it. p may be NULL. Not a
+ * drop: its bytes were used.
+ */
+void stack_free_pbufs(struct stack *st, struct pbuf *p);
+
 const struct drop_counters *stack_drops(const struct stack *st);
 
 /* Bytes of the arena in use, and the most there ever were. */

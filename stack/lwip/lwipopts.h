@@ -6,6 +6,9 @@
 #ifndef RWS_LWIPOPTS_H
 #define RWS_LWIPOPTS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 /* No threads, no sockets: stack/ calls the raw API. */
 #define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0

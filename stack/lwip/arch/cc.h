@@ -3,6 +3,7 @@
 #ifndef RWS_LWIP_ARCH_CC_H
 #define RWS_LWIP_ARCH_CC_H
 
+#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -15,9 +16,6 @@ void lwip_check_failed(const char *message);
 uint32_t lwip_random(void);
 #define LWIP_RAND() lwip_random()
 
-#define BYTE_ORDER    __BYTE_ORDER__
-#define LITTLE_ENDIAN __ORDER_LITTLE_ENDIAN__
-#define BIG_ENDIAN    __ORDER_BIG_ENDIAN__
 #define lwip_htons(x) __builtin_bswap16(x)
 #define lwip_htonl(x) __builtin_bswap32(x)
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of a stack core. core_run_once is its table of contents; the life of a core (threads,
+ * set-up) is in core_thread.c, what it does with nothing to do in core_idle.c.
+ */
+#include "api/core.h"
+
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include <rte_ring.h>
+
+#include "api/chan.h"
+#include "api/core_internal.h"
+#include "api/endpoint.h"
+#include "driver/pktbuf.h"
+#include "driver/port.h"
+
+int64_t core_clock(const struct core *core)
+{
+	struct timespec ts;
+
+	if (core->rws->clock != NULL)
+		return core->rws->clock(core->rws->clock_user);
+	clock_gettime(CLOCK_MONOTONIC, &ts); /* in the vDSO, no system call */
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* ---- Frames in -------------------------------------------------------------------------- */
+
+static bool forward(struct core *core, unsigned to, struct pbuf *p)
+{
+	struct core *owner = core->rws->cores[to];
+
+	if (rte_ring_sp_enqueue(owner->from[core->id], p) != 0) {
+		stack_drop(core->stack, p, DROP_FORWARD_FULL);
+		return false;
+	}
+	core->counters.forwarded++;
+	return true;
+}
+
+/* A copy of a frame in buffers of this core, or NULL: two cores must not share a pbuf. */
+static struct pbuf *copy_frame(struct core *core, const struct pbuf *p)
+{
+	struct pbuf *copy = NULL;
+
+	for (unsigned done = 0; done < p->tot_len;) {
+		struct pbuf *part = pktbuf_alloc(core->pool);
+		if (part == NULL) {
+			stack_drop(core->stack, copy, DROP_NO_PBUF);
+			return NULL;
+		}
+		unsigned room = pktbuf_room(part);
+		unsigned left = p->tot_len - done;
+		part->len = part->tot_len = (uint16_t)(left < room ? left : room);
+		pbuf_copy_partial(p, part->payload, part->len, (uint16_t)done);
+		done += part->len;
+		if (copy == NULL)
+			copy = part;
+		else
+			pbuf_cat(copy, part);
+	}
+	return copy;
+}
+
+/* A copy for each other core of a frame that all must learn from; the original stays. */
+static void forward_copies(struct core *core, const struct pbuf *p)
+{
+	for (unsigned to = 0; to < core->rws->core_count; to++) {
+		if (to == core->id)
+			continue;
+		struct pbuf *copy = copy_frame(core, p);
+		if (copy == NULL)
+			continue;
+		copy->pkt_flags = p->pkt_flags;
+		copy->if_idx = p->if_idx;
+		if (forward(core, to, copy))
+			core_wake(core->rws->cores[to]);
+	}
+}
+
+/*
+ * A core without a queue of its own sends through one that has: the frame crosses the same ring
+ * as received ones, marked.
+ */
+#define PKT_TO_SEND (1u << 15)
+
+enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p)
+{
+	struct core *core = cp->core;
+	struct port_info info;
+	struct pbuf *copy = copy_frame(core, p);
+
+	if (copy == NULL)
+		return DROP_NONE; /* counted by copy_frame */
+	port_get_info(cp->port, &info);
+	unsigned to = core->id % info.queues;
+	copy->pkt_flags = PKT_TO_SEND;
+	copy->if_idx = (uint8_t)(cp - core->ports);
+	if (forward(core, to, copy))
+		core_wake(core->rws->cores[to]);
+	return DROP_NONE;
+}
+
+static void send_forwarded(struct core *core, struct pbuf *p)
+{
+	struct core_port *cp = &core->ports[p->if_idx];
+
+	p->pkt_flags = 0;
+	cp->dirty = true;
+	enum drop_reason reason = port_tx(cp->port, cp->queue, p);
+	if (reason == DROP_NONE)
+		stack_free_pbufs(core->stack, p);
+	else
+		stack_drop(core->stack, p, reason);
+}
+
+/* Keeps the frames that belong to this core, at the front; sends the others where they belong. */
+static unsigned steer_burst(struct core *core, struct pbuf **pkts, unsigned n)
+{
+	uint32_t woken = 0;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct pbuf *p = pkts[i];
+		unsigned to = steer_frame(core->rws->steer, core->id, p->payload, p->len);
+		if (to == core->id) {
+			pkts[kept++] = p;
+		} else if (to == STEER_ALL) {
+			forward_copies(core, p);
+			pkts[kept++] = p;
+		} else if (forward(core, to, p)) {
+			woken |= 1u << to;
+		}
+	}
+	for (; woken != 0; woken &= woken - 1)
+		core_wake(core->rws->cores[__builtin_ctz(woken)]);
+	return kept;
+}
+
+static bool receive_port(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	struct pbuf *pkts[PORT_BURST];
+
+	unsigned n = port_rx_burst(cp->port, cp->queue, pkts, PORT_BURST);
+	if (n == 0)
+		return false;
+	if (core->rws->core_count > 1) {
+		for (unsigned i = 0; i < n; i++)
+			pkts[i]->if_idx = (uint8_t)index;
+		n = steer_burst(core, pkts, n);
+	}
+	stack_input(core->stack, cp->nif, pkts, n);
+	return true;
+}
+
+/* Frames that core `from` received for this one; they say which interface they came in by. */
+static bool receive_forwarded(struct core *core, unsigned from)
+{
+	struct pbuf *pkts[PORT_BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(core->from[from], (void **)pkts, PORT_BURST, NULL);
+
+	for (unsigned i = 0; i < n; i++)
+		if (pkts[i]->pkt_flags & PKT_TO_SEND)
+			send_forwarded(core, pkts[i]);
+		else
+			stack_input(core->stack, core->ports[pkts[i]->if_idx].nif, &pkts[i], 1);
+	return n > 0;
+}
+
+static bool core_receive(struct core *core)
+{
+	bool work = false;
+
+	for (unsigned i = 0; i < core->port_count; i++)
+		if (core->ports[i].has_queue)
+			work |= receive_port(core, i);
+	for (unsigned from = 0; from < core->rws->core_count; from++)
+		if (from != core->id)
+			work |= receive_forwarded(core, from);
+	return work;
+}
+
+/* ---- Requests and events ---------------------------------------------------------------- */
+
+static bool core_fetch_requests(struct core *core)
+{
+	struct chan_message requests[CHAN_BATCH];
+	bool work = false;
+
+	for (unsigned c = 0; c < core->chan_count; c++) {
+		unsigned n = chan_fetch(core->chans[c], requests, CHAN_BATCH);
+		for (unsigned i = 0; i < n; i++)
+			endpoint_request(core, &requests[i]);
+		work |= n > 0;
+	}
+	return work;
+}
+
+static bool core_run_calls(struct core *core)
+{
+	void *call;
+	bool work = false;
+
+	while (rte_ring_sc_dequeue(core->calls, &call) == 0) {
+		struct core_call *c = call;
+		c->fn(core, c);
+		sem_post(&c->done);
+		work = true;
+	}
+	return work;
+}
+
+void core_tell_waiters(struct core *core)
+{
+	for (unsigned c = 0; c < core->chan_count; c++) {
+		if (!chan_flush(core->chans[c]))
+			continue;
+		/* Pairs with the fence of the selector that is about to sleep (struct selector_wake). */
+		atomic_thread_fence(memory_order_seq_cst);
+		if (atomic_load_explicit(&core->wakes[c]->sleeping, memory_order_relaxed))
+			eventfd_write(core->wakes[c]->fd, 1);
+	}
+}
+
+/* ---- Frames out ------------------------------------------------------------------------- */
+
+static bool core_flush_tx(struct core *core)
+{
+	bool left = false;
+
+	for (unsigned i = 0; i < core->port_count; i++) {
+		struct core_port *cp = &core->ports[i];
+		if (cp->dirty)
+			left |= cp->dirty = port_tx_flush(cp->port, cp->queue) > 0;
+	}
+	return left;
+}
+
+/* ---- What is only due now and then ------------------------------------------------------ */
+
+/* Core 0 asks the devices; every core follows what it found. */
+static void follow_link(struct core *core)
+{
+	bool ask = core->id == 0 && core->now >= core->next_link;
+
+	for (unsigned i = 0; i < core->port_count; i++) {
+		struct core_port *cp = &core->ports[i];
+		_Atomic bool *link_up = &core->rws->interfaces[i].link_up;
+		if (ask)
+			atomic_store_explicit(
+				link_up, port_link_up(cp->port), memory_order_relaxed);
+		bool up = atomic_load_explicit(link_up, memory_order_relaxed);
+		if (up != cp->link_up) {
+			cp->link_up = up;
+			nif_set_link(cp->nif, up);
+		}
+	}
+	if (ask)
+		core->next_link = core->now + CORE_LINK_NS;
+}
+
+/* Core 0: what DHCP and SLAAC found becomes known to all. See struct runtime_interface. */
+static void publish_known(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	struct runtime_interface *interface = &core->rws->interfaces[index];
+	uint32_t generation = nif_generation(cp->nif);
+
+	if (generation == cp->known_sequence)
+		return;
+	cp->known_sequence = generation;
+	uint32_t sequence = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
+	atomic_store_explicit(&interface->sequence, sequence + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	interface->known_count = nif_addresses(cp->nif, interface->known, RUNTIME_ADDRESSES_MAX);
+	nif_gateway(cp->nif, &interface->known_gateway);
+	atomic_store_explicit(&interface->sequence, sequence + 2, memory_order_release);
+}
+
+/* Another core: takes over the IPv4 lease. IPv6 it learns from the same advertisements. */
+static void follow_known(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	struct runtime_interface *interface = &core->rws->interfaces[index];
+
+	if (!interface->dhcp ||
+		atomic_load_explicit(&interface->sequence, memory_order_relaxed) ==
+			cp->known_sequence)
+		return;
+	struct nif_address known[RUNTIME_ADDRESSES_MAX];
+	unsigned count;
+	ip_addr_t gateway;
+	cp->known_sequence = runtime_read_known(interface, known, &count, &gateway);
+	for (unsigned i = 0; i < count; i++)
+		if (IP_IS_V4_VAL(known[i].address))
+			nif_add_address(cp->nif, &known[i].address, known[i].prefix);
+	nif_set_gateway(cp->nif, &gateway);
+}
+
+/* A copy that other threads read word by word: each word is right, the sum may be a moment old. */
+static void publish_counters(struct core *core)
+{
+	struct core_counters *c = &core->counters;
+	struct core_counters now = *c;
+	const struct drop_counters *drops = stack_drops(core->stack);
+
+	stack_get_counters(core->stack, &now.stack);
+	stack_memory(core->stack, &now.memory);
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		now.drops.count[r] += drops->count[r];
+	for (unsigned i = 0; i < core->port_count; i++) {
+		if (!core->ports[i].has_queue)
+			continue;
+		const struct port_counters *pc =
+			port_counters(core->ports[i].port, core->ports[i].queue);
+		now.tx_copied_bytes += pc->tx_copied_bytes;
+		for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+			now.drops.count[r] += pc->drops.count[r];
+	}
+	const uint64_t *from = (const uint64_t *)&now;
+	uint64_t *to = (uint64_t *)&core->published;
+	for (unsigned w = 0; w < sizeof(now) / sizeof(*to); w++)
+		__atomic_store_n(&to[w], from[w], __ATOMIC_RELAXED);
+}
+
+void core_counters(const struct core *core, struct core_counters *counters)
+{
+	const uint64_t *from = (const uint64_t *)&core->published;
+	uint64_t *to = (uint64_t *)counters;
+
+	for (unsigned w = 0; w < sizeof(*counters) / sizeof(*to); w++)
+		to[w] = __atomic_load_n(&from[w], __ATOMIC_RELAXED);
+}
+
+static void core_housekeeping(struct core *core)
+{
+	if (core->now < core->next_publish)
+		return;
+	core->next_publish = core->now + CORE_PUBLISH_NS;
+	follow_link(core);
+	for (unsigned i = 0; i < core->port_count; i++)
+		if (core->id == 0)
+			publish_known(core, i);
+		else
+			follow_known(core, i);
+	publish_counters(core);
+}
+
+/* ---- The loop --------------------------------------------------------------------------- */
+
+bool core_run_once(struct core *core)
+{
+	core->now = core_clock(core);
+	stack_set_now(core->stack, (uint64_t)core->now);
+
+	bool work = core_receive(core);
+	stack_run_timers(core->stack);
+	work |= core_fetch_requests(core);
+	work |= core_run_calls(core);
+	stack_flush_output(core->stack);
+	endpoint_flush_events(core);
+	core_tell_waiters(core);
+	work |= core_flush_tx(core);
+	core_housekeeping(core);
+
+	core->counters.turns++;
+	core->idle_turns = work ? 0 : core->idle_turns + 1;
+	return work;
+}

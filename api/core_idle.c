@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a stack core does with nothing to do, and how it is woken. */
+#include <errno.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <rte_pause.h>
+#include <rte_ring.h>
+
+#include "api/chan.h"
+#include "api/core_internal.h"
+#include "driver/port.h"
+
+#define IDLE_SPINS   64                  /* turns without work before a core yields or sleeps */
+#define IDLE_POLL_NS (50 * 1000)         /* sleep at most, while a device cannot wake us */
+#define IDLE_MAX_NS  (100 * 1000 * 1000) /* sleep at most in any case: links and counters */
+
+void core_wake(struct core *core)
+{
+	/* Pairs with the fence in sleep_until: either it sees what we published or we see it asleep. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&core->sleeping, memory_order_relaxed))
+		eventfd_write(core->wake_fd, 1);
+}
+
+static bool anything_waiting(const struct core *core)
+{
+	if (!rte_ring_empty(core->calls) || atomic_load_explicit(&core->stop, memory_order_relaxed))
+		return true;
+	for (unsigned c = 0; c < core->chan_count; c++)
+		if (chan_requests_waiting(core->chans[c]))
+			return true;
+	for (unsigned from = 0; from < core->rws->core_count; from++)
+		if (from != core->id && !rte_ring_empty(core->from[from]))
+			return true;
+	return false;
+}
+
+/* Lets the devices wake us; returns whether all that cannot have nothing for us now. */
+static bool arm_devices(struct core *core, bool on, bool *all_can)
+{
+	bool armed = true;
+
+	*all_can = true;
+	for (unsigned i = 0; i < core->port_count; i++) {
+		struct core_port *cp = &core->ports[i];
+		if (!cp->has_queue)
+			continue;
+		if (port_rx_fd(cp->port, cp->queue) < 0)
+			*all_can = false;
+		else if (!port_rx_arm(cp->port, cp->queue, on))
+			armed = false;
+	}
+	return armed;
+}
+
+static void wait_for_descriptors(struct core *core, int64_t ns, int extra_fd)
+{
+	struct timespec timeout = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	struct epoll_event events[8];
+	eventfd_t value;
+
+	if (extra_fd >= 0)
+		epoll_ctl(core->epoll_fd, EPOLL_CTL_ADD, extra_fd,
+			&(struct epoll_event){.events = EPOLLIN, .data.fd = extra_fd});
+	int n = epoll_pwait2(core->epoll_fd, events, 8, &timeout, NULL);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.fd == core->wake_fd)
+			eventfd_read(core->wake_fd, &value);
+	if (extra_fd >= 0)
+		epoll_ctl(core->epoll_fd, EPOLL_CTL_DEL, extra_fd, NULL);
+}
+
+static void sleep_until(struct core *core, int64_t until, int extra_fd)
+{
+	bool devices_wake;
+
+	atomic_store_explicit(&core->sleeping, true, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_wake */
+	if (arm_devices(core, true, &devices_wake) && !anything_waiting(core)) {
+		int64_t ns = until - core_clock(core);
+		int64_t most = devices_wake ? IDLE_MAX_NS : IDLE_POLL_NS;
+		if (ns > 0)
+			wait_for_descriptors(core, ns < most ? ns : most, extra_fd);
+	}
+	arm_devices(core, false, &devices_wake);
+	atomic_store_explicit(&core->sleeping, false, memory_order_relaxed);
+}
+
+void core_idle(struct core *core, int64_t deadline, int extra_fd)
+{
+	struct rws *rws = core->rws;
+	uint64_t timer = stack_next_timer(core->stack);
+	int64_t until = timer < (uint64_t)deadline ? (int64_t)timer : deadline;
+
+	core->counters.idle_turns++;
+	if (rws->wait != NULL) {
+		rws->wait(rws->clock_user, until);
+		return;
+	}
+	if (rws->idle == RWS_IDLE_POLL || core->idle_turns < IDLE_SPINS) {
+		rte_pause();
+		return;
+	}
+	if (rws->idle == RWS_IDLE_YIELD)
+		sched_yield();
+	else
+		sleep_until(core, until, extra_fd);
+}

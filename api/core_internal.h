@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The layout of a stack core, for api/core*.c and api/endpoint.c only. */
+#ifndef RWS_CORE_INTERNAL_H
+#define RWS_CORE_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "api/core.h"
+#include "api/runtime.h"
+#include "api/steer.h"
+
+struct endpoint;
+struct rte_mempool;
+struct rte_ring;
+
+#define CORE_PUBLISH_NS  1000000   /* how often counters are published */
+#define CORE_LINK_NS     100000000 /* how often core 0 asks devices for their link */
+#define CORE_ENDPOINTS   65536u
+#define CORE_ARENA_BYTES ((size_t)96 << 20)
+
+/* One interface as this core sees it. */
+struct core_port {
+	struct core *core;
+	struct port *port;
+	struct nif *nif;
+	unsigned queue;
+	bool has_queue;
+	bool link_up;
+	bool dirty;              /* frames staged in this turn */
+	uint32_t known_sequence; /* last copied from struct runtime_interface */
+};
+
+/* A call that another thread makes on this core; lives on the caller's stack until done. */
+struct core_call {
+	void (*fn)(struct core *core, struct core_call *call);
+	struct chan *chan;
+	struct selector_wake *wake;
+	int result;
+	sem_t done;
+};
+
+struct core {
+	/* The packet path; this core's alone. */
+	struct stack *stack;
+	struct core_port ports[RUNTIME_INTERFACES_MAX];
+	unsigned port_count;
+	unsigned id;
+	int64_t now;
+	struct chan *chans[RUNTIME_SELECTORS_MAX];
+	struct selector_wake *wakes[RUNTIME_SELECTORS_MAX];
+	unsigned chan_count;
+	struct endpoint *pending, *pending_last; /* more to tell than the rings took */
+	struct pktpool *pool;
+	struct rte_ring
+		*from[RUNTIME_CORES_MAX]; /* frames that other cores received for this one */
+	struct core_counters counters;
+	int64_t next_publish, next_link;
+	unsigned idle_turns;
+
+	/* Written by others. */
+	_Alignas(64) _Atomic bool sleeping; /* as in struct selector_wake */
+	_Atomic bool taken;                 /* RWS_INLINE: a selector has it */
+	_Atomic bool stop;
+	struct rte_ring *calls; /* struct core_call *, from any thread */
+
+	/* Read by others: a copy of `counters`, each word stored and loaded relaxed. */
+	_Alignas(64) struct core_counters published;
+
+	/* Set-up. */
+	_Alignas(64) struct rws *rws;
+	int cpu;
+	pthread_t thread;
+	bool thread_started, claimed;
+	cpu_set_t affinity_before; /* of the claiming thread */
+	struct fault fault;        /* why core_enter failed, for core_start */
+	int enter_result;
+	sem_t entered;
+	int wake_fd, epoll_fd;
+	void *arena;
+	struct steer_core *steering;
+	struct rte_mempool *endpoints;
+};
+
+/* core.c; the other parts of struct core are in core_thread.c (life) and core_idle.c. */
+void core_tell_waiters(struct core *core);
+
+/* nif_ops.output of an interface without a queue for this core. */
+enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p);
+
+/* On the core's thread: builds its stack; and takes it down. core_thread.c */
+int core_enter(struct core *core, struct fault *fault);
+void core_leave(struct core *core);
+
+#endif

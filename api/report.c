@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a runtime tells of itself: interfaces and counters. Any thread. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/runtime.h"
+#include "driver/port.h"
+
+/* ---- Interfaces ------------------------------------------------------------------------- */
+
+uint32_t runtime_read_known(struct runtime_interface *interface, struct nif_address *addresses,
+	unsigned *count, ip_addr_t *gateway)
+{
+	uint32_t before, after;
+
+	do {
+		before = atomic_load_explicit(&interface->sequence, memory_order_acquire);
+		memcpy(addresses, interface->known, sizeof(interface->known));
+		*count = interface->known_count;
+		*gateway = interface->known_gateway;
+		atomic_thread_fence(
+			memory_order_acquire); /* the reads above come before this load */
+		after = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
+	} while (before != after || (before & 1) != 0);
+	return before;
+}
+
+static void describe_offloads(uint32_t offloads, char *text, size_t size)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = {
+		{PORT_RX_IP_CHECKSUM, "rx-ip-checksum"},
+		{PORT_RX_L4_CHECKSUM, "rx-checksum"},
+		{PORT_RX_SCATTER, "rx-scatter"},
+		{PORT_TX_IP_CHECKSUM, "tx-ip-checksum"},
+		{PORT_TX_TCP_CHECKSUM, "tx-tcp-checksum"},
+		{PORT_TX_UDP_CHECKSUM, "tx-udp-checksum"},
+		{PORT_TX_MULTI_SEGS, "tx-scatter"},
+		{PORT_TX_TSO, "tso"},
+		{PORT_RSS, "rss"},
+	};
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (offloads & names[i].bit && used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s",
+				used > 0 ? " " : "", names[i].name);
+}
+
+static void describe_addresses(struct runtime_interface *interface, struct rws_interface_info *info)
+{
+	struct nif_address known[RUNTIME_ADDRESSES_MAX];
+	char text[48];
+	unsigned count;
+	ip_addr_t gateway;
+
+	runtime_read_known(interface, known, &count, &gateway);
+	for (unsigned i = 0; i < count; i++)
+		if (known[i].preferred && ipaddr_ntoa_r(&known[i].address, text, sizeof(text)))
+			snprintf(info->addresses[info->address_count++], sizeof(info->addresses[0]),
+				"%s/%u", text, known[i].prefix);
+	if (!ip_addr_isany_val(gateway) && ipaddr_ntoa_r(&gateway, text, sizeof(text)))
+		snprintf(info->gateway, sizeof(info->gateway), "%s", text);
+}
+
+int rws_interface_info(struct rws *rws, unsigned index, struct rws_interface_info *info)
+{
+	if (index >= rws->interface_count)
+		return -ENOENT;
+
+	struct runtime_interface *interface = &rws->interfaces[index];
+	struct port_info port;
+	port_get_info(interface->port, &port);
+	*info = (struct rws_interface_info){
+		.mtu = port.mtu,
+		.queues = port.queues,
+		.link_up = atomic_load_explicit(&interface->link_up, memory_order_relaxed),
+	};
+	snprintf(info->device, sizeof(info->device), "%s", port.name);
+	snprintf(info->driver, sizeof(info->driver), "%s", port.driver);
+	memcpy(info->mac, port.mac, sizeof(info->mac));
+	describe_offloads(port.offloads, info->offloads, sizeof(info->offloads));
+	describe_addresses(interface, info);
+	return 0;
+}
+
+/* ---- Counters --------------------------------------------------------------------------- */
+
+/* Those that are plain 64-bit words of struct core_counters, summed over cores. */
+static const struct {
+	const char *name, *text;
+	size_t offset;
+} sums[] = {
+#define SUM(name, field, text)                                    \
+	{                                                         \
+		name, text, offsetof(struct core_counters, field) \
+	}
+	SUM("rx.frames", stack.rx_frames, "frames received by the stacks"),
+	SUM("rx.bytes", stack.rx_bytes, "bytes of them, Ethernet header included"),
+	SUM("tx.frames", stack.tx_frames, "frames sent by the stacks"),
+	SUM("tx.bytes", stack.tx_bytes, "bytes of them"),
+	SUM("tx.copied_bytes", tx_copied_bytes,
+		"payload copied because it could not be referenced"),
+	SUM("tcp.rx_segments", stack.tcp_rx_segments, "TCP segments received"),
+	SUM("tcp.tx_segments", stack.tcp_tx_segments, "TCP segments sent"),
+	SUM("tcp.retransmits", stack.tcp_retransmits, "TCP segments sent again"),
+	SUM("tcp.accepted", stack.tcp_accepted, "connections that listeners took"),
+	SUM("tcp.connected", stack.tcp_connected, "connections opened"),
+	SUM("tcp.resets_sent", stack.tcp_resets_sent, "RST sent"),
+	SUM("tcp.resets_received", stack.tcp_resets_received, "RST received"),
+	SUM("tcp.connections", stack.conns, "TCP connections now, TIME_WAIT included"),
+	SUM("udp.rx", stack.udp_rx, "UDP datagrams received"),
+	SUM("udp.tx", stack.udp_tx, "UDP datagrams sent"),
+	SUM("icmp.rx", stack.icmp_rx, "ICMP and ICMPv6 messages received"),
+	SUM("icmp.tx", stack.icmp_tx, "ICMP and ICMPv6 messages sent"),
+	SUM("core.forwarded", forwarded, "frames handed to the core they belong to"),
+	SUM("core.turns", turns, "turns of the stack cores' loops"),
+	SUM("core.idle_turns", idle_turns, "turns with nothing to do"),
+	SUM("memory.arena_used", memory.used, "bytes of the stacks' arenas in use"),
+	SUM("memory.arena_peak", memory.peak, "most bytes ever in use, summed over cores"),
+#undef SUM
+};
+
+static uint64_t sum_at(const struct core_counters *counters, unsigned cores, size_t offset)
+{
+	uint64_t sum = 0;
+
+	for (unsigned c = 0; c < cores; c++)
+		sum += *(const uint64_t *)((const char *)&counters[c] + offset);
+	return sum;
+}
+
+static unsigned tell_device(struct rws *rws,
+	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
+{
+	struct port_device_counters sum = {0};
+
+	for (unsigned i = 0; i < rws->interface_count; i++) {
+		struct port_device_counters one;
+		port_device_counters(rws->interfaces[i].port, &one);
+		sum.rx_missed += one.rx_missed;
+		sum.rx_errors += one.rx_errors;
+		sum.rx_no_mbuf += one.rx_no_mbuf;
+		sum.tx_errors += one.tx_errors;
+	}
+	fn(user, "device.rx_missed", "frames the device lost for want of a descriptor",
+		sum.rx_missed);
+	fn(user, "device.rx_errors", "frames the device found broken", sum.rx_errors);
+	fn(user, "device.rx_no_mbuf", "frames the device lost for want of a buffer",
+		sum.rx_no_mbuf);
+	fn(user, "device.tx_errors", "frames the device failed to send", sum.tx_errors);
+	return 4;
+}
+
+unsigned rws_counters(struct rws *rws,
+	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
+{
+	struct core_counters counters[RUNTIME_CORES_MAX];
+	unsigned told = 0;
+
+	for (unsigned c = 0; c < rws->core_count; c++)
+		core_counters(rws->cores[c], &counters[c]);
+	for (; told < sizeof(sums) / sizeof(sums[0]); told++)
+		fn(user, sums[told].name, sums[told].text,
+			sum_at(counters, rws->core_count, sums[told].offset));
+	for (unsigned r = DROP_NONE + 1; r < DROP_REASON_COUNT; r++, told++) {
+		char name[64];
+		snprintf(name, sizeof(name), "drop.%s", drop_reason_name(r));
+		fn(user, name, drop_reason_text(r),
+			sum_at(counters, rws->core_count,
+				offsetof(struct core_counters, drops.count[0]) +
+					r * sizeof(uint64_t)));
+	}
+	return told + tell_device(rws, fn, user);
+}

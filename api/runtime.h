@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The runtime: devices, stack cores and what they share. Internal; rws.h has the public view.
+ *
+ * Called from api/selector.c, api/core.c and tests.
+ */
+#ifndef RWS_RUNTIME_H
+#define RWS_RUNTIME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/core.h"
+#include "api/rws.h"
+#include "api/steer.h"
+#include "stack/nif.h"
+
+#define RUNTIME_CORES_MAX      STEER_CORES_MAX
+#define RUNTIME_SELECTORS_MAX  64u
+#define RUNTIME_INTERFACES_MAX 8u
+#define RUNTIME_ADDRESSES_MAX  8u
+
+struct port;
+struct pktpool;
+
+/* An interface as configured, parsed. */
+struct runtime_interface {
+	struct port *port;
+	struct nif_address addresses[RUNTIME_ADDRESSES_MAX];
+	unsigned address_count;
+	ip_addr_t gateways[2]; /* IPv4, IPv6; any without */
+	bool dhcp, slaac;
+	_Atomic bool link_up; /* written by core 0, which asks the device now and then */
+
+	/*
+	 * What core 0 found out: addresses with what DHCP and SLAAC added. A sequence lock: core 0
+	 * makes `sequence` odd, writes, makes it even (release); readers retry while it is odd or
+	 * has changed (acquire loads around the reads).
+	 */
+	_Atomic uint32_t sequence;
+	struct nif_address known[RUNTIME_ADDRESSES_MAX];
+	unsigned known_count;
+	ip_addr_t known_gateway;
+};
+
+struct rws {
+	enum rws_placement placement;
+	enum rws_idle idle;
+	unsigned core_count;
+	struct core *cores[RUNTIME_CORES_MAX];
+	uint32_t sockets_max; /* of each selector */
+	unsigned memory_mb;
+	_Atomic unsigned selector_count;
+
+	struct runtime_interface interfaces[RUNTIME_INTERFACES_MAX];
+	unsigned interface_count;
+	struct steer *steer;
+	struct pktpool *pools[RUNTIME_CORES_MAX]; /* receive buffers of each core */
+	uint8_t secret[16];
+
+	/* Tests: virtual time. clock NULL: CLOCK_MONOTONIC. wait: nothing to do until then. */
+	int64_t (*clock)(void *user);
+	void (*wait)(void *user, int64_t until);
+	void *clock_user;
+
+	bool owns_eal, owns_ports;
+	unsigned missing; /* packet buffers that pools found missing when they were freed */
+};
+
+/* For tests: a runtime on ports that exist already, one an interface, and with their clock. */
+struct runtime_test {
+	struct port *const *ports;
+	int64_t (*clock)(void *user);
+	void (*wait)(void *user, int64_t until);
+	void *user;
+};
+int runtime_create(const struct rws_config *config, const struct runtime_test *test,
+	struct rws **out, struct rws_error *error);
+
+/*
+ * Checks the configuration and turns its texts into values: runtime_config.c. cpus gets the CPU of
+ * each stack core.
+ */
+int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUNTIME_CORES_MAX],
+	struct rws_error *error);
+
+/* rws_error filled from code and a format; returns code. */
+int runtime_fail(struct rws_error *error, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Reads what core 0 knows of an interface; returns the sequence number it belongs to. */
+uint32_t runtime_read_known(struct runtime_interface *interface, struct nif_address *addresses,
+	unsigned *count, ip_addr_t *gateway);
+
+#endif
