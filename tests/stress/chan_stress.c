@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A producer and a consumer thread on a channel pair, as application and stack core are: every
+ * message comes once, in order and whole, in both directions, through full and empty rings. Run
+ * under TSan by scripts/test.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/chan.h"
+#include "driver/eal.h"
+
+static unsigned messages = 400000;
+
+struct side {
+	struct chan *chan;
+	bool (*put)(struct chan *chan, const struct chan_message *message);
+	bool (*publish)(struct chan *chan);
+	unsigned (*take)(struct chan *chan, struct chan_message *out, unsigned n);
+	unsigned burst; /* messages taken at once: uneven, so that indices wrap unaligned */
+	unsigned refused, empty; /* how often a ring was full or empty */
+	const char *error;
+};
+
+static struct chan_message message_of(unsigned i)
+{
+	return (struct chan_message){
+		.kind = (uint16_t)i,
+		.port = (uint16_t)~i,
+		.error = (int32_t)i,
+		.length = i * 2654435761u,
+		.count = ~i,
+	};
+}
+
+static bool is_message_of(const struct chan_message *m, unsigned i)
+{
+	return m->kind == (uint16_t)i && m->port == (uint16_t)~i && m->error == (int32_t)i &&
+		m->length == i * 2654435761u && m->count == ~i;
+}
+
+static void *run_side(void *arg)
+{
+	struct side *side = arg;
+	unsigned sent = 0, received = 0;
+	struct chan_message batch[CHAN_BATCH];
+
+	while (sent < messages || received < messages) {
+		for (unsigned i = 0; i < side->burst * 3 && sent < messages; i++) {
+			struct chan_message m = message_of(sent);
+			if (!side->put(side->chan, &m)) {
+				side->refused++;
+				break;
+			}
+			sent++;
+		}
+		side->publish(side->chan);
+		unsigned n = side->take(side->chan, batch, side->burst);
+		for (unsigned i = 0; i < n; i++, received++)
+			if (!is_message_of(&batch[i], received)) {
+				side->error = "a message was lost, doubled, torn or out of order";
+				return NULL;
+			}
+		if (n == 0) {
+			side->empty++;
+			sched_yield();
+		}
+	}
+	while (side->publish(side->chan))
+		continue;
+	return NULL;
+}
+
+int main(void)
+{
+	struct eal_config eal = {.memory_mb = 64};
+	struct fault fault = {.text = ""};
+	struct chan *chan;
+	pthread_t application;
+
+	if (getenv("RWS_STRESS_MESSAGES") != NULL)
+		messages = (unsigned)strtoul(getenv("RWS_STRESS_MESSAGES"), NULL, 10);
+	if (eal_start(&eal, &fault) != 0 || chan_create(&chan, &fault) != 0) {
+		fprintf(stderr, "chan_stress: %s\n", fault.text);
+		return 1;
+	}
+	struct side app = {chan, chan_post, chan_publish, chan_reap, .burst = 7};
+	struct side core = {chan, chan_emit, chan_flush, chan_fetch, .burst = 31};
+	if (pthread_create(&application, NULL, run_side, &app) != 0)
+		return 1;
+	run_side(&core);
+	pthread_join(application, NULL);
+
+	printf("chan_stress: %u messages each way; full %u and %u times, empty %u and %u times\n",
+		messages, app.refused, core.refused, app.empty, core.empty);
+	if (app.error != NULL || core.error != NULL) {
+		fprintf(stderr, "chan_stress: %s\n", app.error != NULL ? app.error : core.error);
+		return 1;
+	}
+	chan_free(chan);
+	eal_stop();
+	return 0;
+}

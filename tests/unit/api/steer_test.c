@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which core a frame belongs to: api/steer.c. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/steer.h"
+
+#define CORES 4u
+
+struct fixture {
+	struct steer steer;
+	struct steer_core core[CORES];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return -1;
+	f->steer.cores = CORES;
+	f->steer.every_core_has_queue = true;
+	for (unsigned c = 0; c < CORES; c++)
+		f->core[c] = (struct steer_core){.steer = &f->steer, .core = c};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+/* ---- Frames ----------------------------------------------------------------------------- */
+
+struct frame {
+	uint8_t bytes[160];
+	unsigned length;
+};
+
+static void put16(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static struct frame ip4(uint8_t proto, unsigned source, unsigned destination)
+{
+	struct frame f = {.length = 14 + 20 + 20};
+
+	put16(f.bytes + 12, 0x0800);
+	f.bytes[14] = 0x45;
+	f.bytes[14 + 9] = proto;
+	memcpy(f.bytes + 14 + 12, "\x0a\x00\x00\x01\x0a\x00\x00\x02", 8);
+	put16(f.bytes + 34, source);
+	put16(f.bytes + 36, destination);
+	return f;
+}
+
+static struct frame ip6(uint8_t next, unsigned source, unsigned destination)
+{
+	struct frame f = {.length = 14 + 40 + 20};
+
+	put16(f.bytes + 12, 0x86dd);
+	f.bytes[14] = 0x60;
+	f.bytes[14 + 6] = next;
+	f.bytes[14 + 23] = 1;
+	f.bytes[14 + 39] = 2;
+	put16(f.bytes + 54, source);
+	put16(f.bytes + 56, destination);
+	return f;
+}
+
+static unsigned to(const struct fixture *f, unsigned self, const struct frame *frame)
+{
+	return steer_frame(&f->steer, self, frame->bytes, frame->length);
+}
+
+/* ---- Claims ----------------------------------------------------------------------------- */
+
+static void port_held_alone_is_refused_to_others(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(steer_claim(&f->core[1], IPPROTO_TCP, 50000, false), 0);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_TCP, 50000, false), -EADDRINUSE);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_TCP, 50000, true), -EADDRINUSE);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_UDP, 50000, false), 0);
+}
+
+static void port_held_twice_by_a_core_is_free_after_the_second_release(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(steer_claim(&f->core[1], IPPROTO_TCP, 50000, false), 0);
+	assert_int_equal(steer_claim(&f->core[1], IPPROTO_TCP, 50000, false), 0);
+	steer_release(&f->core[1], IPPROTO_TCP, 50000);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_TCP, 50000, false), -EADDRINUSE);
+	steer_release(&f->core[1], IPPROTO_TCP, 50000);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_TCP, 50000, false), 0);
+}
+
+static void port_shared_is_refused_to_one_who_wants_it_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(steer_claim(&f->core[0], IPPROTO_UDP, 53, true), 0);
+	assert_int_equal(steer_claim(&f->core[3], IPPROTO_UDP, 53, true), 0);
+	assert_int_equal(steer_claim(&f->core[2], IPPROTO_UDP, 53, false), -EADDRINUSE);
+}
+
+static void release_without_claim_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(steer_claim(&f->core[0], IPPROTO_TCP, 80, false), 0);
+	steer_release(&f->core[1], IPPROTO_TCP, 80);
+	assert_int_equal(steer_claim(&f->core[1], IPPROTO_TCP, 80, false), -EADDRINUSE);
+}
+
+/* ---- Frames to cores -------------------------------------------------------------------- */
+
+static void frame_to_unclaimed_port_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct frame tcp = ip4(IPPROTO_TCP, 1234, 80);
+
+	for (unsigned self = 0; self < CORES; self++)
+		assert_int_equal(to(f, self, &tcp), self);
+}
+
+static void frame_to_claimed_port_goes_to_its_core(void **state)
+{
+	struct fixture *f = *state;
+	struct frame tcp4 = ip4(IPPROTO_TCP, 1234, 50000);
+	struct frame tcp6 = ip6(IPPROTO_TCP, 1234, 50000);
+	struct frame udp4 = ip4(IPPROTO_UDP, 1234, 50000);
+
+	steer_claim(&f->core[2], IPPROTO_TCP, 50000, false);
+	for (unsigned self = 0; self < CORES; self++) {
+		assert_int_equal(to(f, self, &tcp4), 2);
+		assert_int_equal(to(f, self, &tcp6), 2);
+		assert_int_equal(to(f, self, &udp4), self);
+	}
+}
+
+static void frame_to_port_of_all_stays_with_each(void **state)
+{
+	struct fixture *f = *state;
+	struct frame tcp = ip4(IPPROTO_TCP, 1234, 80);
+
+	for (unsigned c = 0; c < CORES; c++)
+		steer_claim(&f->core[c], IPPROTO_TCP, 80, true);
+	for (unsigned self = 0; self < CORES; self++)
+		assert_int_equal(to(f, self, &tcp), self);
+}
+
+static void flow_without_queues_for_all_goes_to_one_owner_wherever_it_lands(void **state)
+{
+	struct fixture *f = *state;
+	unsigned seen = 0;
+
+	f->steer.every_core_has_queue = false;
+	steer_claim(&f->core[1], IPPROTO_TCP, 80, true);
+	steer_claim(&f->core[3], IPPROTO_TCP, 80, true);
+	for (unsigned source = 1024; source < 1124; source++) {
+		struct frame tcp = ip4(IPPROTO_TCP, source, 80);
+		unsigned owner = to(f, 0, &tcp);
+		assert_true(owner == 1 || owner == 3);
+		seen |= 1u << owner;
+		assert_int_equal(to(f, 1, &tcp), owner);
+		assert_int_equal(to(f, 3, &tcp), owner);
+	}
+	assert_int_equal(seen, 1u << 1 | 1u << 3); /* both get some */
+}
+
+static void fragments_of_a_datagram_meet_on_one_core(void **state)
+{
+	struct fixture *f = *state;
+	struct frame first = ip4(IPPROTO_UDP, 1234, 53);
+	struct frame later = ip4(IPPROTO_UDP, 0xdead, 0xbeef); /* payload where ports would be */
+
+	put16(first.bytes + 14 + 4, 77);
+	put16(later.bytes + 14 + 4, 77);
+	put16(first.bytes + 14 + 6, 0x2000);
+	put16(later.bytes + 14 + 6, 185);
+	steer_claim(&f->core[2], IPPROTO_UDP, 53, false);
+	unsigned core = to(f, 0, &first);
+	assert_true(core < CORES);
+	for (unsigned self = 0; self < CORES; self++) {
+		assert_int_equal(to(f, self, &first), core);
+		assert_int_equal(to(f, self, &later), core);
+	}
+}
+
+static void arp_and_neighbour_discovery_go_to_all(void **state)
+{
+	struct fixture *f = *state;
+	struct frame arp = {.length = 42};
+	struct frame nd = ip6(IPPROTO_ICMPV6, 0, 0);
+	struct frame mld = ip6(IPPROTO_HOPOPTS, 0, 0);
+
+	put16(arp.bytes + 12, 0x0806);
+	nd.bytes[54] = 135;
+	assert_int_equal(to(f, 1, &arp), STEER_ALL);
+	assert_int_equal(to(f, 1, &nd), STEER_ALL);
+	assert_int_equal(to(f, 1, &mld), STEER_ALL);
+}
+
+static void ping_stays_and_an_icmp_error_follows_the_packet_it_quotes(void **state)
+{
+	struct fixture *f = *state;
+	struct frame icmp = ip4(IPPROTO_ICMP, 0, 0);
+	uint8_t *l4 = icmp.bytes + 34;
+
+	steer_claim(&f->core[3], IPPROTO_TCP, 50000, false);
+	l4[0] = 8;
+	assert_int_equal(to(f, 1, &icmp), 1);
+
+	l4[0] = 3;
+	l4[8] = 0x45;
+	l4[8 + 9] = IPPROTO_TCP;
+	put16(l4 + 28, 50000);
+	icmp.length = 34 + 8 + 20 + 8;
+	assert_int_equal(to(f, 1, &icmp), 3);
+	icmp.length = 34 + 8 + 20 + 3; /* the ports are cut off */
+	assert_int_equal(to(f, 1, &icmp), 1);
+}
+
+static void dhcp_reply_goes_to_the_first_core(void **state)
+{
+	struct fixture *f = *state;
+	struct frame dhcp = ip4(IPPROTO_UDP, 67, 68);
+
+	assert_int_equal(to(f, 2, &dhcp), 0);
+}
+
+/* No length of a frame makes it read past the end: valgrind and ASan watch the exact copy. */
+static void truncated_frames_stay_within_bounds(void **state)
+{
+	struct fixture *f = *state;
+	struct frame frames[] = {ip4(IPPROTO_TCP, 1, 2), ip6(IPPROTO_UDP, 1, 2),
+		ip6(IPPROTO_ICMPV6, 0, 0), ip6(IPPROTO_FRAGMENT, 0, 0),
+		ip4(IPPROTO_ICMP, 0x0300, 0)};
+
+	frames[4].bytes[14] = 0x4f; /* options to the end */
+	for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
+		for (unsigned length = 0; length <= frames[i].length; length++) {
+			uint8_t *exact = malloc(length > 0 ? length : 1);
+			assert_non_null(exact);
+			memcpy(exact, frames[i].bytes, length);
+			unsigned core = steer_frame(&f->steer, 1, exact, length);
+			assert_true(core <= STEER_ALL);
+			free(exact);
+		}
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(port_held_alone_is_refused_to_others),
+		CASE(port_held_twice_by_a_core_is_free_after_the_second_release),
+		CASE(port_shared_is_refused_to_one_who_wants_it_alone),
+		CASE(release_without_claim_changes_nothing),
+		CASE(frame_to_unclaimed_port_stays),
+		CASE(frame_to_claimed_port_goes_to_its_core),
+		CASE(frame_to_port_of_all_stays_with_each),
+		CASE(flow_without_queues_for_all_goes_to_one_owner_wherever_it_lands),
+		CASE(fragments_of_a_datagram_meet_on_one_core),
+		CASE(arp_and_neighbour_discovery_go_to_all),
+		CASE(ping_stays_and_an_icmp_error_follows_the_packet_it_quotes),
+		CASE(dhcp_reply_goes_to_the_first_core),
+		CASE(truncated_frames_stay_within_bounds),
+	};
+
+	return cmocka_run_group_tests_name("steer", tests, NULL, NULL);
+}
