@@ -99,6 +99,30 @@ stop_process() {
 	wait_until 5 gone "$pid"
 }
 
+# run_group SECONDS COMMAND...: runs it in a process group of its own and waits, so that a signal to
+# this script, or the time running out, ends all of it at once; its own traps clean up.
+run_group() {
+	local seconds=$1 pid status=0
+	shift
+	set -m
+	"$@" </dev/null &
+	pid=$!
+	set +m
+	cleanup_push stop_group "$pid"
+	if ! wait_until "$seconds" gone "$pid"; then
+		say "took longer than $seconds s"
+		stop_group "$pid"
+	fi
+	wait "$pid" || status=$?
+	unset 'CLEANUPS[-1]'
+	return "$status"
+}
+
+stop_group() {
+	kill -TERM -- "-$1" 2>/dev/null || return 0
+	wait_until 30 gone "$1" || kill -KILL -- "-$1"
+}
+
 # ---- Namespaces ----------------------------------------------------------------------------------
 
 # A namespace of our own with loopback up, its name left in the named variable; removed at the end

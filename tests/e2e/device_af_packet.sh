@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# axes: placement family
+# default: inline/-/6 channel/-/4
+#
+# net_af_packet on one end of a veth pair, the kernel on the other.
+
+. "$(dirname "$0")/lib.sh"
+e2e_begin
+
+ip -n "$NS" link add veth0 type veth peer name veth1
+kernel_end "$NS" veth0 "$KERNEL4/24" "$KERNEL6/64"
+# The device sees frames as the kernel made them: without offloads, which only hardware completes.
+peer ethtool -K veth0 tx off tso off gso off >/dev/null
+peer ethtool -K veth1 gro off >/dev/null
+set_sysctl "$NS" ipv6/conf/veth1/disable_ipv6 1
+ip -n "$NS" link set dev veth1 up
+
+launch_app web rws-httpd --dev net_af_packet0,iface=veth1 --addr "$RWS4/24" --addr "$RWS6/64" \
+	--port 80 --root "$WORK"
+wait_serving web
+for size in 0 1 1460 $((64 * KIB)) $((16 * MIB)); do
+	got=$(peer curl -sS --fail --max-time 60 "http://$HOST/bytes/$size" | sha256sum)
+	expect "SHA-256 of $size bytes" "${got%% *}" "$(pattern_sha256 "$size")"
+done
+peer ping -q -n -c 3 -i 0.05 -W 5 "$RWS" >/dev/null || fail "no answer to ping"
+finish_clean web
+expect "the link after the end" "$(ip -n "$NS" -o link show dev veth1 | wc -l)" 1

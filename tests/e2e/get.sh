@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# axes: placement family
+# default: inline/-/4 channel/-/6
+# seconds: 240
+#
+# rws-get fetches bodies of all sizes from a server on Linux, and uploads them to it.
+
+. "$(dirname "$0")/lib.sh"
+GIB_IN=channel/1
+e2e_begin
+
+# get NAME OPERAND...: rws-get to its end.
+get() {
+	local name=$1
+	shift
+	tap_app "$name" rws-get "$@"
+	await_exit "$name" 0 120
+	expect_no_drops "$name"
+}
+
+launch server python3 -B "$E2E/peers/http_server.py" 8000
+wait_line 10 "${LOG[server]}" '^listening$' "${PID[server]}" || fail "no server"
+for size in $(body_sizes); do
+	get "get$size" "http://$KERNEL_HOST:8000/bytes/$size" -o "$WORK/body"
+	got=$(sha256sum <"$WORK/body")
+	expect "SHA-256 of $size bytes" "${got%% *}" "$(pattern_sha256 "$size")"
+	rm "$WORK/body"
+
+	pattern_bytes "$size" >"$WORK/up"
+	get "put$size" "http://$KERNEL_HOST:8000/upload" --upload "$WORK/up" -o "$WORK/answer"
+	expect "what the server got of $size bytes" "$(cat "$WORK/answer")" \
+		"$size $(pattern_sha256 "$size")"
+	rm "$WORK/up"
+done
+
+tap_app missing rws-get "http://$KERNEL_HOST:8000/nothing" -o "$WORK/none"
+await_exit missing 1 30
+grep -q 404 "${LOG[missing]}" || fail "the status 404 is not told"

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# axes: placement family
+# default: inline/-/4
+#
+# Files below the root: types, HEAD, ranges, and a clear refusal of everything else.
+
+. "$(dirname "$0")/lib.sh"
+e2e_begin
+
+# get PATH CURL_OPTION...: status and type of the answer; its body in WORK/body.
+get() {
+	local path=$1
+	shift
+	: >"$WORK/body"
+	peer curl -sS --max-time 10 --path-as-is -o "$WORK/body" -w '%{http_code} %{content_type}' \
+		"$@" "http://$HOST$path"
+}
+
+web
+mkdir "$WORK/www/below"
+pattern_bytes 200000 >"$WORK/www/below/data.bin"
+say "body {}" >"$WORK/www/style.css"
+say "secret" >"$WORK/secret"
+ln -s "$WORK/secret" "$WORK/www/link"
+
+expect "index" "$(get / | cut -d';' -f1)" "200 text/html"
+cmp "$WORK/body" "$WORK/www/index.html"
+expect "style sheet" "$(get /style.css | cut -d';' -f1)" "200 text/css"
+expect "bytes" "$(get /below/data.bin)" "200 application/octet-stream"
+cmp "$WORK/body" "$WORK/www/below/data.bin"
+
+expect "a range" "$(get /below/data.bin -r 1000-1999 | cut -d' ' -f1)" 206
+cmp "$WORK/body" <(tail -c +1001 "$WORK/www/below/data.bin" | head -c 1000)
+expect "the last bytes" "$(get /below/data.bin -r -5 | cut -d' ' -f1)" 206
+cmp "$WORK/body" <(tail -c 5 "$WORK/www/below/data.bin")
+expect "a range past the end" "$(get /below/data.bin -r 200000- | cut -d' ' -f1)" 416
+
+peer curl -sS --max-time 10 -I "http://$HOST/below/data.bin" >"$WORK/head"
+expect "length that HEAD tells" \
+	"$(tr -d '\r' <"$WORK/head" | awk 'tolower($1) == "content-length:" { print $2 }')" 200000
+
+expect "a file that is not there" "$(get /nothing | cut -d' ' -f1)" 404
+for path in /../secret /below/../../secret /%2e%2e/secret /..%2fsecret /link; do
+	get "$path" >/dev/null || :
+	! grep -q secret "$WORK/body" || fail "$path reads outside of the root"
+	say "ok: $path stays inside"
+done
+expect "a method that is unknown" "$(get / -X BREW | cut -c 1)" 4
+finish_clean web
