@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A port on an ethdev: what dpdk_port.c sets up and dpdk_rxtx.c uses. */
+#ifndef RWS_DPDK_IMPL_H
+#define RWS_DPDK_IMPL_H
+
+#include "driver/dpdk_tx_build.h"
+#include "driver/port_impl.h"
+
+#define TX_STAGE_MAX 256u
+
+/*
+ * How many times in a row a device may refuse the frame at the head of the stage. Some drivers
+ * never take a frame they do not like, and nothing behind it would ever leave.
+ */
+#define TX_REFUSALS_MAX 65536u
+
+/* What is peculiar to a driver and cannot be asked from it. */
+enum {
+	/* The kernel's interface has the port's MAC address: our station needs another. */
+	PMD_SHARES_MAC = 1 << 0,
+	/* A receive descriptor is one buffer of one frame, and each costs at every receive. */
+	PMD_DESCRIPTOR_PER_SEGMENT = 1 << 1,
+	/* The receive descriptor is readable while frames wait; there is nothing to arm. */
+	PMD_LEVEL_TRIGGERED = 1 << 2,
+	/* Sums segments of odd length wrongly. */
+	PMD_ODD_SEGMENT_SUMS = 1 << 3,
+	/* Says that it takes frames of 1,518 bytes at most, and takes longer ones. */
+	PMD_UNDERSTATES_MTU = 1 << 4,
+	/* Takes longer frames on receive; ours leave by its descriptor (driver/dpdk_tap.c). */
+	PMD_DIRECT_JUMBO = 1 << 5,
+};
+uint32_t dpdk_pmd_traits(const char *driver);
+
+struct dpdk_queue {
+	struct tx_build build;
+	int fd; /* -1 without receive interrupts */
+	unsigned staged, refusals;
+	struct rte_mbuf *stage[TX_STAGE_MAX];
+} __attribute__((aligned(64)));
+
+struct dpdk_port {
+	struct port port; /* first */
+	uint16_t id;
+	uint32_t traits;
+	uint32_t rx_frame_max;
+	uint32_t direct_above; /* frames longer than this leave by dpdk_tap_write; 0: none */
+	struct dpdk_queue *queues;
+};
+
+extern const struct port_ops dpdk_ops;
+
+static inline struct dpdk_port *dpdk_port_of(struct port *port)
+{
+	return (struct dpdk_port *)port;
+}
+
+/* dpdk_rxtx.c */
+unsigned dpdk_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
+enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p);
+void dpdk_tx_flush(struct port *port, unsigned queue);
+void dpdk_tx_reclaim(struct port *port, unsigned queue);
+
+/* dpdk_tap.c */
+int dpdk_interface_mtu(unsigned if_index);
+int dpdk_interface_set_mtu(unsigned if_index, uint16_t mtu);
+bool dpdk_tap_write(int fd, const struct rte_mbuf *m);
+void dpdk_tap_station_mac(uint8_t mac[6]);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The packet path of ports on ethdevs; called through struct port_ops. */
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "driver/dpdk_impl.h"
+#include "driver/frame.h"
+#include "driver/offload.h"
+#include "driver/pktbuf.h"
+
+#define RX_BURST_MAX 64u
+
+/* ---- receive ---- */
+
+static struct pbuf *rx_drop(
+	struct port_counters *counters, struct rte_mbuf *m, enum drop_reason reason)
+{
+	counters->drops.count[reason]++;
+	rte_pktmbuf_free(m);
+	return NULL;
+}
+
+/* The frame as a pbuf chain, or NULL when it was dropped. */
+static struct pbuf *rx_take(
+	const struct dpdk_port *d, struct port_counters *counters, struct rte_mbuf *m)
+{
+	struct offload_verdict verdict = offload_verdict(m->ol_flags);
+
+	if (verdict.drop != DROP_NONE)
+		return rx_drop(counters, m, verdict.drop);
+	if (m->pkt_len > d->rx_frame_max)
+		return rx_drop(counters, m, DROP_FRAME_LONG);
+	if (m->pkt_len < FRAME_HEADER_MIN)
+		return rx_drop(counters, m, DROP_FRAME_SHORT);
+
+	uint32_t length = m->pkt_len;
+	struct pbuf *p = pktbuf_from_mbuf(m);
+	if (p == NULL) {
+		counters->drops.count[DROP_FRAME_SHORT]++;
+		return NULL;
+	}
+	p->pkt_flags = verdict.pkt_flags;
+	counters->rx_frames++;
+	counters->rx_bytes += length;
+	return p;
+}
+
+unsigned dpdk_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n)
+{
+	const struct dpdk_port *d = dpdk_port_of(port);
+	struct port_counters *counters = port->counters[queue];
+	struct rte_mbuf *m[RX_BURST_MAX];
+	unsigned taken = 0;
+
+	unsigned got =
+		rte_eth_rx_burst(d->id, (uint16_t)queue, m, (uint16_t)RTE_MIN(n, RX_BURST_MAX));
+	for (unsigned i = 0; i < got; i++) {
+		if (i + 1 < got)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + 1], void *));
+		struct pbuf *p = rx_take(d, counters, m[i]);
+		if (p != NULL)
+			pkts[taken++] = p;
+	}
+	return taken;
+}
+
+/* ---- transmit ---- */
+
+/* Takes n frames off the head of the stage; they belong to the device, or are freed. */
+static void stage_advance(struct dpdk_queue *q, unsigned n)
+{
+	q->staged -= n;
+	for (unsigned i = 0; i < q->staged; i++)
+		q->stage[i] = q->stage[i + n];
+	q->refusals = 0;
+}
+
+static void stage_drop_head(struct port *port, unsigned queue, struct dpdk_queue *q)
+{
+	rte_pktmbuf_free(q->stage[0]);
+	port_tx_drop(port, queue, DROP_TX_QUEUE_FULL);
+	stage_advance(q, 1);
+}
+
+/* How many frames at the head of the stage go the same way: to the PMD, or past it. */
+static unsigned run_length(const struct dpdk_port *d, const struct dpdk_queue *q, bool direct)
+{
+	unsigned n = 0;
+
+	while (n < q->staged && (q->stage[n]->pkt_len > d->direct_above) == direct)
+		n++;
+	return n;
+}
+
+static unsigned send_direct(const struct dpdk_queue *q, unsigned n)
+{
+	unsigned sent = 0;
+
+	while (sent < n && dpdk_tap_write(q->fd, q->stage[sent])) {
+		rte_pktmbuf_free(q->stage[sent]);
+		sent++;
+	}
+	return sent;
+}
+
+/* Sends what the device takes of the first n; a frame that it can never send is dropped. */
+static unsigned send_to_device(struct port *port, unsigned queue, struct dpdk_queue *q, unsigned n)
+{
+	const struct dpdk_port *d = dpdk_port_of(port);
+	unsigned fit = rte_eth_tx_prepare(d->id, (uint16_t)queue, q->stage, (uint16_t)n);
+
+	if (fit == 0 && n > 0) {
+		stage_drop_head(port, queue, q);
+		return 0;
+	}
+	return rte_eth_tx_burst(d->id, (uint16_t)queue, q->stage, (uint16_t)fit);
+}
+
+/* One attempt; false when there is nothing more to be had from the device now. */
+static bool flush_once(struct port *port, unsigned queue, struct dpdk_queue *q)
+{
+	struct dpdk_port *d = dpdk_port_of(port);
+	struct port_counters *counters = port->counters[queue];
+	uint32_t lengths[TX_STAGE_MAX];
+	unsigned before = q->staged;
+	bool direct = d->direct_above != 0 && q->stage[0]->pkt_len > d->direct_above;
+	unsigned n = d->direct_above != 0 ? run_length(d, q, direct) : before;
+
+	/* The device may have freed what it took by the time it returns. */
+	for (unsigned i = 0; i < n; i++)
+		lengths[i] = q->stage[i]->pkt_len;
+	unsigned sent = direct ? send_direct(q, n) : send_to_device(port, queue, q, n);
+	for (unsigned i = 0; i < sent; i++)
+		counters->tx_bytes += lengths[i];
+	counters->tx_frames += sent;
+	if (sent > 0)
+		stage_advance(q, sent);
+	return q->staged < before;
+}
+
+void dpdk_tx_flush(struct port *port, unsigned queue)
+{
+	struct dpdk_queue *q = &dpdk_port_of(port)->queues[queue];
+
+	while (q->staged > 0) {
+		if (flush_once(port, queue, q))
+			continue;
+		if (++q->refusals < TX_REFUSALS_MAX)
+			return;
+		stage_drop_head(port, queue, q);
+	}
+}
+
+enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p)
+{
+	struct dpdk_queue *q = &dpdk_port_of(port)->queues[queue];
+	struct rte_mbuf *m;
+
+	if (q->staged == TX_STAGE_MAX)
+		dpdk_tx_flush(port, queue);
+	if (q->staged == TX_STAGE_MAX)
+		return port_tx_drop(port, queue, DROP_TX_QUEUE_FULL);
+
+	enum drop_reason reason =
+		tx_build_frame(&q->build, p, &m, &port->counters[queue]->tx_copied_bytes);
+	if (reason != DROP_NONE)
+		return port_tx_drop(port, queue, reason);
+	q->stage[q->staged++] = m;
+	return DROP_NONE;
+}
+
+void dpdk_tx_reclaim(struct port *port, unsigned queue)
+{
+	/* Devices without the operation free what they sent at once. */
+	(void)rte_eth_tx_done_cleanup(dpdk_port_of(port)->id, (uint16_t)queue, 0);
+}
