@@ -50,7 +50,11 @@ enum chan_request {
 	REQ_ADOPT,    /* ep, sock: an accepted connection has its socket; its events begin */
 	REQ_SEND,     /* ep, p: TCP payload chain to send; tot_len need not be set beyond 65,535 */
 	REQ_SEND_TO, /* ep, p, address, port: one datagram; address family any: the connected peer */
-	REQ_RECVED,  /* ep, length: bytes consumed (TCP), p: chain to free, may be NULL */
+	/*
+	 * ep, length: bytes consumed, p: chain to free, may be NULL. Without ep: only p, which
+	 * crossed REQ_RELEASE on its way up.
+	 */
+	REQ_RECVED,
 	REQ_SHUTDOWN, /* ep: FIN behind all that was sent */
 	REQ_ABORT,    /* ep: RST; REQ_RELEASE still follows */
 	REQ_RELEASE,  /* ep */

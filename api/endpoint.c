@@ -338,7 +338,7 @@ static void send_to(struct core *core, struct endpoint *ep, const struct chan_me
 static void recved(struct core *core, struct endpoint *ep, const struct chan_message *request)
 {
 	stack_free_pbufs(core->stack, request->p);
-	if (ep->ready == NULL)
+	if (ep == NULL || ep->ready == NULL)
 		return;
 	if (ep->kind == READY_CONN) {
 		conn_recved(ep->conn, request->length);
