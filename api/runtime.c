@@ -129,6 +129,9 @@ static void free_all(struct rws *rws)
 	for (unsigned c = 0; c < rws->core_count; c++)
 		if (rws->pools[c] != NULL)
 			rws->missing += pktpool_free(rws->pools[c]);
+	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++)
+		if (rws->tx_pools[id] != NULL)
+			rws->missing += pktpool_free(rws->tx_pools[id]);
 	free(rws->steer);
 	if (rws->owns_eal)
 		eal_stop();

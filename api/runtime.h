@@ -57,6 +57,8 @@ struct rws {
 	unsigned interface_count;
 	struct steer *steer;
 	struct pktpool *pools[RUNTIME_CORES_MAX]; /* receive buffers of each core */
+	/* Transmit buffers of selectors, by id; made with the first selector of that id. */
+	struct pktpool *tx_pools[RUNTIME_SELECTORS_MAX];
 	uint8_t secret[16];
 
 	/* Tests: virtual time. clock NULL: CLOCK_MONOTONIC. wait: nothing to do until then. */
