@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The reader's calls of byte channels: copying and borrowing. See api/channel.h. */
+#include "api/channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/socket.h"
+
+/*
+ * Finds the channel for a reader: 1 there are bytes, 0 the end of the stream, or why not. After
+ * -EAGAIN the socket tells READABLE again.
+ */
+static int reader_of(rws_channel_t handle, struct channel **ch)
+{
+	int result = channel_of(handle, ch);
+
+	if (result != 0)
+		return result;
+	if ((*ch)->sink != NULL)
+		return -EBUSY;
+	result = channel_read_state(*ch);
+	if (result == -EAGAIN && (*ch)->source != NULL)
+		sock_arm((*ch)->source, RWS_EV_READABLE);
+	return result == 0 ? 1 : result == 1 ? 0 : result;
+}
+
+/* A position in the channel, to walk over its bytes without consuming them. */
+struct cursor {
+	struct pbuf *p;
+	size_t offset; /* in p */
+	size_t left;   /* readable bytes from here on */
+};
+
+static struct cursor cursor_at(const struct channel *ch, size_t skip)
+{
+	struct cursor cursor = {ch->list.head, ch->head_offset, ch->readable};
+
+	if (skip > cursor.left)
+		skip = cursor.left;
+	cursor.left -= skip;
+	while (skip > 0) {
+		size_t n = cursor.p->len - cursor.offset;
+		if (skip < n) {
+			cursor.offset += skip;
+			break;
+		}
+		skip -= n;
+		cursor.p = cursor.p->next;
+		cursor.offset = 0;
+	}
+	return cursor;
+}
+
+/* The next contiguous piece of at most max bytes; its length, 0 at the end. */
+static size_t cursor_next(struct cursor *cursor, size_t max, char **bytes)
+{
+	while (cursor->left > 0 && cursor->p->len == cursor->offset) {
+		cursor->p = cursor->p->next;
+		cursor->offset = 0;
+	}
+	if (cursor->left == 0)
+		return 0;
+
+	size_t n = cursor->p->len - cursor->offset;
+	if (n > cursor->left)
+		n = cursor->left;
+	if (n > max)
+		n = max;
+	*bytes = (char *)cursor->p->payload + cursor->offset;
+	cursor->offset += n;
+	cursor->left -= n;
+	return n;
+}
+
+static size_t copy_out(const struct channel *ch, size_t skip, void *buf, size_t n)
+{
+	struct cursor cursor = cursor_at(ch, skip);
+	size_t done = 0, piece;
+	char *bytes;
+
+	while (done < n && (piece = cursor_next(&cursor, n - done, &bytes)) > 0) {
+		memcpy((char *)buf + done, bytes, piece);
+		done += piece;
+	}
+	return done;
+}
+
+/* A read of no bytes tells of a failure and of nothing else. */
+static ssize_t read_nothing(int state)
+{
+	return state == -EAGAIN || state >= 0 ? 0 : state;
+}
+
+ssize_t rws_read_available(rws_channel_t handle, void *buf, size_t n)
+{
+	struct iovec iov = {buf, n};
+
+	return rws_readv(handle, &iov, 1);
+}
+
+ssize_t rws_readv(rws_channel_t handle, const struct iovec *iov, int count)
+{
+	struct channel *ch;
+	int state = reader_of(handle, &ch);
+	size_t wanted = 0, done = 0;
+
+	for (int i = 0; i < count; i++)
+		wanted += iov[i].iov_len;
+	if (wanted == 0)
+		return read_nothing(state);
+	if (state <= 0)
+		return state;
+	for (int i = 0; i < count && done < ch->readable; i++)
+		done += copy_out(ch, done, iov[i].iov_base, iov[i].iov_len);
+	channel_consume(ch, done);
+	return (ssize_t)done;
+}
+
+int rws_read_fully(rws_channel_t handle, void *buf, size_t n, size_t *got)
+{
+	while (*got < n) {
+		ssize_t piece = rws_read_available(handle, (char *)buf + *got, n - *got);
+		if (piece == 0)
+			return -ENODATA;
+		if (piece < 0)
+			return (int)piece;
+		*got += (size_t)piece;
+	}
+	return n == 0 ? (int)rws_read_available(handle, buf, 0) : 0;
+}
+
+ssize_t rws_discard(rws_channel_t handle, size_t max)
+{
+	struct channel *ch;
+	int state = reader_of(handle, &ch);
+
+	if (max == 0)
+		return read_nothing(state);
+	if (state <= 0)
+		return state;
+	if (max > ch->readable)
+		max = ch->readable;
+	channel_consume(ch, max);
+	return (ssize_t)max;
+}
+
+ssize_t rws_peek_to(rws_channel_t handle, size_t off, void *buf, size_t n)
+{
+	struct channel *ch;
+	int state = reader_of(handle, &ch);
+
+	if (n == 0)
+		return read_nothing(state);
+	if (state <= 0)
+		return state;
+	if (off >= ch->readable)
+		return ch->closed ? 0 : -EAGAIN;
+	return (ssize_t)copy_out(ch, off, buf, n);
+}
+
+int rws_request(rws_channel_t handle, size_t skip, size_t at_least, struct iovec *iov, int n)
+{
+	struct channel *ch;
+	int state = reader_of(handle, &ch);
+	int count = 0;
+	char *bytes;
+
+	if (state <= 0)
+		return state;
+	size_t there = ch->readable > skip ? ch->readable - skip : 0;
+	if (there == 0 || there < at_least) {
+		if (ch->closed)
+			return ch->cause;
+		if (ch->source != NULL)
+			sock_arm(ch->source, RWS_EV_READABLE);
+		return -EAGAIN;
+	}
+	struct cursor cursor = cursor_at(ch, skip);
+	while (count < n && (iov[count].iov_len = cursor_next(&cursor, SIZE_MAX, &bytes)) > 0)
+		iov[count++].iov_base = bytes;
+	return count;
+}
+
+int rws_consumed(rws_channel_t handle, size_t n)
+{
+	struct channel *ch;
+	int result = channel_of(handle, &ch);
+
+	if (result != 0)
+		return result;
+	if (ch->sink != NULL)
+		return -EBUSY;
+	if (ch->failed)
+		return ch->cause;
+	if (n > ch->readable)
+		return -EINVAL;
+	channel_consume(ch, n);
+	return 0;
+}

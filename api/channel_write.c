@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The writer's calls of byte channels: copying and granting. See api/channel.h. */
+#include "api/channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/selector.h"
+#include "api/socket.h"
+#include "driver/pktbuf.h"
+
+/* The writer has to wait: what it wrote goes on its way, and the socket tells WRITABLE again. */
+static int would_block(struct channel *ch)
+{
+	channel_flush(ch);
+	if (ch->sink != NULL)
+		sock_arm(ch->sink, RWS_EV_WRITABLE | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
+	return -EAGAIN;
+}
+
+/* Finds the channel for a writer and ends a grant: 0, or why it cannot write. */
+static int writer_of(rws_channel_t handle, struct channel **ch)
+{
+	int result = channel_of(handle, ch);
+
+	if (result != 0)
+		return result;
+	if ((*ch)->source != NULL)
+		return -EBUSY;
+	channel_drop_grant(*ch);
+	result = channel_write_state(*ch);
+	return result == -EAGAIN ? would_block(*ch) : result;
+}
+
+/* Room behind the bytes of the last buffer, if that buffer is the writer's. */
+static uint32_t tail_room(const struct channel *ch)
+{
+	struct pbuf *tail = ch->list.tail;
+
+	if (tail == NULL || (tail->pkt_flags & SEGMENT_RECEIVED))
+		return 0;
+	return pktbuf_room(tail);
+}
+
+static size_t copy_in(struct channel *ch, const char *bytes, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t room = tail_room(ch);
+		if (room == 0) {
+			struct pbuf *p = channel_buffer(ch);
+			if (p == NULL)
+				break;
+			segments_push(&ch->list, p);
+			continue;
+		}
+		size_t piece = n - done < room ? n - done : room;
+		struct pbuf *tail = ch->list.tail;
+		memcpy((char *)tail->payload + tail->len, bytes + done, piece);
+		tail->len = (u16_t)(tail->len + piece);
+		done += piece;
+	}
+	ch->unflushed += done;
+	ch->total_written += done;
+	return done;
+}
+
+static void flush_if_due(struct channel *ch)
+{
+	if (ch->auto_flush || channel_room(ch) == 0)
+		channel_flush(ch);
+}
+
+ssize_t rws_write_available(rws_channel_t handle, const void *buf, size_t n)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, n};
+
+	return rws_writev(handle, &iov, 1);
+}
+
+ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
+{
+	struct channel *ch;
+	int state = writer_of(handle, &ch);
+	size_t wanted = 0, done = 0;
+
+	for (int i = 0; i < count; i++)
+		wanted += iov[i].iov_len;
+	if (wanted == 0 && state == -EAGAIN)
+		return 0;
+	if (wanted == 0 || state != 0)
+		return state;
+	size_t room = channel_room(ch);
+	for (int i = 0; i < count && done < room; i++) {
+		size_t piece = iov[i].iov_len < room - done ? iov[i].iov_len : room - done;
+		size_t copied = copy_in(ch, iov[i].iov_base, piece);
+		done += copied;
+		if (copied < piece)
+			break;
+	}
+	flush_if_due(ch);
+	return done > 0 ? (ssize_t)done : would_block(ch);
+}
+
+int rws_write_fully(rws_channel_t handle, const void *buf, size_t n, size_t *done)
+{
+	do {
+		ssize_t piece = rws_write_available(handle, (const char *)buf + *done, n - *done);
+		if (piece < 0)
+			return (int)piece;
+		*done += (size_t)piece;
+	} while (*done < n);
+	return 0;
+}
+
+/* ---- Grants ----------------------------------------------------------------------------- */
+
+/* Lends `bytes` at most, as one more vector; how many. */
+static size_t grant_more(struct channel *ch, size_t bytes, struct iovec *iov)
+{
+	uint32_t room = ch->granted == 0 ? tail_room(ch) : 0;
+	struct pbuf *p = ch->list.tail;
+
+	if (room == 0) {
+		p = channel_buffer(ch);
+		if (p == NULL)
+			return 0;
+		segments_push(&ch->grant, p);
+		room = pktbuf_room(p);
+	}
+	size_t n = bytes < room ? bytes : room;
+	if (p == ch->list.tail)
+		ch->grant_tail = (uint32_t)n;
+	*iov = (struct iovec){(char *)p->payload + p->len, n};
+	ch->granted += n;
+	return n;
+}
+
+int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n)
+{
+	struct channel *ch;
+	int state = writer_of(handle, &ch);
+	int count = 0;
+
+	if (state == 0 && (min > ch->capacity || n <= 0))
+		return -EINVAL;
+	if (state != 0)
+		return state;
+	size_t room = channel_room(ch);
+	if (room < min)
+		return would_block(ch);
+	while (count < n && ch->granted < room) {
+		if (grant_more(ch, room - ch->granted, &iov[count]) == 0)
+			break;
+		count++;
+	}
+	if (ch->granted >= min && count > 0)
+		return count;
+	/* Either no buffers now, or so many bytes do not fit n vectors ever. */
+	channel_drop_grant(ch);
+	return count == n ? -EINVAL : would_block(ch);
+}
+
+/* Puts the first n bytes of the grant behind the list. */
+static void take_grant(struct channel *ch, size_t n)
+{
+	size_t piece = n < ch->grant_tail ? n : ch->grant_tail;
+
+	if (piece > 0)
+		ch->list.tail->len = (u16_t)(ch->list.tail->len + piece);
+	for (size_t left = n - piece; left > 0; left -= piece) {
+		struct pbuf *p = segments_pop(&ch->grant);
+		piece = left < pktbuf_room(p) ? left : pktbuf_room(p);
+		p->len = (u16_t)piece;
+		segments_push(&ch->list, p);
+	}
+}
+
+int rws_written(rws_channel_t handle, size_t n)
+{
+	struct channel *ch;
+	int result = channel_of(handle, &ch);
+
+	if (result != 0)
+		return result;
+	if (n > ch->granted)
+		return ch->closed ? channel_write_state(ch) : -EINVAL;
+	take_grant(ch, n);
+	channel_drop_grant(ch);
+	ch->unflushed += n;
+	ch->total_written += n;
+	flush_if_due(ch);
+	return 0;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* UDP sockets: datagrams keep their boundaries and their senders. See api/socket.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/address.h"
+#include "api/socket.h"
+#include "driver/pktbuf.h"
+
+/* The stack core lends no more than that at once, see api/endpoint.c. */
+#define QUEUE_SLOTS DGRAM_RECEIVE_COUNT
+
+struct datagram {
+	struct pbuf *p;
+	uint32_t length;
+	uint16_t port;
+	ip_addr_t address;
+};
+
+struct datagrams {
+	uint64_t dropped;
+	uint32_t first, count;
+	struct datagram queue[QUEUE_SLOTS];
+};
+
+/* ---- Receiving -------------------------------------------------------------------------- */
+
+/* The chain goes back; the stack core counts datagrams and bytes that it lends. */
+static void give_back(struct sock *s, struct pbuf *chain, uint32_t length)
+{
+	while (chain != NULL) {
+		struct pbuf *p = chain;
+		chain = p->next;
+		segments_push(&s->spent, p);
+	}
+	s->spent_count++;
+	s->recved += length;
+	selector_dirty(s);
+}
+
+void dgram_received(struct sock *s, const struct chan_message *message)
+{
+	struct datagrams *datagrams = s->datagrams;
+
+	if (s->closing || datagrams->count == QUEUE_SLOTS) {
+		datagrams->dropped += !s->closing;
+		give_back(s, message->p, message->length);
+		return;
+	}
+	datagrams->queue[(datagrams->first + datagrams->count++) % QUEUE_SLOTS] =
+		(struct datagram){message->p, message->length, message->port, message->address};
+	s->lent++;
+	sock_tell(s, RWS_EV_READABLE);
+}
+
+void dgram_dropped(struct sock *s, uint32_t count)
+{
+	s->datagrams->dropped += count;
+}
+
+static size_t copy_out(const struct datagram *d, void *buf, size_t capacity)
+{
+	size_t done = 0;
+
+	for (struct pbuf *p = d->p; p != NULL && done < capacity; p = p->next) {
+		size_t n = p->len < capacity - done ? p->len : capacity - done;
+		memcpy((char *)buf + done, p->payload, n);
+		done += n;
+	}
+	return done;
+}
+
+static struct datagram take(struct sock *s)
+{
+	struct datagrams *datagrams = s->datagrams;
+	struct datagram d = datagrams->queue[datagrams->first];
+
+	datagrams->first = (datagrams->first + 1) % QUEUE_SLOTS;
+	datagrams->count--;
+	s->lent--;
+	return d;
+}
+
+static void receive_one(struct sock *s, struct rws_datagram *out)
+{
+	struct datagram d = take(s);
+
+	out->length = copy_out(&d, out->data, out->capacity);
+	out->truncated = d.length > out->length;
+	address_from_ip(&d.address, d.port, &out->address);
+	give_back(s, d.p, d.length);
+}
+
+static int udp_of(rws_socket_t handle, struct sock **s)
+{
+	int result = sock_of(handle, s);
+
+	if (result == 0 && (*s)->kind != SOCK_UDP)
+		result = -EINVAL;
+	return result;
+}
+
+int rws_receive_burst(rws_socket_t handle, struct rws_datagram *datagrams, unsigned n)
+{
+	struct sock *s;
+	int result = udp_of(handle, &s);
+	unsigned count = 0;
+
+	if (result != 0)
+		return result;
+	if (s->closing)
+		return -ECANCELED;
+	while (count < n && s->datagrams->count > 0)
+		receive_one(s, &datagrams[count++]);
+	if (count > 0 || n == 0)
+		return (int)count;
+	sock_arm(s, RWS_EV_READABLE);
+	return -EAGAIN;
+}
+
+int rws_receive(rws_socket_t handle, struct rws_datagram *datagram)
+{
+	int result = rws_receive_burst(handle, datagram, 1);
+
+	return result > 0 ? 0 : result;
+}
+
+uint64_t rws_receive_dropped(rws_socket_t handle)
+{
+	struct sock *s;
+
+	return udp_of(handle, &s) == 0 ? s->datagrams->dropped : 0;
+}
+
+unsigned dgram_waiting(const struct sock *s)
+{
+	return s->datagrams != NULL ? s->datagrams->count : 0;
+}
+
+void dgram_drop_all(struct sock *s)
+{
+	while (s->datagrams->count > 0) {
+		struct datagram d = take(s);
+		give_back(s, d.p, d.length);
+	}
+}
+
+void dgram_free(struct sock *s)
+{
+	free(s->datagrams);
+}
+
+/* ---- Sending ---------------------------------------------------------------------------- */
+
+/* Where a datagram goes: *to any and port 0 for the connected peer. */
+static int destination(
+	const struct sock *s, const struct rws_datagram *datagram, ip_addr_t *to, uint16_t *port)
+{
+	const struct rws_address *address = &datagram->address;
+
+	if (address->family == 0 || (s->connected && rws_address_equal(address, &s->remote))) {
+		address_to_ip(NULL, to, port);
+		return s->connected ? 0 : -EDESTADDRREQ;
+	}
+	if (s->connected)
+		return -EISCONN;
+	if (address->port == 0 || address_is_any(address))
+		return -EINVAL;
+	if (address_is_broadcast(address) && !s->options.broadcast)
+		return -EACCES;
+	if (s->local.family != 0 && address->family != s->local.family)
+		return -EAFNOSUPPORT;
+	return address_to_ip(address, to, port);
+}
+
+/* A chain of pool buffers with the payload; one empty buffer for an empty datagram. */
+static struct pbuf *copy_in(struct rws_selector *sel, const char *bytes, size_t length)
+{
+	struct segments list = {0};
+	size_t done = 0;
+
+	do {
+		struct pbuf *p = pktbuf_alloc(sel->pool);
+		if (p == NULL) {
+			segments_free(&list);
+			return NULL;
+		}
+		size_t room = pktbuf_room(p);
+		p->len = (u16_t)(length - done < room ? length - done : room);
+		memcpy(p->payload, bytes + done, p->len);
+		done += p->len;
+		segments_push(&list, p);
+	} while (done < length);
+	segments_set_total(list.head, length);
+	return list.head;
+}
+
+/* No buffer, or no place in the ring, or too much under way. */
+static int would_block(struct sock *s, bool for_memory)
+{
+	sock_arm(s, RWS_EV_WRITABLE);
+	if (for_memory)
+		selector_starve(s);
+	return -EAGAIN;
+}
+
+static int send_one(struct sock *s, const struct rws_datagram *datagram)
+{
+	struct chan_message message = {.kind = REQ_SEND_TO, .ep = s->ep, .sock = s};
+
+	if (datagram->length > RWS_DATAGRAM_MAX)
+		return -EMSGSIZE;
+	int result = destination(s, datagram, &message.address, &message.port);
+	if (result != 0)
+		return result;
+	if (s->inflight > 0 && s->inflight + datagram->length > s->options.send_buffer)
+		return would_block(s, false);
+	message.length = (uint32_t)datagram->length;
+	message.p = copy_in(s->sel, datagram->data, datagram->length);
+	if (message.p == NULL)
+		return would_block(s, true);
+	if (!chan_post(s->lane->chan, &message)) {
+		pbuf_free(message.p);
+		return would_block(s, true);
+	}
+	s->inflight += datagram->length;
+	return 0;
+}
+
+int rws_send_burst(rws_socket_t handle, const struct rws_datagram *datagrams, unsigned n)
+{
+	struct sock *s;
+	int result = udp_of(handle, &s);
+	unsigned count = 0;
+
+	if (result == 0 && s->closing)
+		result = -ESHUTDOWN;
+	while (result == 0 && count < n) {
+		result = send_one(s, &datagrams[count]);
+		count += result == 0;
+	}
+	return count > 0 ? (int)count : result;
+}
+
+int rws_send(rws_socket_t handle, const struct rws_datagram *datagram)
+{
+	int result = rws_send_burst(handle, datagram, 1);
+
+	return result > 0 ? 0 : result;
+}
+
+/* ---- Opening ---------------------------------------------------------------------------- */
+
+/* One stack core has the socket: by its port, or in turn where the stack picks one. */
+static struct lane *choose_lane(struct rws_selector *sel, const struct rws_address *local)
+{
+	if (local == NULL || local->port == 0)
+		return selector_next_lane(sel);
+	return &sel->lanes[local->port % sel->lane_count];
+}
+
+static int open_socket(struct sock *s)
+{
+	s->datagrams = calloc(1, sizeof(*s->datagrams));
+	if (s->datagrams == NULL)
+		return -ENOMEM;
+	s->ep = endpoint_alloc(s->lane->core, s->lane->chan);
+	return s->ep == NULL ? -ENOBUFS : 0;
+}
+
+/* Runs the loop until the stack core answered. */
+static int await_opened(struct sock *s)
+{
+	selector_dirty(s);
+	selector_enter(s->sel);
+	while (!s->opened) {
+		selector_turn(s->sel);
+		if (!s->opened)
+			selector_idle(s->sel, INT64_MAX);
+	}
+	selector_leave(s->sel);
+	return s->open_error;
+}
+
+static int udp_open(struct rws_selector *sel, const struct rws_address *local,
+	const struct rws_address *remote, const struct rws_options *options, rws_socket_t *out)
+{
+	int result = selector_check(sel);
+
+	if (result != 0)
+		return result;
+	struct sock *s = sock_create(sel, SOCK_UDP, options);
+	if (s == NULL)
+		return -ENOBUFS;
+	result = address_to_ip(local, &s->setup.local, &s->setup.local_port);
+	if (result == 0)
+		result = address_to_ip(remote, &s->setup.remote, &s->setup.remote_port);
+	sock_fill_setup(s);
+	s->lane = choose_lane(sel, local);
+	if (result == 0)
+		result = open_socket(s);
+	if (result != 0) {
+		sock_free(s);
+		return result;
+	}
+	*out = sock_handle(s);
+	result = await_opened(s);
+	s->connected = result == 0 && remote != NULL;
+	if (result != 0)
+		sock_dispose(s);
+	return result;
+}
+
+int rws_udp_bind(struct rws_selector *sel, const struct rws_address *local,
+	const struct rws_options *options, rws_socket_t *s)
+{
+	return udp_open(sel, local, NULL, options, s);
+}
+
+int rws_udp_connect(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_address *local, const struct rws_options *options, rws_socket_t *s)
+{
+	if (remote == NULL || remote->port == 0 || address_is_any(remote))
+		return -EINVAL;
+	return udp_open(sel, local, remote, options, s);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events of sockets: gathering them, callbacks, and handing them to rws_selector_select. */
+#include "api/events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/socket.h"
+
+/* One socket's news in this order, which is also the order of a close: contract, A.11. */
+enum { PART_SOCKET, PART_READER_JOB, PART_WRITER_JOB, PART_CONTEXT, PARTS };
+
+/* ---- Gathering -------------------------------------------------------------------------- */
+
+static bool wants_callback(const struct sock *s)
+{
+	uint32_t bits = s->pending;
+
+	if (s->reader_job.news || s->writer_job.news)
+		bits |= RWS_EV_JOB_DONE;
+	if (s->callbacks != NULL && (bits & s->callbacks->bits) != 0)
+		return true;
+	return (s->reader_job.fn != NULL && s->reader_job.state == JOB_DONE) ||
+		(s->writer_job.fn != NULL && s->writer_job.state == JOB_DONE) ||
+		(s->context.fn != NULL && s->context.state == JOB_DONE);
+}
+
+static bool has_news(const struct sock *s)
+{
+	return s->pending != 0 || s->reader_job.news || s->writer_job.news;
+}
+
+static void unlist(struct sock *s)
+{
+	if (s->is_ready)
+		TAILQ_REMOVE(&s->sel->ready, s, event_link);
+	if (s->is_news)
+		TAILQ_REMOVE(&s->sel->news, s, event_link);
+	s->is_ready = s->is_news = false;
+}
+
+/* A socket that waits to be accepted, or is disposed, has nobody to tell. */
+void sock_list_events(struct sock *s)
+{
+	if (s->disposed || s->accepted_by != NULL || s->is_news)
+		return;
+	if (wants_callback(s)) {
+		unlist(s);
+		s->is_news = true;
+		TAILQ_INSERT_TAIL(&s->sel->news, s, event_link);
+	} else if (has_news(s) && !s->is_ready) {
+		s->is_ready = true;
+		TAILQ_INSERT_TAIL(&s->sel->ready, s, event_link);
+	}
+}
+
+void sock_tell(struct sock *s, uint32_t bits)
+{
+	bits &= s->armed;
+	if (bits == 0)
+		return;
+	s->armed &= ~bits;
+	s->pending |= bits;
+	sock_list_events(s);
+}
+
+void sock_arm(struct sock *s, uint32_t bits)
+{
+	s->armed |= bits;
+}
+
+void sock_job_news(struct sock *s)
+{
+	sock_list_events(s);
+}
+
+void sock_forget_events(struct sock *s)
+{
+	unlist(s);
+	s->pending = 0;
+	s->reader_job.news = s->writer_job.news = false;
+}
+
+/* ---- Telling ---------------------------------------------------------------------------- */
+
+static uint64_t available(const struct sock *s)
+{
+	switch (s->kind) {
+	case SOCK_LISTENER:
+		return listener_waiting(s);
+	case SOCK_UDP:
+		return dgram_waiting(s);
+	default:
+		return s->rx != NULL ? s->rx->readable : s->rxq_bytes;
+	}
+}
+
+static void fill_socket(struct sock *s, uint32_t bits, struct rws_event *event)
+{
+	*event = (struct rws_event){
+		.handle = sock_handle(s),
+		.bits = bits,
+		.avail = available(s),
+		.user = s->user,
+	};
+	if (bits & RWS_EV_CONTEXT_DONE)
+		event->result = s->context.result;
+	else if (bits & RWS_EV_ERROR)
+		event->result = s->event_result;
+}
+
+static bool take_bits(struct sock *s, uint32_t mask, struct rws_event *event)
+{
+	uint32_t bits = s->pending & mask;
+
+	if (bits == 0)
+		return false;
+	s->pending &= ~bits;
+	fill_socket(s, bits, event);
+	return true;
+}
+
+static bool take_job(struct sock *s, struct job *job, struct rws_event *event)
+{
+	if (!job->news)
+		return false;
+	job->news = false;
+	*event = (struct rws_event){
+		.handle = job_handle(s, job),
+		.bits = RWS_EV_JOB_DONE,
+		.result = job->result,
+		.user = s->user,
+	};
+	return true;
+}
+
+static bool take_part(struct sock *s, unsigned part, struct rws_event *event)
+{
+	switch (part) {
+	case PART_SOCKET:
+		return take_bits(s, ~(uint32_t)RWS_EV_CONTEXT_DONE, event);
+	case PART_READER_JOB:
+		return take_job(s, &s->reader_job, event);
+	case PART_WRITER_JOB:
+		return take_job(s, &s->writer_job, event);
+	default:
+		return take_bits(s, RWS_EV_CONTEXT_DONE, event);
+	}
+}
+
+unsigned events_take(struct rws_selector *sel, struct rws_event *events, unsigned max)
+{
+	unsigned count = 0;
+	struct sock *s;
+
+	while (count < max && (s = TAILQ_FIRST(&sel->ready)) != NULL) {
+		for (unsigned part = 0; part < PARTS && count < max; part++)
+			count += take_part(s, part, &events[count]);
+		if (!has_news(s))
+			unlist(s);
+	}
+	return count;
+}
+
+/* ---- Callbacks -------------------------------------------------------------------------- */
+
+/* A callback may do anything to the socket, also dispose it: true if it is still this one. */
+static bool is_same(const struct sock *s, uint32_t generation)
+{
+	return atomic_load_explicit(&s->slot.generation, memory_order_relaxed) == generation;
+}
+
+static void call_bit(struct sock *s, unsigned bit, struct rws_event *event)
+{
+	rws_callback *fn = s->callbacks->fn[bit];
+	void *user = s->callbacks->user[bit];
+
+	/* Acknowledged and drained are told each time to who asked for them. */
+	s->armed |= (1u << bit) & (RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
+	fn(user, event);
+}
+
+static bool has_callback(const struct sock *s, uint32_t bit)
+{
+	return s->callbacks != NULL && (s->callbacks->bits & bit) != 0;
+}
+
+static bool dispatch_bits(struct sock *s, uint32_t generation, uint32_t mask)
+{
+	struct rws_event event;
+
+	for (unsigned bit = 0; bit < SOCK_BITS; bit++) {
+		if ((mask & (1u << bit)) == 0 || !has_callback(s, 1u << bit) ||
+			!take_bits(s, 1u << bit, &event))
+			continue;
+		call_bit(s, bit, &event);
+		if (!is_same(s, generation))
+			return false;
+	}
+	return true;
+}
+
+static bool dispatch_job(struct sock *s, uint32_t generation, struct job *job)
+{
+	struct rws_event event;
+	void (*fn)(void *user, rws_job_t job, int result) = job->fn;
+
+	if (job->state != JOB_DONE)
+		return true;
+	if (has_callback(s, RWS_EV_JOB_DONE) && take_job(s, job, &event))
+		call_bit(s, (unsigned)__builtin_ctz(RWS_EV_JOB_DONE), &event);
+	if (!is_same(s, generation))
+		return false;
+	if (fn != NULL) {
+		job->fn = NULL;
+		fn(job->user, job_handle(s, job), job->result);
+	}
+	return is_same(s, generation);
+}
+
+static void dispatch(struct sock *s)
+{
+	uint32_t generation = atomic_load_explicit(&s->slot.generation, memory_order_relaxed);
+
+	unlist(s);
+	if (dispatch_bits(s, generation, ~(uint32_t)RWS_EV_CONTEXT_DONE) &&
+		dispatch_job(s, generation, &s->reader_job) &&
+		dispatch_job(s, generation, &s->writer_job) &&
+		dispatch_bits(s, generation, RWS_EV_CONTEXT_DONE) &&
+		dispatch_job(s, generation, &s->context))
+		sock_list_events(s);
+}
+
+void events_dispatch(struct rws_selector *sel)
+{
+	struct sock *s, *last = TAILQ_LAST(&sel->news, sock_list);
+	unsigned n = 0;
+
+	TAILQ_FOREACH (s, &sel->news, event_link)
+		n++;
+	sel->in_callback = true;
+	remote_run_posts(sel);
+	/* Those that are there now; what callbacks bring about waits for the next turn. */
+	while (last != NULL && n-- > 0 && (s = TAILQ_FIRST(&sel->news)) != NULL)
+		dispatch(s);
+	sel->in_callback = false;
+}
+
+static int set_callback(struct sock *s, unsigned bit, rws_callback *fn, void *user)
+{
+	struct callbacks *callbacks = s->callbacks;
+
+	callbacks->fn[bit] = fn;
+	callbacks->user[bit] = user;
+	if (fn != NULL)
+		callbacks->bits |= 1u << bit;
+	else
+		callbacks->bits &= ~(1u << bit);
+	return 0;
+}
+
+int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user)
+{
+	struct sock *s;
+	int result = sock_of_part(handle, &s);
+
+	if (result != 0)
+		return result;
+	if (bits == 0 || bits >= 1u << SOCK_BITS)
+		return -EINVAL;
+	if (s->callbacks == NULL)
+		s->callbacks = calloc(1, sizeof(*s->callbacks));
+	if (s->callbacks == NULL)
+		return -ENOMEM;
+	if (fn != NULL && (s->callbacks->bits & bits) != 0)
+		return -EBUSY;
+	for (unsigned bit = 0; bit < SOCK_BITS; bit++) {
+		if (bits & (1u << bit))
+			set_callback(s, bit, fn, user);
+	}
+	sock_list_events(s);
+	return 0;
+}

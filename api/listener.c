@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Listening sockets. See api/socket.h.
+ *
+ * With RWS_CHANNEL a listener has one endpoint on each stack core, all on one port: frames of a
+ * connection come to the core that its flow is steered to. The first core picks the port, the
+ * others follow.
+ *
+ * An accepted connection gets its socket (and REQ_ADOPT) as soon as the stack core tells of it, and
+ * waits in the listener's queue until rws_accept: so a peer that is gone by then is noticed. Those
+ * for which there is no socket or no place in the queue are reset.
+ */
+#include "api/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "api/address.h"
+
+/* One endpoint of the listener. */
+struct listener_end {
+	struct lane *lane;
+	struct endpoint *ep;
+	bool open_posted, opened, release_posted, released;
+	int error;
+};
+
+struct listener {
+	struct sock_list queue; /* by accept_link */
+	unsigned waiting;
+	unsigned count;     /* of ends in use */
+	uint64_t overflows; /* connections reset for want of room */
+	struct listener_end ends[];
+};
+
+/* ---- Opening ---------------------------------------------------------------------------- */
+
+static struct listener_end *end_of(struct sock *s, const struct lane *lane)
+{
+	return &s->listener->ends[lane - s->sel->lanes];
+}
+
+static bool post_end(struct sock *s, struct listener_end *end)
+{
+	struct chan_message open = {
+		.kind = REQ_LISTEN, .ep = end->ep, .sock = s, .setup = &s->setup};
+	struct chan_message release = {.kind = REQ_RELEASE, .ep = end->ep, .sock = s};
+
+	if (!end->open_posted)
+		end->open_posted = chan_post(end->lane->chan, &open);
+	if (end->open_posted && s->closing && !end->release_posted)
+		end->release_posted = chan_post(end->lane->chan, &release);
+	return end->open_posted && (!s->closing || end->release_posted);
+}
+
+bool listener_post(struct sock *s)
+{
+	bool told = true;
+
+	for (unsigned i = 0; i < s->listener->count; i++)
+		told &= post_end(s, &s->listener->ends[i]);
+	return told;
+}
+
+void listener_opened(struct lane *lane, struct sock *s, int error)
+{
+	struct listener_end *end = end_of(s, lane);
+
+	end->opened = true;
+	end->error = error;
+	if (error == 0 && !s->opened) {
+		s->opened = true;
+		address_from_ip(&end->ep->local, end->ep->local_port, &s->local);
+	}
+}
+
+void listener_released(struct lane *lane, struct sock *s)
+{
+	struct listener *listener = s->listener;
+
+	end_of(s, lane)->released = true;
+	s->released = true;
+	for (unsigned i = 0; i < listener->count; i++)
+		s->released &= listener->ends[i].released;
+	sock_free_if_over(s);
+}
+
+/* Opens the endpoint on the next core and runs the loop until it answered. */
+static int open_end(struct sock *s, struct lane *lane)
+{
+	struct listener_end *end = end_of(s, lane);
+
+	end->lane = lane;
+	end->ep = endpoint_alloc(lane->core, lane->chan);
+	if (end->ep == NULL)
+		return -ENOBUFS;
+	s->listener->count++;
+	selector_dirty(s);
+	selector_enter(s->sel);
+	while (!end->opened) {
+		selector_turn(s->sel);
+		if (!end->opened)
+			selector_idle(s->sel, INT64_MAX);
+	}
+	selector_leave(s->sel);
+	return end->error;
+}
+
+static int open_ends(struct sock *s)
+{
+	struct rws_selector *sel = s->sel;
+
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		int result = open_end(s, &sel->lanes[i]);
+		if (result != 0)
+			return result;
+		s->setup.local_port = s->local.port;
+	}
+	return 0;
+}
+
+static int listener_create(struct sock *s)
+{
+	size_t size = sizeof(struct listener) + s->sel->lane_count * sizeof(struct listener_end);
+
+	s->listener = calloc(1, size);
+	if (s->listener == NULL)
+		return -ENOMEM;
+	TAILQ_INIT(&s->listener->queue);
+	return 0;
+}
+
+int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
+	const struct rws_options *options, rws_socket_t *server)
+{
+	int result = selector_check(sel);
+
+	if (result != 0)
+		return result;
+	struct sock *s = sock_create(sel, SOCK_LISTENER, options);
+	if (s == NULL)
+		return -ENOBUFS;
+	result = address_to_ip(local, &s->setup.local, &s->setup.local_port);
+	if (result == 0)
+		result = listener_create(s);
+	if (result != 0) {
+		sock_free(s);
+		return result;
+	}
+	sock_fill_setup(s);
+	*server = sock_handle(s);
+	result = open_ends(s);
+	if (result != 0)
+		sock_dispose(s);
+	return result;
+}
+
+/* ---- Accepting -------------------------------------------------------------------------- */
+
+void listener_accepted(struct lane *lane, struct sock *s, struct endpoint *ep)
+{
+	struct listener *listener = s->listener;
+	struct sock *accepted = NULL;
+
+	if (!s->closing && listener->waiting < s->options.backlog)
+		accepted = sock_create(s->sel, SOCK_TCP, &s->options);
+	if (accepted == NULL) {
+		listener->overflows++;
+		lane_orphan(lane, ep);
+		return;
+	}
+	accepted->lane = lane;
+	accepted->ep = ep;
+	accepted->opened = accepted->connected = true;
+	accepted->armed &= ~(uint32_t)RWS_EV_CONNECTED;
+	address_from_ip(&ep->local, ep->local_port, &accepted->local);
+	address_from_ip(&ep->remote, ep->remote_port, &accepted->remote);
+	accepted->options.local = accepted->local;
+	accepted->accepted_by = s;
+	TAILQ_INSERT_TAIL(&listener->queue, accepted, accept_link);
+	listener->waiting++;
+	selector_dirty(accepted);
+	sock_tell(s, RWS_EV_ACCEPTABLE);
+}
+
+static void unqueue(struct sock *accepted)
+{
+	struct listener *listener = accepted->accepted_by->listener;
+
+	TAILQ_REMOVE(&listener->queue, accepted, accept_link);
+	listener->waiting--;
+	accepted->accepted_by = NULL;
+}
+
+void listener_forget(struct sock *accepted)
+{
+	if (accepted->accepted_by == NULL)
+		return;
+	unqueue(accepted);
+	sock_dispose(accepted);
+}
+
+int rws_accept_burst(rws_socket_t server, rws_socket_t *sockets, unsigned n)
+{
+	struct sock *s, *accepted;
+	int result = sock_of(server, &s);
+	int count = 0;
+
+	if (result != 0)
+		return result;
+	if (s->kind != SOCK_LISTENER)
+		return -EINVAL;
+	if (s->closing)
+		return -ECANCELED;
+	while ((unsigned)count < n && (accepted = TAILQ_FIRST(&s->listener->queue)) != NULL) {
+		unqueue(accepted);
+		sockets[count++] = sock_handle(accepted);
+		sock_list_events(accepted);
+	}
+	if (count == 0)
+		sock_arm(s, RWS_EV_ACCEPTABLE);
+	return count > 0 || n == 0 ? count : -EAGAIN;
+}
+
+int rws_accept(rws_socket_t server, rws_socket_t *s)
+{
+	int result = rws_accept_burst(server, s, 1);
+
+	return result > 0 ? 0 : result;
+}
+
+unsigned listener_waiting(const struct sock *s)
+{
+	return s->listener != NULL ? s->listener->waiting : 0;
+}
+
+/* ---- Closing ---------------------------------------------------------------------------- */
+
+void listener_close(struct sock *s)
+{
+	struct sock *accepted;
+
+	while ((accepted = TAILQ_FIRST(&s->listener->queue)) != NULL) {
+		unqueue(accepted);
+		sock_abort(accepted, -ECONNABORTED, -ECANCELED);
+		sock_dispose(accepted);
+	}
+	s->released = s->listener->count == 0;
+	selector_dirty(s);
+}
+
+void listener_free(struct sock *s)
+{
+	free(s->listener);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "api/selector.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_pause.h>
+
+#include "api/chan.h"
+#include "api/remote.h"
+#include "api/socket.h"
+#include "driver/pktbuf.h"
+
+#define REAP_BUDGET 8u      /* batches of events from one stack core in a turn */
+#define SPIN_NS     20000   /* looks for events this long before it sleeps */
+#define STARVED_NS  1000000 /* looks for buffers that often while it wants some */
+
+int selector_check(const struct rws_selector *sel)
+{
+	return sel->owner == handle_this_thread() ? 0 : -EXDEV;
+}
+
+int64_t selector_clock(const struct rws_selector *sel)
+{
+	struct timespec now;
+
+	if (sel->rws->clock != NULL)
+		return sel->rws->clock(sel->rws->clock_user);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t rws_now(struct rws_selector *sel)
+{
+	return sel->now;
+}
+
+/* ---- Lists ------------------------------------------------------------------------------ */
+
+void selector_dirty(struct sock *s)
+{
+	if (s->is_dirty)
+		return;
+	s->is_dirty = true;
+	s->sel->dirty_count++;
+	TAILQ_INSERT_TAIL(&s->sel->dirty, s, dirty_link);
+}
+
+void selector_starve(struct sock *s)
+{
+	if (s->is_starved)
+		return;
+	s->is_starved = true;
+	TAILQ_INSERT_TAIL(&s->sel->starved, s, starved_link);
+}
+
+struct lane *selector_next_lane(struct rws_selector *sel)
+{
+	return &sel->lanes[sel->next_lane++ % sel->lane_count];
+}
+
+/* ---- Orphans ---------------------------------------------------------------------------- */
+
+static bool lane_has_room_for_orphans(const struct lane *lane)
+{
+	return lane->orphan_count + CHAN_BATCH <= LANE_ORPHANS;
+}
+
+void lane_orphan(struct lane *lane, struct endpoint *ep)
+{
+	lane->orphans[lane->orphan_count++] = ep;
+}
+
+static bool post_orphan(struct lane *lane, struct endpoint *ep)
+{
+	struct chan_message abort = {.kind = REQ_ABORT, .ep = ep};
+	struct chan_message release = {.kind = REQ_RELEASE, .ep = ep};
+
+	if (!lane->orphan_aborted)
+		lane->orphan_aborted = chan_post(lane->chan, &abort);
+	if (!lane->orphan_aborted || !chan_post(lane->chan, &release))
+		return false;
+	lane->orphan_aborted = false;
+	return true;
+}
+
+static void post_orphans(struct lane *lane)
+{
+	while (lane->orphan_count > 0 && post_orphan(lane, lane->orphans[lane->orphan_count - 1]))
+		lane->orphan_count--;
+}
+
+/* ---- One turn --------------------------------------------------------------------------- */
+
+void selector_clean(struct sock *s)
+{
+	if (!s->is_dirty)
+		return;
+	TAILQ_REMOVE(&s->sel->dirty, s, dirty_link);
+	s->sel->dirty_count--;
+	s->is_dirty = false;
+}
+
+/* Those that are dirty now; one that found its ring full goes back on the list. */
+static void post_dirty(struct rws_selector *sel)
+{
+	struct sock *s;
+
+	for (unsigned n = sel->dirty_count; n > 0 && (s = TAILQ_FIRST(&sel->dirty)); n--) {
+		selector_clean(s);
+		/* One that said all may be gone by then. */
+		if (!sock_post(s))
+			selector_dirty(s);
+	}
+}
+
+static bool publish(struct rws_selector *sel)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		struct lane *lane = &sel->lanes[i];
+		post_orphans(lane);
+		if (!chan_publish(lane->chan))
+			continue;
+		any = true;
+		if (!sel->is_inline)
+			core_wake(lane->core);
+	}
+	return any;
+}
+
+static bool reap_lane(struct lane *lane)
+{
+	struct chan_message messages[CHAN_BATCH];
+	unsigned n = 0, batches = 0;
+
+	while (batches < REAP_BUDGET && lane_has_room_for_orphans(lane) &&
+		(n = chan_reap(lane->chan, messages, CHAN_BATCH)) > 0) {
+		for (unsigned i = 0; i < n; i++)
+			socket_event(lane, &messages[i]);
+		batches++;
+	}
+	return batches > 0;
+}
+
+static void expire(struct rws_selector *sel)
+{
+	struct sock *s;
+
+	while ((s = deadline_due(&sel->deadlines, sel->now)) != NULL)
+		sock_linger_expired(s);
+}
+
+/* Buffers are back, or a ring has room: writers that went away with -EAGAIN try again. */
+static void feed_starved(struct rws_selector *sel)
+{
+	struct sock *s;
+
+	if (TAILQ_EMPTY(&sel->starved))
+		return;
+	struct pbuf *p = pktbuf_alloc(sel->pool);
+	if (p == NULL)
+		return;
+	pbuf_free(p);
+	while ((s = TAILQ_FIRST(&sel->starved)) != NULL) {
+		TAILQ_REMOVE(&sel->starved, s, starved_link);
+		s->is_starved = false;
+		sock_tell(s, RWS_EV_WRITABLE);
+		selector_dirty(s);
+	}
+}
+
+void selector_turn(struct rws_selector *sel)
+{
+	bool busy = false;
+
+	sel->now = selector_clock(sel);
+	busy |= remote_run(sel);
+	expire(sel);
+	feed_starved(sel);
+	post_dirty(sel);
+	busy |= publish(sel);
+	if (sel->is_inline)
+		busy |= core_run_once(sel->lanes[0].core);
+	for (unsigned i = 0; i < sel->lane_count; i++)
+		busy |= reap_lane(&sel->lanes[i]);
+	sel->busy = busy;
+}
+
+/* ---- Waiting ---------------------------------------------------------------------------- */
+
+static bool anything_waits(const struct rws_selector *sel)
+{
+	if (remote_waiting(sel) || !TAILQ_EMPTY(&sel->dirty) || !TAILQ_EMPTY(&sel->news))
+		return true;
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		if (chan_events_waiting(sel->lanes[i].chan))
+			return true;
+	}
+	return false;
+}
+
+static void drain_wake_fd(struct rws_selector *sel)
+{
+	uint64_t count;
+	ssize_t ignored = read(sel->wake.fd, &count, sizeof(count));
+
+	(void)ignored;
+}
+
+/*
+ * Sleeps until somebody writes the descriptor. `sleeping` is stored, then the rings are looked at;
+ * the other side fills them, then loads it, with a full fence on both sides: one sees the other.
+ */
+static int sleep_until(struct rws_selector *sel, int64_t until)
+{
+	int result = 0;
+
+	atomic_store(&sel->wake.sleeping, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!anything_waits(sel)) {
+		int64_t left = until - selector_clock(sel);
+		struct timespec timeout = {left / 1000000000, left % 1000000000};
+		struct pollfd fd = {.fd = sel->wake.fd, .events = POLLIN};
+		if (left > 0 && ppoll(&fd, 1, until == INT64_MAX ? NULL : &timeout, NULL) < 0)
+			result = -EINTR;
+	}
+	atomic_store(&sel->wake.sleeping, false);
+	drain_wake_fd(sel);
+	return result;
+}
+
+static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
+{
+	int64_t until = deadline;
+	int64_t next = deadline_next(&sel->deadlines);
+
+	if (next < until)
+		until = next;
+	if (!TAILQ_EMPTY(&sel->starved) && sel->now + STARVED_NS < until)
+		until = sel->now + STARVED_NS;
+	return until;
+}
+
+/* RWS_INLINE: the stack core knows how to be idle; other threads wake it through our descriptor. */
+static void idle_inline(struct rws_selector *sel, int64_t until)
+{
+	if (sel->rws->idle != RWS_IDLE_SLEEP) {
+		core_idle(sel->lanes[0].core, until, -1);
+		return;
+	}
+	atomic_store(&sel->wake.sleeping, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!anything_waits(sel))
+		core_idle(sel->lanes[0].core, until, sel->wake.fd);
+	atomic_store(&sel->wake.sleeping, false);
+	drain_wake_fd(sel);
+}
+
+static int idle_channel(struct rws_selector *sel, int64_t until)
+{
+	switch (sel->rws->idle) {
+	case RWS_IDLE_POLL:
+		rte_pause();
+		return 0;
+	case RWS_IDLE_YIELD:
+		sched_yield();
+		return 0;
+	default:
+		break;
+	}
+	if (sel->now < sel->spin_until) {
+		rte_pause();
+		return 0;
+	}
+	return sleep_until(sel, until);
+}
+
+int selector_idle(struct rws_selector *sel, int64_t deadline)
+{
+	int64_t until = wait_until(sel, deadline);
+
+	if (sel->busy) {
+		sel->spin_until = sel->now + SPIN_NS;
+		return 0;
+	}
+	if (anything_waits(sel))
+		return 0;
+	if (sel->rws->wait != NULL && !sel->is_inline)
+		sel->rws->wait(sel->rws->clock_user, until);
+	else if (sel->is_inline)
+		idle_inline(sel, until);
+	else
+		return idle_channel(sel, until);
+	return 0;
+}
+
+int rws_selector_eventfd(struct rws_selector *sel)
+{
+	int result = selector_check(sel);
+
+	if (result != 0)
+		return result;
+	if (sel->is_inline)
+		return -ENOTSUP;
+	sel->external_wait = true;
+	return sel->wake.fd;
+}
+
+void selector_enter(struct rws_selector *sel)
+{
+	if (sel->loops++ == 0 && sel->external_wait) {
+		atomic_store(&sel->wake.sleeping, false);
+		drain_wake_fd(sel);
+	}
+}
+
+/* Armed for epoll until the loop runs again; what came meanwhile makes it readable at once. */
+static void arm_eventfd(struct rws_selector *sel)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&sel->wake.sleeping, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (anything_waits(sel) || !TAILQ_EMPTY(&sel->ready)) {
+		ssize_t ignored = write(sel->wake.fd, &one, sizeof(one));
+		(void)ignored;
+	}
+}
+
+void selector_leave(struct rws_selector *sel)
+{
+	if (--sel->loops > 0)
+		return;
+	if (sel->close_pending)
+		selector_finish(sel);
+	else if (sel->external_wait)
+		arm_eventfd(sel);
+}

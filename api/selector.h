@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The layout of a selector: the application's side of all its sockets. Internal to api/.
+ *
+ * Called from all of the application's side of api/.
+ *
+ * Theory of operation
+ * -------------------
+ * One turn (selector_turn) is the same in both placements:
+ *
+ *   what other threads asked for    remote_run
+ *   lingering closes that are due   deadline_run
+ *   what sockets have to say        selector_post -> chan_publish
+ *   the stack core itself           core_run_once, with RWS_INLINE only
+ *   what stack cores have to say    selector_reap -> socket_event
+ *
+ * Then callbacks (events_dispatch). Nothing but an API call or a turn changes a socket, and both
+ * run on the owner's thread: there are no locks. What other threads touch is said in api/handle.h
+ * and api/remote.h.
+ *
+ * Lists of sockets, each intrusive, each socket at most once on each:
+ *   dirty    something to post that is not yet posted; also after a full ring
+ *   starved  a write found no buffer or a full ring; told WRITABLE when there is room again
+ *   ready    events for rws_selector_select
+ *   news     events or completions that callbacks wait for
+ */
+#ifndef RWS_SELECTOR_H
+#define RWS_SELECTOR_H
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "api/core.h"
+#include "api/deadline.h"
+#include "api/handle.h"
+#include "api/runtime.h"
+#include "api/rws.h"
+
+struct chan;
+struct endpoint;
+struct rte_ring;
+struct sock;
+
+TAILQ_HEAD(sock_list, sock);
+
+/* Accepted connections that nobody took in (no socket, full queue), to be reset. */
+#define LANE_ORPHANS 256u
+
+/* The way to one stack core. */
+struct lane {
+	struct core *core;
+	struct chan *chan;
+	unsigned id; /* index of the core */
+	bool joined;
+	unsigned orphan_count;
+	struct endpoint *orphans[LANE_ORPHANS];
+	bool orphan_aborted; /* REQ_ABORT of the first one was posted, REQ_RELEASE not yet */
+};
+
+struct rws_selector {
+	struct rws *rws;
+	uintptr_t owner; /* thread */
+	unsigned id;
+	bool is_inline;
+	struct core *claimed; /* with RWS_INLINE, the core that this thread is */
+	int64_t now;
+
+	struct lane *lanes;
+	unsigned lane_count;
+	unsigned next_lane; /* round robin of connections */
+
+	struct pktpool *pool; /* transmit buffers */
+	struct slot_table socks, channels;
+	struct deadlines deadlines;
+
+	struct sock_list dirty, starved, ready, news;
+	unsigned dirty_count;
+
+	bool in_callback;
+	bool interrupted;   /* rws_selector_post ran something */
+	bool busy;          /* the last turn did something: another one before sleeping */
+	bool close_pending; /* closed from a callback: wait for the loop to unwind */
+	unsigned loops;     /* loops of the application's thread in the selector, nested */
+	uint64_t await_handle;
+	uint32_t await_bits;
+
+	/* Other threads. */
+	_Atomic(struct slot *) remote; /* stack of slots with requests, api/remote.c */
+	struct rte_ring *posts;        /* of struct remote_post */
+
+	struct selector_wake wake;
+	bool external_wait; /* rws_selector_eventfd was called */
+	int64_t spin_until; /* of the wait under way */
+};
+
+/* 0, or -EXDEV when the calling thread is not the owner. */
+int selector_check(const struct rws_selector *sel);
+
+/* One turn without callbacks; *busy of it in sel->busy. */
+void selector_turn(struct rws_selector *sel);
+
+/* Nothing to do: waits until something may have come, or the deadline. 0, or -EINTR: a signal. */
+int selector_idle(struct rws_selector *sel, int64_t deadline);
+
+/* The socket has something to post. */
+void selector_dirty(struct sock *s);
+void selector_clean(struct sock *s);
+
+/* The socket shall be told WRITABLE when there are buffers or ring slots again. */
+void selector_starve(struct sock *s);
+
+/* The next lane to connect through. */
+struct lane *selector_next_lane(struct rws_selector *sel);
+
+/* Remembers an endpoint to be reset and released; there is room for a batch of events always. */
+void lane_orphan(struct lane *lane, struct endpoint *ep);
+
+int64_t selector_clock(const struct rws_selector *sel);
+
+/* The loop was entered and is left: a close from within a callback happens at the last one. */
+void selector_enter(struct rws_selector *sel);
+void selector_leave(struct rws_selector *sel);
+
+/* Closes it for good: sel is gone on return. selector_life.c */
+void selector_finish(struct rws_selector *sel);
+
+#endif

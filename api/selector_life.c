@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Creating and closing selectors. */
+#include "api/selector.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "api/chan.h"
+#include "api/remote.h"
+#include "api/socket.h"
+#include "driver/pktbuf.h"
+
+#define TX_BUFFERS      8192u /* of each selector, for bytes on their way out */
+#define SOCKETS_DEFAULT 65536u
+#define CHANNELS_MAX    16384u             /* of rws_channel_create, alive at once */
+#define CLOSE_NS        (5 * 1000000000ll) /* how long a close waits for the stack cores */
+#define CLOSE_STEP_NS   1000000
+
+/* ---- Creating --------------------------------------------------------------------------- */
+
+/*
+ * TCP may still hold buffers of a selector that is closed, until they are acknowledged. So pools
+ * belong to the runtime, which frees them last; the id's next selector uses the same one.
+ */
+static int make_pool(struct rws_selector *sel)
+{
+	struct pktpool **pool = &sel->rws->tx_pools[sel->id];
+	struct pktpool_config config = {.count = TX_BUFFERS, .numa_node = -1};
+	char name[20];
+	int result = 0;
+
+	if (*pool == NULL) {
+		snprintf(name, sizeof(name), "tx_%u", sel->id);
+		config.name = name;
+		result = pktpool_create(&config, pool, NULL);
+	}
+	sel->pool = *pool;
+	return result;
+}
+
+static int join_core(struct rws_selector *sel, unsigned core)
+{
+	struct lane *lane = &sel->lanes[sel->lane_count];
+
+	*lane = (struct lane){.core = sel->rws->cores[core], .id = core};
+	int result = chan_create(&lane->chan, NULL);
+	if (result != 0)
+		return result;
+	sel->lane_count++;
+	result = core_join(lane->core, lane->chan, &sel->wake);
+	lane->joined = result == 0;
+	return result;
+}
+
+static int join_cores(struct rws_selector *sel, unsigned core)
+{
+	unsigned count = sel->is_inline ? 1 : sel->rws->core_count;
+	int result = 0;
+
+	sel->lanes = calloc(count, sizeof(*sel->lanes));
+	if (sel->lanes == NULL)
+		return -ENOMEM;
+	if (sel->is_inline) {
+		result = core_claim(sel->rws->cores[core], NULL);
+		if (result != 0)
+			return result;
+		sel->claimed = sel->rws->cores[core];
+		return join_core(sel, core);
+	}
+	for (unsigned i = 0; i < count && result == 0; i++)
+		result = join_core(sel, i);
+	return result;
+}
+
+static int make_tables(struct rws_selector *sel, uint32_t generation)
+{
+	uint32_t sockets = sel->rws->sockets_max != 0 ? sel->rws->sockets_max : SOCKETS_DEFAULT;
+	int result = slot_table_init(&sel->socks, sizeof(struct sock), sockets, generation);
+
+	if (result == 0)
+		result = slot_table_init(
+			&sel->channels, sizeof(struct own_channel), CHANNELS_MAX, generation);
+	if (result == 0)
+		result = deadlines_init(&sel->deadlines, sockets);
+	return result;
+}
+
+static void init_lists(struct rws_selector *sel)
+{
+	TAILQ_INIT(&sel->dirty);
+	TAILQ_INIT(&sel->starved);
+	TAILQ_INIT(&sel->ready);
+	TAILQ_INIT(&sel->news);
+}
+
+/* The generation that the id's next selector starts with: above all there were. */
+static uint32_t next_generation(const struct rws_selector *sel)
+{
+	uint32_t a = sel->socks.last_generation, b = sel->channels.last_generation;
+
+	return ((a > b ? a : b) + 1) & HANDLE_GENERATION_MAX;
+}
+
+static void free_all(struct rws_selector *sel)
+{
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		if (sel->lanes[i].joined)
+			core_part(sel->lanes[i].core, sel->lanes[i].chan);
+		chan_free(sel->lanes[i].chan);
+	}
+	if (sel->claimed != NULL)
+		core_unclaim(sel->claimed);
+	handle_unregister(sel->id, next_generation(sel));
+	atomic_fetch_sub(&sel->rws->selector_count, 1);
+	free(sel->lanes);
+	slot_table_fini(&sel->socks);
+	slot_table_fini(&sel->channels);
+	deadlines_fini(&sel->deadlines);
+	remote_fini(sel);
+	if (sel->wake.fd >= 0)
+		close(sel->wake.fd);
+	free(sel);
+}
+
+static int set_up(struct rws_selector *sel, unsigned core, uint32_t generation)
+{
+	sel->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (sel->wake.fd < 0)
+		return -errno;
+	int result = remote_init(sel);
+	if (result == 0)
+		result = make_tables(sel, generation);
+	if (result == 0)
+		result = make_pool(sel);
+	if (result == 0)
+		result = join_cores(sel, core);
+	sel->now = selector_clock(sel);
+	return result;
+}
+
+int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **out)
+{
+	uint32_t generation;
+
+	if (rws == NULL || out == NULL || (rws->placement == RWS_INLINE && core >= rws->core_count))
+		return -EINVAL;
+	struct rws_selector *sel = calloc(1, sizeof(*sel));
+	if (sel == NULL)
+		return -ENOMEM;
+	sel->rws = rws;
+	sel->owner = handle_this_thread();
+	sel->is_inline = rws->placement == RWS_INLINE;
+	sel->wake.fd = -1;
+	init_lists(sel);
+	int id = handle_register(sel, &generation);
+	if (id < 0) {
+		free(sel);
+		return id;
+	}
+	sel->id = (unsigned)id;
+	atomic_fetch_add(&rws->selector_count, 1);
+	int result = set_up(sel, core, generation);
+	if (result != 0)
+		free_all(sel);
+	else
+		*out = sel;
+	return result;
+}
+
+/* ---- Closing ---------------------------------------------------------------------------- */
+
+static struct sock *sock_at(struct rws_selector *sel, uint32_t index)
+{
+	return (struct sock *)(sel->socks.memory + index * sel->socks.element);
+}
+
+/* Aborts and disposes all that is alive; how many were. */
+static int abort_all(struct rws_selector *sel)
+{
+	int alive = 0;
+
+	for (uint32_t i = 0; i < sel->socks.touched; i++) {
+		struct sock *s = sock_at(sel, i);
+		if (!slot_is_live(&s->slot))
+			continue;
+		alive += s->accepted_by == NULL;
+		sock_abort(s, -ECANCELED, -ECANCELED);
+		sock_dispose(s);
+	}
+	return alive;
+}
+
+static void drop_channels(struct rws_selector *sel)
+{
+	for (uint32_t i = 0; i < sel->channels.touched; i++) {
+		struct own_channel *own =
+			(struct own_channel *)(sel->channels.memory + i * sel->channels.element);
+		if (slot_is_live(&own->slot))
+			rws_channel_dispose(own->channel.handle);
+	}
+}
+
+static bool orphans_left(const struct rws_selector *sel)
+{
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		if (sel->lanes[i].orphan_count > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Until the stack cores let go of all sockets; they do so within a turn unless they hang. */
+static void drain(struct rws_selector *sel)
+{
+	int64_t until = selector_clock(sel) + CLOSE_NS;
+
+	while (sel->socks.live > 0 || orphans_left(sel)) {
+		selector_turn(sel);
+		if (sel->now >= until)
+			break;
+		if (sel->socks.live > 0)
+			selector_idle(sel, sel->now + CLOSE_STEP_NS);
+	}
+	/* The last requests, whose answers nobody waits for. */
+	selector_turn(sel);
+}
+
+void selector_finish(struct rws_selector *sel)
+{
+	sel->in_callback = true; /* nothing is called back any more */
+	abort_all(sel);
+	drop_channels(sel);
+	drain(sel);
+	free_all(sel);
+}
+
+int rws_selector_close(struct rws_selector *sel)
+{
+	int result = selector_check(sel);
+
+	if (result != 0)
+		return result;
+	int alive = abort_all(sel);
+	if (sel->loops > 0)
+		sel->close_pending = true;
+	else
+		selector_finish(sel);
+	return alive;
+}
