@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A stack core that tests script, for the application's side of api/ without stack, device or
+ * DPDK's environment: it consumes requests and emits events through api/chan.h, on virtual time,
+ * and remembers what it was asked for. Rings and pools are as small as a test wants.
+ *
+ * With RWS_INLINE it runs in core_run_once, with RWS_CHANNEL whenever the selector waits.
+ */
+#ifndef RWS_TESTS_FAKE_H
+#define RWS_TESTS_FAKE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those before it. */
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "api/chan.h"
+#include "api/endpoint.h"
+#include "api/runtime.h"
+#include "api/rws.h"
+
+#define FAKE_ENDS  4096
+#define FAKE_LOG   65536
+#define FAKE_CORES 2
+#define MS         1000000ll
+
+/* One connection, listener or UDP socket on the fake stack core. */
+struct fake_end {
+	struct endpoint ep; /* first member */
+	bool used, adopted, shut, aborted, released;
+	uint8_t *sent; /* bytes of REQ_SEND, or of the last REQ_SEND_TO */
+	size_t sent_len, unacked, recved;
+	unsigned sends, datagrams_back;
+	struct chan_message last; /* last REQ_SEND_TO */
+	uint16_t asked_port;
+	struct endpoint_setup setup;
+};
+
+struct fake {
+	struct rws rws;
+	int64_t now;
+	struct fake_end ends[FAKE_ENDS];
+	uint16_t log[FAKE_LOG]; /* kinds of requests in order */
+	unsigned logged;
+	unsigned slots;       /* of each ring from the next selector on */
+	unsigned pool_limit;  /* transmit buffers that there are */
+	unsigned buffer_size; /* bytes in each */
+	unsigned buffers_out, received_out;
+	bool on_core;    /* the fake runs: received buffers may be freed */
+	bool mute;       /* the core does nothing at all */
+	bool no_connect; /* a connection is opened, not more */
+	bool no_ack;     /* nothing is acknowledged by itself */
+	bool no_sent;    /* REQ_SHUTDOWN is not answered */
+	int open_error;  /* EV_OPENED's */
+	uint16_t next_port;
+	void (*idle)(struct fake *fake); /* the selector waits; NULL: time passes */
+	unsigned waits;
+};
+
+extern struct fake fake;
+
+/* A runtime of so many cores, and a selector on core 0. */
+struct rws_selector *fake_start(enum rws_placement placement, unsigned cores);
+
+/* Closes the selector and checks that every buffer is back. */
+void fake_stop(struct rws_selector *sel);
+
+/* The stack core's events. */
+void fake_connected(struct fake_end *end);
+void fake_data(struct fake_end *end, const void *bytes, size_t n);
+void fake_data_in(struct fake_end *end, const void *bytes, size_t n, size_t segment);
+void fake_fin(struct fake_end *end);
+void fake_ack(struct fake_end *end, uint32_t bytes);
+void fake_sent(struct fake_end *end);
+void fake_fin_acked(struct fake_end *end);
+void fake_error(struct fake_end *end, int error);
+struct fake_end *fake_accept(struct fake_end *listener);
+void fake_datagram(struct fake_end *end, const void *bytes, size_t n, uint16_t from_port);
+void fake_dropped(struct fake_end *end, uint32_t count);
+
+/* Turns of the loop. */
+void fake_turn(struct rws_selector *sel, unsigned n);
+
+/* The end that was opened last. */
+struct fake_end *fake_last(void);
+
+/* How many requests of the kind there were; where the first was, -1 for none. */
+unsigned fake_count(enum chan_request kind);
+int fake_first(enum chan_request kind);
+
+/* A connected socket, its end in *end. */
+rws_socket_t fake_connect(
+	struct rws_selector *sel, const struct rws_options *options, struct fake_end **end);
+
+extern const struct rws_address fake_peer; /* 10.0.0.2:80 */
+
+#endif
