@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What every program does around its own work: options, a runtime, threads with a selector each,
+ * signals, the line that says ready, and an orderly end.
+ *
+ * Called from the main() of each program. Calls rws.h and apps/options.h.
+ *
+ * Theory of operation
+ * -------------------
+ * main's thread is the control thread: it waits for the interfaces, for signals and for the end,
+ * and never touches a socket. The other threads own a selector each: with inline placement one for
+ * each stack core (the thread is the core), with channel placement a single one.
+ *
+ *   thread:   create selector -> start() -> serve() until thread->stop -> finish() -> close selector
+ *   control:  all started? -> addresses usable? -> ready line -> wait -> post stop -> join -> destroy
+ *
+ * Threads serve only after all have started: with several cores a connection may arrive at any of
+ * them. Only the posted stop sets thread->stop, so it needs no lock and wakes a sleeping selector.
+ */
+#ifndef RWS_APPS_APP_H
+#define RWS_APPS_APP_H
+
+#include <pthread.h>
+#include <rws.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "apps/options.h"
+
+#define APP_THREADS 64u
+
+enum { APP_OK = 0, APP_FAILED = 1, APP_BAD_INPUT = 2 }; /* exit codes */
+
+struct app;
+
+struct app_thread {
+	struct app *app;
+	unsigned index;
+	struct rws_selector *selector;
+	bool stop;   /* owner: the thread; leave serve() */
+	int status;  /* APP_*; owner: the thread until it is joined */
+	void *state; /* the program's */
+	pthread_t id;
+};
+
+struct app_program {
+	struct option_spec options;
+
+	/* Checks the program's own options before anything starts. APP_OK, or APP_BAD_INPUT and said. */
+	int (*check)(struct app *app);
+
+	/* Opens what the thread serves. APP_OK, or an exit code and said. */
+	int (*start)(struct app_thread *thread);
+
+	/* Runs until thread->stop, or until there is no more to do. Returns an exit code. */
+	int (*serve)(struct app_thread *thread);
+
+	/* Runs in the thread's loop at SIGINT or SIGTERM. May be NULL. */
+	void (*interrupt)(struct app_thread *thread);
+
+	/* Closes what start() opened; also after a start() that failed. */
+	void (*finish)(struct app_thread *thread);
+
+	/* What the ready line says is done, "serving /srv/www"; NULL for programs without one. */
+	void (*describe)(const struct app *app, char *text, size_t size);
+	const uint64_t *port; /* for the ready line */
+};
+
+struct app {
+	const struct app_program *program;
+	struct options options;
+	struct rws *rws;
+	struct app_thread threads[APP_THREADS];
+	unsigned thread_count;
+	pthread_t control;
+	atomic_uint started;     /* threads past start(); release, pairs with control's acquire */
+	atomic_bool ready;       /* addresses are usable */
+	atomic_bool ended;       /* a thread failed or has no more to do */
+	atomic_bool stop_posted; /* control will not touch a selector again */
+};
+
+/* The whole of main(). Returns the exit code. */
+int app_main(const struct app_program *program, int argc, char **argv);
+
+/* "rws-httpd: ..." on stderr. */
+void app_error(const struct app *app, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The same, but not with --quiet. */
+void app_progress(const struct app *app, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Runs the loop until the interfaces are usable: 0, -ETIMEDOUT, or -ECANCELED when it is to stop. */
+int app_await_ready(struct app_thread *thread, int64_t deadline);
+
+/* Text of a negative errno. */
+const char *app_reason(int result);
+
+/* Options of a listener; several threads share its address. */
+struct rws_options app_listen_options(const struct app *app);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/app_interfaces.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* RFC 4291 2.5.6. They come by themselves and nobody asked for them. */
+static bool is_link_local(const char *address)
+{
+	return strncasecmp(address, "fe80:", 5) == 0;
+}
+
+static unsigned count_family(const struct rws_interface_info *info, bool ipv6)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < info->address_count; i++) {
+		const char *address = info->addresses[i];
+
+		if ((strchr(address, ':') != NULL) == ipv6 && !is_link_local(address))
+			count++;
+	}
+	return count;
+}
+
+static unsigned count_asked(const struct options_interface *asked, bool ipv6)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < asked->address_count; i++) {
+		const char *address = asked->addresses[i];
+
+		if ((strchr(address, ':') != NULL) == ipv6 && !is_link_local(address))
+			count++;
+	}
+	return count;
+}
+
+static bool interface_ready(const struct options_interface *asked,
+	const struct rws_interface_info *info, char *why, size_t size)
+{
+	unsigned ipv4 = count_family(info, false), ipv6 = count_family(info, true);
+	const char *missing = NULL;
+
+	if (!info->link_up)
+		missing = "its link is down";
+	else if (ipv4 < count_asked(asked, false) || ipv6 < count_asked(asked, true))
+		missing = "its addresses are being checked for duplicates";
+	else if (asked->dhcp && ipv4 == count_asked(asked, false))
+		missing = "no answer from a DHCP server yet";
+	else if (asked->slaac && ipv6 == count_asked(asked, true))
+		missing = "no router advertisement yet";
+	if (missing != NULL)
+		snprintf(why, size, "%s: %s", asked->device, missing);
+	return missing == NULL;
+}
+
+bool app_interfaces_ready(const struct app *app, char *why, size_t size)
+{
+	struct rws_interface_info info;
+
+	for (unsigned i = 0; i < app->options.interface_count; i++) {
+		int result = rws_interface_info(app->rws, i, &info);
+
+		if (result < 0) {
+			snprintf(why, size, "interface %u: %s", i, app_reason(result));
+			return false;
+		}
+		if (!interface_ready(&app->options.interfaces[i], &info, why, size))
+			return false;
+	}
+	return true;
+}
+
+bool app_interfaces_refused(const struct app *app, char *why, size_t size)
+{
+	struct rws_interface_info info;
+
+	for (unsigned i = 0; i < app->options.interface_count; i++) {
+		const struct options_interface *asked = &app->options.interfaces[i];
+
+		if (rws_interface_info(app->rws, i, &info) < 0 || !info.link_up ||
+			count_family(&info, true) >= count_asked(asked, true))
+			continue;
+		snprintf(why, size,
+			"%s: an IPv6 address given with --addr is not usable: another station on "
+			"the link has it; choose another",
+			asked->device);
+		return true;
+	}
+	return false;
+}
+
+/* "10.0.0.2/24" -> "10.0.0.2:80", "fd00::2/64" -> "[fd00::2]:80". */
+static void print_endpoint(const char *address, uint64_t port, bool first)
+{
+	const char *slash = strchr(address, '/');
+	int length = slash != NULL ? (int)(slash - address) : (int)strlen(address);
+	bool ipv6 = strchr(address, ':') != NULL;
+
+	printf("%s%s%.*s%s:%llu", first ? "" : ", ", ipv6 ? "[" : "", length, address,
+		ipv6 ? "]" : "", (unsigned long long)port);
+}
+
+static void print_endpoints(const struct app *app)
+{
+	struct rws_interface_info info;
+	bool first = true;
+
+	for (unsigned i = 0; rws_interface_info(app->rws, i, &info) == 0; i++) {
+		for (unsigned j = 0; j < info.address_count; j++) {
+			if (is_link_local(info.addresses[j]))
+				continue;
+			print_endpoint(info.addresses[j], *app->program->port, first);
+			first = false;
+		}
+	}
+}
+
+static void print_drivers(const struct app *app)
+{
+	struct rws_interface_info info;
+
+	for (unsigned i = 0; rws_interface_info(app->rws, i, &info) == 0; i++)
+		printf("%s%s", i == 0 ? "" : ", ", info.driver);
+}
+
+void app_print_ready(const struct app *app)
+{
+	unsigned cores = rws_core_count(app->rws);
+	char doing[256];
+
+	if (app->program->describe == NULL)
+		return;
+	app->program->describe(app, doing, sizeof(doing));
+	printf("%s %s: %s on ", app->program->options.program, rws_version(), doing);
+	print_endpoints(app);
+	printf(" (");
+	print_drivers(app);
+	printf(", %u stack core%s, %s)\n", cores, cores == 1 ? "" : "s",
+		app->options.placement == OPTIONS_INLINE ? "inline" : "channel");
+	fflush(stdout); /* scripts wait for this line */
+}

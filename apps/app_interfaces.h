@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Waits for the interfaces to come up, and says what keeps them.
+ *
+ * Called from apps/app.c, on the control thread.
+ */
+#ifndef RWS_APPS_APP_INTERFACES_H
+#define RWS_APPS_APP_INTERFACES_H
+
+#include "apps/app.h"
+
+/* Whether all links are up and all addresses usable; else *why says which not. */
+bool app_interfaces_ready(const struct app *app, char *why, size_t size);
+
+/* A static address that a link which is up does not take: most likely another station has it. */
+bool app_interfaces_refused(const struct app *app, char *why, size_t size);
+
+/* "rws-httpd 0.1.0: serving /srv on 10.0.0.2:80, [fd00::2]:80 (net_tap, 2 stack cores, inline)" */
+void app_print_ready(const struct app *app);
+
+#endif

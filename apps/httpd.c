@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/httpd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "apps/pattern.h"
+
+#define S            1000000000ll
+#define IDLE_NS      (60 * S)
+#define GOODBYE_NS   (1 * S) /* at the end, for connections to close */
+#define EVENTS       64
+#define ACCEPT_BURST 32
+
+static struct httpd_options own = {
+	.root = ".",
+	.port = 80,
+	.connections = 10000,
+	.max_body = UINT64_C(1) << 40,
+};
+
+static const struct option_row rows[] = {
+	{.name = "root",
+		.argument = "DIR",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct httpd_options, root),
+		.fallback = ".",
+		.text = "folder whose files are served"},
+	{.name = "port",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.min = 1,
+		.max = 65535,
+		.offset = offsetof(struct httpd_options, port),
+		.fallback = "80",
+		.text = "TCP port"},
+	{.name = "connections",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.min = 1,
+		.max = 65535,
+		.offset = offsetof(struct httpd_options, connections),
+		.fallback = "10000",
+		.text = "connections at once on each thread; others wait in the backlog"},
+	{.name = "max-body",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.unit = "bytes",
+		.max = UINT64_C(1) << 40,
+		.offset = offsetof(struct httpd_options, max_body),
+		.fallback = "1099511627776",
+		.text = "largest upload"},
+};
+
+/* ---- Options ----------------------------------------------------------------------------- */
+
+static int check(struct app *app)
+{
+	struct rlimit files;
+
+	own.root_fd = open(own.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (own.root_fd < 0) {
+		app_error(app, "--root %s: %s; name a folder that can be read", own.root,
+			app_reason(-errno));
+		return APP_BAD_INPUT;
+	}
+	/* One descriptor for each file being sent. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	httpd_request_limits();
+	pattern_init();
+	return APP_OK;
+}
+
+static void describe(const struct app *app, char *text, size_t size)
+{
+	snprintf(text, size, "serving %s", own.root);
+}
+
+/* ---- The listener ------------------------------------------------------------------------ */
+
+static int start(struct app_thread *thread)
+{
+	struct rws_options options = app_listen_options(thread->app);
+	struct rws_address any = {.port = (uint16_t)own.port};
+	struct httpd_server *server = calloc(1, sizeof(*server));
+	int result = -ENOMEM;
+
+	if (server != NULL) {
+		server->thread = thread;
+		server->options = &own;
+		TAILQ_INIT(&server->by_activity);
+		TAILQ_INIT(&server->ended);
+		thread->state = server;
+		result = rws_tcp_bind(thread->selector, &any, &options, &server->listener);
+	}
+	if (result == 0)
+		return APP_OK;
+	app_error(thread->app, "TCP port %u: %s", any.port, app_reason(result));
+	return APP_BAD_INPUT;
+}
+
+/* Connections beyond the limit wait in the backlog until others end. */
+static void accept_all(struct httpd_server *server)
+{
+	rws_socket_t sockets[ACCEPT_BURST];
+	int n;
+
+	do {
+		unsigned free_places =
+			(unsigned)server->options->connections - server->connection_count;
+
+		n = rws_accept_burst(server->listener, sockets,
+			free_places < ACCEPT_BURST ? free_places : ACCEPT_BURST);
+		for (int i = 0; i < n; i++)
+			httpd_connection_open(server, sockets[i]);
+	} while (n > 0);
+}
+
+/* ---- The loop ---------------------------------------------------------------------------- */
+
+static void free_ended(struct httpd_server *server)
+{
+	struct httpd_connection *connection;
+
+	while ((connection = TAILQ_FIRST(&server->ended)) != NULL) {
+		TAILQ_REMOVE(&server->ended, connection, activity_link);
+		free(connection);
+	}
+}
+
+/* A peer that takes bytes is not idle, however slow it is. */
+static bool takes_bytes(const struct httpd_connection *connection)
+{
+	return rws_available_for_write(connection->out) != connection->room_seen;
+}
+
+static void end_idle(struct httpd_server *server, int64_t now)
+{
+	struct httpd_connection *connection;
+
+	while ((connection = TAILQ_FIRST(&server->by_activity)) != NULL &&
+		now - connection->active_ns >= IDLE_NS) {
+		if (takes_bytes(connection))
+			httpd_connection_touch(connection);
+		else
+			httpd_connection_end(connection);
+	}
+}
+
+static int64_t next_deadline(const struct httpd_server *server)
+{
+	const struct httpd_connection *oldest = TAILQ_FIRST(&server->by_activity);
+
+	return oldest != NULL ? oldest->active_ns + IDLE_NS : RWS_FOREVER;
+}
+
+static int serve(struct app_thread *thread)
+{
+	struct httpd_server *server = thread->state;
+	struct rws_event events[EVENTS];
+
+	while (!thread->stop) {
+		int n = rws_selector_select(
+			thread->selector, events, EVENTS, next_deadline(server));
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].user != NULL)
+				httpd_connection_run(events[i].user);
+		}
+		end_idle(server, rws_now(thread->selector));
+		accept_all(server);
+		free_ended(server);
+	}
+	return APP_OK;
+}
+
+/* Lets the connections say goodbye, all of them within GOODBYE_NS. */
+static void finish(struct app_thread *thread)
+{
+	struct httpd_server *server = thread->state;
+	struct httpd_connection *connection;
+	int64_t deadline;
+
+	if (server == NULL)
+		return;
+	deadline = rws_now(thread->selector) + GOODBYE_NS;
+	rws_dispose(server->listener);
+	TAILQ_FOREACH (connection, &server->by_activity, activity_link)
+		rws_close(connection->socket);
+	while ((connection = TAILQ_FIRST(&server->by_activity)) != NULL) {
+		rws_await_closed(connection->socket, deadline);
+		httpd_connection_end(connection);
+	}
+	free_ended(server);
+	free(server);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct app_program program = {
+		.options =
+			{
+				.program = "rws-httpd",
+				.summary = "serves files over HTTP/1.1",
+				.rows = rows,
+				.row_count = sizeof(rows) / sizeof(rows[0]),
+				.own = &own,
+				.notes =
+					"Besides files:\n"
+					"  GET /bytes/N          N bytes, up to 2^40\n"
+					"  PUT or POST /upload   answers length and SHA-256 of the body\n"
+					"  GET /stats            counters of the stack\n" PATTERN_TEXT,
+			},
+		.check = check,
+		.start = start,
+		.serve = serve,
+		.finish = finish,
+		.describe = describe,
+		.port = &own.port,
+	};
+
+	return app_main(&program, argc, argv);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/httpd_request.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	const char *name;
+	size_t offset, size;
+} kept[] = {
+#define KEPT(name, member)                                            \
+	{                                                             \
+		name, offsetof(struct request_headers, member),       \
+			sizeof(((struct request_headers *)0)->member) \
+	}
+	KEPT("host", host),
+	KEPT("range", range),
+	KEPT("if-range", if_range),
+	KEPT("if-none-match", if_none_match),
+	KEPT("if-modified-since", if_modified_since),
+	KEPT("expect", expect),
+	KEPT("transfer-encoding", transfer_encoding),
+#undef KEPT
+};
+
+static int on_begin(http_parser *parser)
+{
+	struct httpd_request *request = parser->data;
+
+	request->begun = true;
+	request->refused = 0;
+	request->hosts = 0;
+	request->url_length = 0;
+	request->field_length = 0;
+	request->in_value = false;
+	memset(&request->headers, 0, sizeof(request->headers));
+	return 0;
+}
+
+static int on_url(http_parser *parser, const char *data, size_t n)
+{
+	struct httpd_request *request = parser->data;
+
+	if (n > sizeof(request->url) - request->url_length) {
+		request->refused = HTTP_STATUS_URI_TOO_LONG;
+		return -1;
+	}
+	memcpy(request->url + request->url_length, data, n);
+	request->url_length += n;
+	return 0;
+}
+
+/* Names and values may come in pieces. */
+static int on_field(http_parser *parser, const char *data, size_t n)
+{
+	struct httpd_request *request = parser->data;
+
+	if (request->in_value)
+		request->field_length = 0;
+	request->in_value = false;
+	if (n < sizeof(request->field) - request->field_length)
+		memcpy(request->field + request->field_length, data, n);
+	else
+		n = sizeof(request->field) - request->field_length; /* full: matches none of ours */
+	request->field_length += n;
+	return 0;
+}
+
+static bool is_field(const struct httpd_request *request, const char *name)
+{
+	return strlen(name) == request->field_length &&
+		strncasecmp(name, request->field, request->field_length) == 0;
+}
+
+static void append(char *value, size_t size, const char *data, size_t n)
+{
+	size_t length = strlen(value);
+
+	if (n < size - length)
+		memcpy(value + length, data, n);
+	else
+		value[0] = '\0';
+}
+
+static int on_value(http_parser *parser, const char *data, size_t n)
+{
+	struct httpd_request *request = parser->data;
+
+	if (!request->in_value && is_field(request, "host"))
+		request->hosts++;
+	request->in_value = true;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		if (is_field(request, kept[i].name))
+			append((char *)&request->headers + kept[i].offset, kept[i].size, data, n);
+	}
+	return 0;
+}
+
+static int on_head(http_parser *parser)
+{
+	struct httpd_request *request = parser->data;
+
+	request->event = REQUEST_HEAD;
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+static int on_body(http_parser *parser, const char *data, size_t n)
+{
+	struct httpd_request *request = parser->data;
+
+	if (request->on_body != NULL)
+		request->refused = request->on_body(request->user, data, n);
+	return request->refused == 0 ? 0 : -1;
+}
+
+static int on_done(http_parser *parser)
+{
+	struct httpd_request *request = parser->data;
+
+	request->event = REQUEST_DONE;
+	request->begun = false;
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+static const http_parser_settings settings = {
+	.on_message_begin = on_begin,
+	.on_url = on_url,
+	.on_header_field = on_field,
+	.on_header_value = on_value,
+	.on_headers_complete = on_head,
+	.on_body = on_body,
+	.on_message_complete = on_done,
+};
+
+void httpd_request_limits(void)
+{
+	http_parser_set_max_header_size(REQUEST_HEAD_MAX);
+}
+
+void httpd_request_init(struct httpd_request *request)
+{
+	http_parser_init(&request->parser, HTTP_REQUEST);
+	request->parser.data = request;
+}
+
+enum request_event httpd_request_parse(
+	struct httpd_request *request, const void *data, size_t n, size_t *used)
+{
+	http_parser *parser = &request->parser;
+
+	request->event = REQUEST_MORE;
+	if (HTTP_PARSER_ERRNO(parser) == HPE_PAUSED)
+		http_parser_pause(parser, 0);
+	*used = http_parser_execute(parser, &settings, data, n);
+	if (HTTP_PARSER_ERRNO(parser) != HPE_OK && HTTP_PARSER_ERRNO(parser) != HPE_PAUSED) {
+		request->event = REQUEST_BAD;
+		request->bad_byte = *used < n ? ((const char *)data)[*used] : '\0';
+	}
+	return request->event;
+}
+
+int httpd_request_status(const struct httpd_request *request)
+{
+	if (request->refused != 0)
+		return request->refused;
+	switch (HTTP_PARSER_ERRNO(&request->parser)) {
+	case HPE_HEADER_OVERFLOW:
+		return HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	case HPE_INVALID_METHOD: /* RFC 9110 9.1: a method that is not known; or no method at all */
+		return isalpha((unsigned char)request->bad_byte) ? HTTP_STATUS_NOT_IMPLEMENTED
+								 : HTTP_STATUS_BAD_REQUEST;
+	default:
+		return HTTP_STATUS_BAD_REQUEST;
+	}
+}
+
+bool httpd_request_has_body(const struct httpd_request *request)
+{
+	const http_parser *parser = &request->parser;
+
+	return (parser->flags & F_CHUNKED) != 0 ||
+		(parser->content_length != 0 && parser->content_length != UINT64_MAX);
+}

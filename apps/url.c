@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/url.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <http_parser.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool has(const struct http_parser_url *parts, int field)
+{
+	return (parts->field_set & 1 << field) != 0;
+}
+
+static bool is_http(const char *text, const struct http_parser_url *parts)
+{
+	return has(parts, UF_SCHEMA) && parts->field_data[UF_SCHEMA].len == 4 &&
+		strncasecmp(text, "http", 4) == 0;
+}
+
+static int parse_host(const char *text, const struct http_parser_url *parts, struct url *url)
+{
+	char host[INET6_ADDRSTRLEN];
+	size_t n = parts->field_data[UF_HOST].len;
+	unsigned port = has(parts, UF_PORT) ? parts->port : 80;
+	bool ipv6;
+
+	if (!has(parts, UF_HOST) || n >= sizeof(host) || port == 0)
+		return -EINVAL;
+	memcpy(host, text + parts->field_data[UF_HOST].off, n);
+	host[n] = '\0';
+	ipv6 = strchr(host, ':') != NULL;
+	url->address =
+		(struct rws_address){.family = ipv6 ? RWS_IPV6 : RWS_IPV4, .port = (uint16_t)port};
+	snprintf(url->host, sizeof(url->host), ipv6 ? "[%s]:%u" : "%s:%u", host, port);
+	return inet_pton(ipv6 ? AF_INET6 : AF_INET, host, url->address.ip) == 1 ? 0 : -EINVAL;
+}
+
+/* Path and query; the fragment is not for the server (RFC 9110 7.1). */
+static void copy_target(const char *text, const struct http_parser_url *parts, struct url *url)
+{
+	const char *path = text + parts->field_data[UF_PATH].off;
+	const char *query = text + parts->field_data[UF_QUERY].off;
+
+	snprintf(url->target, sizeof(url->target), "%.*s%s%.*s",
+		has(parts, UF_PATH) ? parts->field_data[UF_PATH].len : 1,
+		has(parts, UF_PATH) ? path : "/", has(parts, UF_QUERY) ? "?" : "",
+		has(parts, UF_QUERY) ? parts->field_data[UF_QUERY].len : 0, query);
+}
+
+int url_parse(const char *text, struct url *url, char *error, size_t size)
+{
+	struct http_parser_url parts;
+	const char *wrong = NULL;
+
+	http_parser_url_init(&parts);
+	if (strlen(text) >= URL_MAX)
+		wrong = "longer than 8191 bytes";
+	else if (http_parser_parse_url(text, strlen(text), 0, &parts) != 0 ||
+		!has(&parts, UF_SCHEMA))
+		wrong = "not a URL; write it as http://10.0.0.1:8080/path or http://[fd00::1]/path";
+	else if (!is_http(text, &parts))
+		wrong = "only http:// is spoken here";
+	else if (has(&parts, UF_USERINFO))
+		wrong = "no user and password, please";
+	else if (parse_host(text, &parts, url) < 0)
+		wrong = "the host is an IP address, 10.0.0.1 or [fd00::1], and the port from 1 to 65535";
+	if (wrong != NULL) {
+		snprintf(error, size, "%.200s: %s", text, wrong);
+		return -EINVAL;
+	}
+	copy_target(text, &parts, url);
+	return 0;
+}
