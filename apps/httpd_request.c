@@ -56,6 +56,11 @@ static int on_field(http_parser *parser, const char *data, size_t n)
 {
 	struct httpd_request *request = parser->data;
 
+	/* RFC 9112 5.1: no space in or behind a name; the parser may be built to let it pass. */
+	if (memchr(data, ' ', n) != NULL) {
+		request->refused = HTTP_STATUS_BAD_REQUEST;
+		return -1;
+	}
 	if (request->in_value)
 		request->field_length = 0;
 	request->in_value = false;
