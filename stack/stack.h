@@ -136,7 +136,8 @@ struct stack_counters {
 	uint64_t tcp_rx_segments, tcp_tx_segments, tcp_retransmits;
 	uint64_t tcp_accepted, tcp_connected, tcp_resets_sent, tcp_resets_received;
 	uint64_t udp_rx, udp_tx, icmp_rx, icmp_tx;
-	uint64_t conns; /* TCP connections alive now, TIME_WAIT included */
+	uint64_t conns;               /* TCP connections alive now, TIME_WAIT included */
+	uint64_t tcp_died_unaccepted; /* connections skipped by conn_accept */
 };
 void stack_get_counters(const struct stack *st, struct stack_counters *counters);
 

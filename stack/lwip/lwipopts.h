@@ -7,7 +7,6 @@
 #define RWS_LWIPOPTS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 /* No threads, no sockets: stack/ calls the raw API. */
 #define NO_SYS               1
@@ -15,6 +14,7 @@
 #define LWIP_NETCONN         0
 #define LWIP_SOCKET          0
 #define LWIP_TIMERS          1
+#define LWIP_TIMERS_CUSTOM   1 /* stack/lwip/lwip_timers.c: no allocation that could fail */
 
 /* Every allocation goes to the arena of the current stack (stack/lwip/lwip_memory.c). */
 #define MEMP_MEM_MALLOC      1
@@ -37,6 +37,12 @@ void lwip_arena_free(void *p);
 #define PBUF_LINK_ENCAPSULATION_HLEN  0
 #define ETH_PAD_SIZE                  0
 #define LWIP_NETIF_TX_SINGLE_PBUF     0
+/*
+ * A frame that waits for ARP or ND outlives the connection that sent it, and so must not point
+ * into bytes that the connection gives back: those of type PBUF_ROM are copied as well.
+ */
+#define PBUF_NEEDS_COPY(p) \
+	(((p)->type_internal & PBUF_TYPE_FLAG_DATA_VOLATILE) != 0 || pbuf_match_type(p, PBUF_ROM))
 
 /* Checksums: switched per interface and per packet by what the device can do. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
@@ -48,7 +54,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ETHERNET                  1
 #define ARP_TABLE_SIZE                 127
 #define ARP_QUEUEING                   1
-#define ARP_QUEUE_LEN                  32
+#define ARP_QUEUE_LEN                  64 /* more than the fragments of the largest datagram */
 #define ETHARP_SUPPORT_STATIC_ENTRIES  1
 #define ETHARP_TRUST_IP_MAC            0
 #define LWIP_NETIF_HWADDRHINT          1
@@ -77,6 +83,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ICMP6                     1
 #define LWIP_IPV6_FRAG                 1
 #define LWIP_IPV6_REASS                1
+#define IPV6_FRAG_COPYHEADER           1 /* pointers of 8 bytes do not fit into the header */
 #define LWIP_IPV6_MLD                  1
 #define LWIP_IPV6_AUTOCONFIG           1
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT  1
@@ -89,7 +96,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_IGMP                      1
 #define LWIP_RAW                       1
-#define LWIP_ACD                       1
+#define LWIP_ACD                       0
 #define LWIP_DHCP                      1
 #define LWIP_DHCP_DOES_ACD_CHECK       0
 #define LWIP_DHCP_CHECK_LINK_UP        1
@@ -105,31 +112,33 @@ void lwip_arena_free(void *p);
 #define SO_REUSE                  1
 
 /* TCP: lwIP's own, until the project's replaces it. */
-#define LWIP_TCP                   1
-#define TCP_MSS                    8960
-#define LWIP_WND_SCALE             1
-#define TCP_RCV_SCALE              6
-#define TCP_WND                    (1024 * 1024)
-#define TCP_SND_BUF                (4 * 1024 * 1024)
-#define TCP_SND_QUEUELEN           0xfffe
-#define TCP_SNDQUEUELOWAT          1024
-#define TCP_SNDLOWAT               65536
-#define TCP_OVERSIZE               0
-#define TCP_QUEUE_OOSEQ            1
-#define TCP_OOSEQ_MAX_BYTES        (1024 * 1024)
-#define TCP_OOSEQ_MAX_PBUFS        2048
-#define LWIP_TCP_TIMESTAMPS        1
-#define LWIP_TCP_SACK_OUT          1
-#define LWIP_TCP_MAX_SACK_NUM      3
-#define LWIP_TCP_KEEPALIVE         1
-#define LWIP_TCP_PCB_NUM_EXT_ARGS  1
-#define TCP_LISTEN_BACKLOG         1
-#define TCP_DEFAULT_LISTEN_BACKLOG 255
-#define TCP_MSL                    30000
-#define MEMP_NUM_TCP_PCB           65536
+#define LWIP_TCP                  1
+#define TCP_MSS                   8960
+#define LWIP_WND_SCALE            1
+#define TCP_RCV_SCALE             6
+#define TCP_WND                   (1024 * 1024)
+#define TCP_SND_BUF               (4 * 1024 * 1024)
+#define TCP_SND_QUEUELEN          0xfffe
+#define TCP_SNDQUEUELOWAT         1024
+#define TCP_SNDLOWAT              16384
+#define LWIP_TCP_RTO_TIME         1000 /* RFC 6298 2.1 */
+#define TCP_SYNMAXRTX             12   /* one a second: lwIP does not back off for SYN */
+#define TCP_OVERSIZE              0
+#define TCP_QUEUE_OOSEQ           1
+#define TCP_OOSEQ_MAX_BYTES       (1024 * 1024)
+#define TCP_OOSEQ_MAX_PBUFS       2048
+#define LWIP_TCP_TIMESTAMPS       1
+#define LWIP_TCP_SACK_OUT         1
+#define LWIP_TCP_MAX_SACK_NUM     3
+#define LWIP_TCP_KEEPALIVE        1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
+#define TCP_LISTEN_BACKLOG        0 /* counts to 255 only; ours: stack/lwip/tcp_listen.c */
+#define TCP_MSL                   30000
+#define MEMP_NUM_TCP_PCB          65536
 
 #define LWIP_STATS         1
 #define LWIP_STATS_LARGE   1
+#define MIB2_STATS         1
 #define LWIP_STATS_DISPLAY 0
 #define LWIP_PERF          0
 

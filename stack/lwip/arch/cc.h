@@ -3,7 +3,7 @@
 #ifndef RWS_LWIP_ARCH_CC_H
 #define RWS_LWIP_ARCH_CC_H
 
-#include <endian.h>
+#include <endian.h> /* BYTE_ORDER and its values */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -11,6 +11,12 @@
 void lwip_check_failed(const char *message);
 #define LWIP_PLATFORM_ASSERT(message) lwip_check_failed(message)
 #define LWIP_PLATFORM_DIAG(message)   ((void)0)
+
+/*
+ * Every variable of lwIP belongs to one stack core; stack/lwip/derive.py puts this in front of each.
+ * Initial-exec: an offset from the thread pointer that the loader fixes, no call per access.
+ */
+#define LWIP_CORE_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
 /* Keyed generator of the current stack (stack/lwip/lwip_random.c), not the C library's. */
 uint32_t lwip_random(void);

@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Makes one lwIP per stack core out of lwIP 2.2.1.
+
+    derive.py LWIP_TREE OUTPUT_DIR
+
+Copies the sources that we compile into OUTPUT_DIR, with every variable marked LWIP_CORE_LOCAL
+(thread-local, see arch/cc.h), and with the corrections listed in FIXES. Prints the C files, one a
+line. Called by stack/meson.build when it configures.
+
+Whatever does not look as expected ends it with exit code 1 and a message: a variable that is not
+where the list says, a correction whose place is not there exactly once. A variable that the list
+forgets is found by tests/unit/stack/lwip_symbols_test.py in the object files.
+"""
+
+import pathlib
+import re
+import sys
+
+VERSION = {"MAJOR": "2", "MINOR": "2", "REVISION": "1"}
+
+SOURCES = """
+    core/def.c core/dns.c core/inet_chksum.c core/init.c core/ip.c core/mem.c core/memp.c
+    core/netif.c core/pbuf.c core/raw.c core/stats.c core/sys.c core/tcp.c core/tcp_in.c
+    core/tcp_out.c core/timeouts.c core/udp.c
+    core/ipv4/acd.c core/ipv4/dhcp.c core/ipv4/etharp.c core/ipv4/icmp.c core/ipv4/igmp.c
+    core/ipv4/ip4.c core/ipv4/ip4_addr.c core/ipv4/ip4_frag.c
+    core/ipv6/ethip6.c core/ipv6/icmp6.c core/ipv6/inet6.c core/ipv6/ip6.c core/ipv6/ip6_addr.c
+    core/ipv6/ip6_frag.c core/ipv6/mld6.c core/ipv6/nd6.c
+    netif/ethernet.c
+""".split()
+
+# Every variable, by the file that defines it or declares it extern.
+VARIABLES = {
+    "core/dns.c": "dns_last_pcb_idx dns_pcbs dns_requests dns_seqno dns_servers dns_table",
+    "core/ip.c": "ip_data",
+    "core/netif.c": "ext_callback netif_default netif_list netif_num",
+    "core/pbuf.c": "pbuf_free_ooseq_pending",
+    "core/raw.c": "raw_pcbs",
+    "core/stats.c": "lwip_stats",
+    "core/tcp.c": "iss tcp_active_pcbs tcp_active_pcbs_changed tcp_bound_pcbs tcp_ext_arg_id "
+                  "tcp_listen_pcbs tcp_port tcp_ticks tcp_timer tcp_timer_ctr tcp_tw_pcbs",
+    "core/tcp_in.c": "ackno flags inseg recv_acked recv_data recv_flags seqno tcp_input_pcb "
+                     "tcp_optidx tcphdr tcphdr_opt1len tcphdr_opt2 tcphdr_optlen tcplen",
+    "core/timeouts.c": "current_timeout_due_time next_timeout tcpip_tcp_timer_active",
+    "core/udp.c": "udp_pcbs udp_port",
+    "core/ipv4/dhcp.c": "dhcp_pcb dhcp_pcb_refcount dhcp_rx_options_given dhcp_rx_options_val "
+                        "xid xid_initialised",
+    "core/ipv4/etharp.c": "arp_table etharp_cached_entry",
+    "core/ipv4/igmp.c": "allrouters allsystems",
+    "core/ipv4/ip4.c": "ip4_default_multicast_netif ip_id",
+    "core/ipv4/ip4_addr.c": "str",
+    "core/ipv4/ip4_frag.c": "ip_reass_pbufcount reassdatagrams",
+    "core/ipv6/ip6_addr.c": "str",
+    "core/ipv6/ip6_frag.c": "identification ip6_reass_pbufcount reassdatagrams",
+    "core/ipv6/nd6.c": "default_router_list destination_cache last_router multicast_address "
+                       "nd6_cached_destination_index nd6_queue_size nd6_ra_buffer "
+                       "nd6_tmr_rs_reduction neighbor_cache prefix_list reachable_time "
+                       "retrans_timer",
+    "include/lwip/ip.h": "ip_data",
+    "include/lwip/netif.h": "netif_default netif_list",
+    "include/lwip/pbuf.h": "pbuf_free_ooseq_pending",
+    "include/lwip/priv/nd6_priv.h": "default_router_list destination_cache neighbor_cache "
+                                    "prefix_list reachable_time retrans_timer",
+    "include/lwip/priv/tcp_priv.h": "tcp_active_pcbs tcp_active_pcbs_changed tcp_bound_pcbs "
+                                    "tcp_input_pcb tcp_listen_pcbs tcp_ticks tcp_tw_pcbs",
+    "include/lwip/stats.h": "lwip_stats",
+    "include/lwip/udp.h": "udp_pcbs",
+}
+
+# (file, why, text as it is, text as it must be)
+FIXES = [
+    ("core/tcp.c",
+     "The addresses of thread-local lists are no constants: tcp_init fills the array.",
+     "struct tcp_pcb **const tcp_pcb_lists[] = {&tcp_listen_pcbs.pcbs, &tcp_bound_pcbs,\n"
+     "         &tcp_active_pcbs, &tcp_tw_pcbs\n"
+     "};\n",
+     "LWIP_CORE_LOCAL struct tcp_pcb **tcp_pcb_lists[NUM_TCP_PCB_LISTS];\n"),
+    ("core/tcp.c",
+     "As above.",
+     "tcp_init(void)\n{\n",
+     "tcp_init(void)\n{\n"
+     "  tcp_pcb_lists[0] = &tcp_listen_pcbs.pcbs;\n"
+     "  tcp_pcb_lists[1] = &tcp_bound_pcbs;\n"
+     "  tcp_pcb_lists[2] = &tcp_active_pcbs;\n"
+     "  tcp_pcb_lists[3] = &tcp_tw_pcbs;\n"),
+    ("include/lwip/priv/tcp_priv.h",
+     "As above.",
+     "extern struct tcp_pcb ** const tcp_pcb_lists[NUM_TCP_PCB_LISTS];",
+     "extern LWIP_CORE_LOCAL struct tcp_pcb **tcp_pcb_lists[NUM_TCP_PCB_LISTS];"),
+    ("core/tcp_in.c",
+     "RFC 9293 3.1: an option whose kind is the last byte has no length; 2.2.1 reads it from "
+     "behind the header. Past the end there are zeros, which every caller takes for a bad length.",
+     "  u16_t optidx = tcp_optidx++;\n",
+     "  u16_t optidx = tcp_optidx++;\n"
+     "  if (optidx >= tcphdr_optlen) {\n"
+     "    return 0;\n"
+     "  }\n"),
+    ("core/tcp_in.c",
+     "RFC 1122 4.2.2.13: a SYN beyond the last sequence number of a connection in TIME_WAIT opens "
+     "a new one; 2.2.1 resets or acknowledges it, and the client has to wait.",
+     "      if (pcb->remote_port == tcphdr->src &&\n"
+     "          pcb->local_port == tcphdr->dest &&\n"
+     "          ip_addr_eq(&pcb->remote_ip, ip_current_src_addr()) &&\n"
+     "          ip_addr_eq(&pcb->local_ip, ip_current_dest_addr())) {\n"
+     "        /* We don't really care enough",
+     "      if (pcb->remote_port == tcphdr->src &&\n"
+     "          pcb->local_port == tcphdr->dest &&\n"
+     "          ip_addr_eq(&pcb->remote_ip, ip_current_src_addr()) &&\n"
+     "          ip_addr_eq(&pcb->local_ip, ip_current_dest_addr())) {\n"
+     "        if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&\n"
+     "            TCP_SEQ_GT(seqno, pcb->rcv_nxt)) {\n"
+     "          tcp_abort(pcb);\n"
+     "          break;\n"
+     "        }\n"
+     "        /* We don't really care enough"),
+    ("core/tcp_in.c",
+     "As above: whatever ends the search, there is no connection now.",
+     "    /* Finally, if we still did not get a match, we check all PCBs that\n",
+     "    pcb = NULL;\n"
+     "    /* Finally, if we still did not get a match, we check all PCBs that\n"),
+    ("core/timeouts.c",
+     "Ours starts the timer (lwip_timers.c); 2.2.1 leaves no room for it.",
+     "/* Satisfy the TCP code which calls this function */\n"
+     "void\n"
+     "tcp_timer_needed(void)\n"
+     "{\n"
+     "}\n",
+     ""),
+    ("core/ipv6/nd6.c",
+     "The one use of the C library's name: lwIP's headers must not define it over that.",
+     "htonl(rdnss_opt->lifetime)",
+     "lwip_ntohl(rdnss_opt->lifetime)"),
+    ("core/udp.c",
+     "RFC 768, RFC 1122 4.1: the datagram is as long as its header says; 2.2.1 takes all that IP "
+     "brought.",
+     "  udphdr = (struct udp_hdr *)p->payload;\n\n"
+     "  /* is broadcast packet ? */\n",
+     "  udphdr = (struct udp_hdr *)p->payload;\n\n"
+     "  if (lwip_ntohs(udphdr->len) < UDP_HLEN || lwip_ntohs(udphdr->len) > p->tot_len) {\n"
+     "    UDP_STATS_INC(udp.lenerr);\n"
+     "    UDP_STATS_INC(udp.drop);\n"
+     "    MIB2_STATS_INC(mib2.udpinerrors);\n"
+     "    pbuf_free(p);\n"
+     "    goto end;\n"
+     "  }\n"
+     "  pbuf_realloc(p, lwip_ntohs(udphdr->len));\n\n"
+     "  /* is broadcast packet ? */\n"),
+]
+
+
+def fail(message):
+    print(f"derive.py: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def check_version(tree):
+    header = tree / "src/include/lwip/init.h"
+    if not header.is_file():
+        fail(f"{tree} is no lwIP source tree: {header} is missing; run scripts/setup")
+    text = header.read_text()
+    for part, value in VERSION.items():
+        if not re.search(rf"#define LWIP_VERSION_{part}\s+{value}\b", text):
+            fail(f"{tree} is not lwIP 2.2.1: LWIP_VERSION_{part} is not {value}")
+
+
+def mark(path, text, name):
+    """Marks the definitions and declarations of one variable; there must be at least one."""
+    pattern = re.compile(
+        r"^(?P<head>[ \t]*(?:static |extern )?)"
+        r"(?P<mark>LWIP_CORE_LOCAL )?"
+        r"(?P<rest>(?!return|typedef|goto|case)[A-Za-z_][^()\n;=/]*?[ \t*,]" + name +
+        r"(?:\[[^]\n]*\])*\s*[;,=])",
+        re.MULTILINE)
+
+    def put(match):
+        # Indented and not static: a member, a parameter or a variable of the block.
+        head = match["head"]
+        if match["mark"] or (head[:1].isspace() and not head.strip()):
+            return match[0]
+        found.append(match)
+        return f"{head}LWIP_CORE_LOCAL {match['rest']}"
+
+    found = [m for m in pattern.finditer(text) if m["mark"]]
+    text = pattern.sub(put, text)
+    if not found:
+        fail(f"{path}: no definition of '{name}' found; is this lwIP 2.2.1 as released?")
+    return text
+
+
+def fix(path, text, before, after):
+    if text.count(before) != 1:
+        fail(f"{path}: the text to correct is there {text.count(before)} times, not once:\n{before}")
+    return text.replace(before, after)
+
+
+def derive(path, text):
+    for file, _, before, after in FIXES:
+        if file == path:
+            text = fix(path, text, before, after)
+    for name in VARIABLES.get(path, "").split():
+        text = mark(path, text, name)
+    return text
+
+
+def write(path, text):
+    """Leaves a file that is right alone, so that nothing is compiled again."""
+    if path.is_file() and path.read_text() == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def main():
+    if len(sys.argv) != 3:
+        fail("usage: derive.py LWIP_TREE OUTPUT_DIR")
+    tree, output = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    check_version(tree)
+    headers = sorted(path.relative_to(tree / "src").as_posix()
+                     for folder in ("lwip", "netif")
+                     for path in (tree / "src/include" / folder).rglob("*.h")
+                     if "apps" not in path.parts)
+    known = set(SOURCES) | set(headers)
+    for path in [*VARIABLES, *(file for file, *_ in FIXES)]:
+        if path not in known:
+            fail(f"{path} is listed and not in the tree")
+    for path in [*headers, *SOURCES]:
+        text = (tree / "src" / path).read_text(encoding="utf-8", errors="strict")
+        write(output / path, derive(path, text))
+    for path in SOURCES:
+        print(output / path)
+
+
+main()

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which addresses are ours, and by which interface another one is reached. */
+#include "lwip/ip.h"
+
+#include "stack/stack_internal.h"
+
+/* RFC 1122 3.3.1.1: neither on the link nor behind a gateway. lwIP finds out at each packet. */
+static bool leads_nowhere(const struct netif *netif, const ip4_addr_t *remote)
+{
+	return ip4_addr_isany_val(*netif_ip4_gw(netif)) &&
+		!ip4_addr_net_eq(remote, netif_ip4_addr(netif), netif_ip4_netmask(netif)) &&
+		!ip4_addr_ismulticast(remote) && !ip4_addr_isbroadcast(remote, netif);
+}
+
+struct netif *stack_route(const ip_addr_t *local, const ip_addr_t *remote, ip_addr_t *source)
+{
+	struct netif *netif = ip_route(local, remote);
+	if (netif == NULL || (IP_IS_V4(remote) && leads_nowhere(netif, ip_2_ip4(remote))))
+		return NULL;
+	const ip_addr_t *found =
+		ip_addr_isany(local) ? ip_netif_get_local_ip(netif, remote) : local;
+	if (found == NULL)
+		return NULL;
+	*source = *found;
+	return netif;
+}
+
+bool stack_has_address(const struct stack *st, const ip_addr_t *address)
+{
+	struct netif *netif;
+	NETIF_FOREACH(netif)
+	{
+		if (IP_IS_V4(address) && ip4_addr_eq(ip_2_ip4(address), netif_ip4_addr(netif)))
+			return true;
+		if (IP_IS_V6(address) && netif_get_ip6_addr_match(netif, ip_2_ip6(address)) >= 0)
+			return true;
+	}
+	return false;
+}
+
+bool stack_is_broadcast(const struct stack *st, const ip_addr_t *address)
+{
+	struct netif *netif;
+	if (!IP_IS_V4(address))
+		return false;
+	NETIF_FOREACH(netif)
+	{
+		if (ip4_addr_isbroadcast(ip_2_ip4(address), netif))
+			return true;
+	}
+	return ip_2_ip4(address)->addr == IPADDR_BROADCAST;
+}
+
+void stack_zone(const struct stack *st, ip_addr_t *address)
+{
+	if (IP_IS_V6(address) && netif_default != NULL &&
+		ip6_addr_lacks_zone(ip_2_ip6(address), IP6_UNKNOWN))
+		ip6_addr_assign_zone(ip_2_ip6(address), IP6_UNKNOWN, netif_default);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* struct stack, for the sources in stack/ and their tests; not for the folders above. */
+#ifndef RWS_STACK_INTERNAL_H
+#define RWS_STACK_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "lwip/netif.h"
+#include "stack/base/arena.h"
+#include "stack/base/siphash.h"
+#include "stack/lwip/lwip_timers.h"
+#include "stack/nif.h"
+#include "stack/ports.h"
+#include "stack/stack.h"
+
+struct conn_tcp;
+struct dgram_udp;
+struct raw_pcb;
+
+TAILQ_HEAD(conn_list, conn_tcp);
+TAILQ_HEAD(dgram_list, dgram_udp);
+
+/* lwIP counts in 32 bits: the values seen last, to extend them to 64 (stack/counters.c). */
+#define STACK_LWIP_COUNTERS 8
+
+struct stack {
+	struct arena arena;
+	uint64_t now_ns;
+	uint64_t now_ms; /* the same, for lwIP */
+	bool primary;
+	bool freeing; /* stack_free runs: what is discarded counts as DROP_SHUTDOWN */
+
+	void *lwip_image;    /* lwIP's variables while another stack is the thread's current one */
+	void *lwip_pristine; /* as they are before lwip_init */
+	struct lwip_timers timers;
+	netif_ext_callback_t address_callback;
+	struct raw_pcb *icmp4, *icmp6;
+	uint64_t failed_checks;        /* of lwIP's assertions; a bug when not 0 */
+	const char *last_failed_check; /* its text */
+
+	struct siphash_key isn_key, port_key;
+	struct prng random;
+	struct port_table ports;
+
+	struct nif *nifs; /* in the order of nif_add */
+	struct ready *ready_first, *ready_last;
+
+	struct conn_list conns;   /* all, listeners too */
+	struct conn_list output;  /* to look at in stack_flush_output */
+	unsigned output_count;    /* how many those are */
+	struct conn_list orphans; /* closed above, not yet by the peer; by deadline */
+	uint64_t trim_ms;         /* when TIME_WAIT is trimmed again */
+	int abort_cause; /* of a connection that we make lwIP give up now, negative errno or 0 */
+	struct dgram_list dgrams;
+
+	struct drop_counters drops;
+	struct stack_counters counters;
+	uint32_t lwip_seen[STACK_LWIP_COUNTERS];
+
+	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
+	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
+	void *steering;
+};
+
+/* The stack whose variables lwIP's are in this thread now; NULL without. */
+extern __thread struct stack *stack_current __attribute__((tls_model("initial-exec")));
+
+void stack_switch(struct stack *st);
+
+/* First thing in every public function: a compare where the thread has one stack. */
+static inline void stack_enter(struct stack *st)
+{
+	if (__builtin_expect(stack_current != st, 0))
+		stack_switch(st);
+}
+
+/* Takes it off the ready list, wherever it stands. */
+void stack_unmark_ready(struct stack *st, struct ready *ready);
+
+/* Counts without freeing: the packet stays the caller's. */
+static inline void stack_count_drop(struct stack *st, enum drop_reason reason)
+{
+	st->drops.count[reason]++;
+}
+
+/* Negative errno for lwIP's. */
+int stack_errno(err_t err);
+
+/* Adds what lwIP counted since the last call; often enough that 32 bits do not wrap twice. */
+void stack_fold_counters(struct stack *st);
+
+/* Interface that leads to an address, or NULL; also the source address of what goes there. */
+struct netif *stack_route(const ip_addr_t *local, const ip_addr_t *remote, ip_addr_t *source);
+
+/* Whether an address is one of ours, usable as a local end. */
+bool stack_has_address(const struct stack *st, const ip_addr_t *address);
+
+/* Whether an IPv4 address is a broadcast one on any interface. */
+bool stack_is_broadcast(const struct stack *st, const ip_addr_t *address);
+
+/* Gives a link-local or multicast IPv6 address without a zone that of the first interface. */
+void stack_zone(const struct stack *st, ip_addr_t *address);
+
+/* The interfaces compute UDP checksums in software while `on`: a device cannot for fragments. */
+void nif_software_udp_checksum(struct stack *st, bool on);
+
+/* One received frame into lwIP; owns p. */
+void nif_input(struct nif *nif, struct pbuf *p);
+
+/* Takes the interface away, with all frames that wait in it. */
+void nif_remove(struct nif *nif);
+
+/* Something that nif_generation tells of changed. */
+void nif_changed(struct netif *netif);
+
+/* conn: once per turn; everything that is due; the end. */
+void conn_tcp_flush(struct stack *st);
+void conn_tcp_timers(struct stack *st);
+uint64_t conn_tcp_next_timer(const struct stack *st);
+void conn_tcp_free_all(struct stack *st);
+
+void dgram_udp_free_all(struct stack *st);
+
+/* ICMP errors to connections and sockets (stack/lwip/icmp_errors.c). */
+bool icmp_errors_init(struct stack *st);
+void icmp_errors_fini(struct stack *st);
+
+/* A flow as the header of our own packet in an ICMP error tells it; ports in host order. */
+struct flow {
+	ip_addr_t local, remote;
+	uint16_t local_port, remote_port;
+};
+void conn_tcp_icmp_error(
+	struct stack *st, const struct flow *flow, uint32_t seq, int error, bool hard);
+void dgram_udp_icmp_error(struct stack *st, const struct flow *flow, int error);
+
+#endif
