@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/unit/api/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/runtime.h"
+#include "driver/eal.h"
+#include "driver/pktbuf.h"
+
+#define STEP_NS 5000000 /* time never jumps farther, so that the other end's timers run */
+
+int rig_group_setup(void **state)
+{
+	struct eal_config eal = {.memory_mb = 512};
+	struct fault fault = {.text = ""};
+
+	if (eal_start(&eal, &fault) == 0)
+		return 0;
+	fprintf(stderr, "rig: %s\n", fault.text);
+	return -1;
+}
+
+int rig_group_teardown(void **state)
+{
+	eal_stop();
+	return 0;
+}
+
+static int64_t rig_clock(void *user)
+{
+	return ((struct rig *)user)->now;
+}
+
+static void advance(struct rig *rig, int64_t until)
+{
+	int64_t due = (int64_t)wire_next_due(rig->wire);
+	int64_t next = rig->now + STEP_NS;
+
+	if (until > rig->now && until < next)
+		next = until;
+	if (due >= 0 && due < next)
+		next = due;
+	if (next > rig->now)
+		rig->now = next;
+	wire_set_now(rig->wire, (uint64_t)rig->now);
+}
+
+/* One end has nothing to do: the others do what they have, then time goes on. */
+static void rig_wait(void *user, int64_t until)
+{
+	struct rig *rig = user;
+
+	if (rig->waiting)
+		return;
+	rig->waiting = true;
+	for (unsigned end = 0; end < 2; end++)
+		if (rig->sel[end] != NULL)
+			rws_selector_run_once(rig->sel[end]);
+	rig->waiting = false;
+	advance(rig, until);
+}
+
+void rig_run(struct rig *rig, int64_t ns)
+{
+	int64_t until = rig->now + ns;
+
+	while (rig->now < until)
+		rig_wait(rig, until);
+}
+
+static struct rws *make_end(struct rig *rig, unsigned end)
+{
+	const char *const addresses[2][2] = {
+		{"10.0.0.1/24", "fd00::1/64"}, {"10.0.0.2/24", "fd00::2/64"}};
+	struct rws_interface interface = {
+		.device = "wire", .addresses = addresses[end], .address_count = 2};
+	struct port *port = wire_port(rig->wire, end);
+	struct runtime_test test = {
+		.ports = &port, .clock = rig_clock, .wait = rig_wait, .user = rig};
+	struct rws_config config;
+	struct rws_error error;
+	struct rws *rws;
+
+	rws_config_init(&config);
+	config.interfaces = &interface;
+	config.interface_count = 1;
+	config.placement = RWS_INLINE;
+	config.sockets = 1024;
+	if (runtime_create(&config, &test, &rws, &error) != 0)
+		fail_msg("runtime: %s", error.text);
+	return rws;
+}
+
+int rig_setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct fault fault = {.text = ""};
+
+	assert_non_null(rig);
+	rig->now = 1000000000;
+	struct pktpool_config pool = {.name = "rig", .count = 16384, .numa_node = -1};
+	if (pktpool_create(&pool, &rig->pool, &fault) != 0)
+		fail_msg("pool: %s", fault.text);
+	struct wire_config wire = {.seed = 1, .queues = 1, .pool = rig->pool};
+	if (wire_create(&wire, &rig->wire, &fault) != 0)
+		fail_msg("wire: %s", fault.text);
+	struct wire_impairment cable = {.delay_ns = 50000};
+	wire_set_now(rig->wire, (uint64_t)rig->now);
+	wire_set_link(rig->wire, true);
+	for (unsigned end = 0; end < 2; end++) {
+		wire_impair(rig->wire, end, &cable);
+		rig->rws[end] = make_end(rig, end);
+		assert_int_equal(rws_selector_create(rig->rws[end], 0, &rig->sel[end]), 0);
+	}
+	rig_run(rig, 3000000000); /* link up, duplicate address detection (RFC 4862 5.4) */
+	*state = rig;
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	for (unsigned end = 0; end < 2; end++) {
+		struct rws_selector *sel = rig->sel[end];
+		rig->sel[end] = NULL;
+		assert_true(rws_selector_close(sel) >= 0);
+	}
+	for (unsigned end = 0; end < 2; end++)
+		assert_int_equal(rws_destroy(rig->rws[end]), 0);
+	wire_free(rig->wire);
+	assert_int_equal(pktpool_free(rig->pool), 0);
+	free(rig);
+	return 0;
+}
+
+struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)
+{
+	struct rws_address address;
+	char text[32];
+
+	snprintf(text, sizeof(text), ipv6 ? "[fd00::%u]:%u" : "10.0.0.%u:%u", end + 1, port);
+	assert_int_equal(rws_address_parse(text, &address), 0);
+	return address;
+}
+
+struct wanted {
+	const char *name;
+	uint64_t value;
+	bool found;
+};
+
+static void look(void *user, const char *name, const char *text, uint64_t value)
+{
+	struct wanted *wanted = user;
+
+	if (strcmp(name, wanted->name) == 0) {
+		wanted->value = value;
+		wanted->found = true;
+	}
+}
+
+uint64_t rig_counter(struct rig *rig, unsigned end, const char *name)
+{
+	struct wanted wanted = {.name = name};
+
+	rws_counters(rig->rws[end], look, &wanted);
+	assert_true(wanted.found);
+	return wanted.value;
+}

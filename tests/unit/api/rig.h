@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two runtimes at the ends of a wire, in one thread and in virtual time: what a test does at one
+ * end, the other sees, and waiting costs nothing. The ends are 10.0.0.1 (fd00::1) and 10.0.0.2
+ * (fd00::2).
+ */
+#ifndef RWS_TEST_RIG_H
+#define RWS_TEST_RIG_H
+
+#include "api/rws.h"
+#include "driver/wire.h"
+
+struct rig {
+	struct pktpool *pool;
+	struct wire *wire;
+	struct rws *rws[2];
+	struct rws_selector *sel[2];
+	int64_t now;
+	bool waiting; /* within rig_wait: an end that waits itself must not recurse */
+};
+
+/* Starts DPDK once for the test program; for cmocka's group set-up and tear-down. */
+int rig_group_setup(void **state);
+int rig_group_teardown(void **state);
+
+/* A rig with a wire of 50 us each way; cmocka's set-up and tear-down of a case. */
+int rig_setup(void **state);
+int rig_teardown(void **state); /* fails when a buffer is missing */
+
+/* Lets both ends run for that long. */
+void rig_run(struct rig *rig, int64_t ns);
+
+/* Address of an end: "10.0.0.1" or "fd00::1" with a port. */
+struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port);
+
+/* A counter of one end by name. */
+uint64_t rig_counter(struct rig *rig, unsigned end, const char *name);
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The whole house over a wire in virtual time: our stack at both ends, through the public API. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/api/rig.h"
+
+#define PORT   7000
+#define SECOND ((int64_t)1000000000)
+
+static int64_t after(struct rig *rig, int64_t ns)
+{
+	return rig->now + ns;
+}
+
+/* ---- A pair of connected sockets -------------------------------------------------------- */
+
+struct pair {
+	rws_socket_t server, s[2]; /* s[0] connected from end 0, s[1] accepted at end 1 */
+	rws_channel_t in[2], out[2];
+};
+
+static struct pair connected(struct rig *rig, bool ipv6)
+{
+	struct pair p;
+	struct rws_address address = rig_address(1, ipv6, PORT);
+
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, NULL, &p.server), 0);
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &p.s[0]), 0);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(
+		rws_await(p.server, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(p.server, &p.s[1]), 0);
+	for (unsigned end = 0; end < 2; end++)
+		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
+	return p;
+}
+
+static void dispose(struct rig *rig, struct pair *p)
+{
+	rws_dispose(p->s[0]);
+	rws_dispose(p->s[1]);
+	rws_dispose(p->server);
+	rig_run(rig, SECOND);
+}
+
+static void write_all(struct rig *rig, rws_channel_t out, const void *bytes, size_t n)
+{
+	size_t done = 0;
+	int result;
+
+	while ((result = rws_write_fully(out, bytes, n, &done)) == -EAGAIN)
+		assert_int_equal(rws_await_free_space(out, 1, after(rig, 60 * SECOND)), 1);
+	assert_int_equal(result, 0);
+	assert_int_equal(rws_flush(out), 0);
+}
+
+static void read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n)
+{
+	size_t got = 0;
+	int result;
+
+	while ((result = rws_read_fully(in, bytes, n, &got)) == -EAGAIN)
+		assert_int_equal(rws_await_content(in, 1, after(rig, 60 * SECOND)), 1);
+	assert_int_equal(result, 0);
+}
+
+static uint8_t *pattern(size_t n)
+{
+	uint8_t *bytes = malloc(n > 0 ? n : 1);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	return bytes;
+}
+
+/* ---- TCP -------------------------------------------------------------------------------- */
+
+static void bytes_cross(struct rig *rig, bool ipv6)
+{
+	struct pair p = connected(rig, ipv6);
+	char line[6];
+
+	write_all(rig, p.out[0], "hello", 6);
+	read_all(rig, p.in[1], line, 6);
+	assert_string_equal(line, "hello");
+	write_all(rig, p.out[1], "world", 6);
+	read_all(rig, p.in[0], line, 6);
+	assert_string_equal(line, "world");
+	dispose(rig, &p);
+}
+
+static void connection_over_ipv4_carries_bytes_both_ways(void **state)
+{
+	bytes_cross(*state, false);
+}
+
+static void connection_over_ipv6_carries_bytes_both_ways(void **state)
+{
+	bytes_cross(*state, true);
+}
+
+/* What one end writes while the other reads slowly: more than all windows and buffers hold. */
+static void transfer(struct rig *rig, size_t n)
+{
+	struct pair p = connected(rig, false);
+	uint8_t *sent = pattern(n), *got = malloc(n);
+	size_t written = 0, read = 0;
+
+	assert_non_null(got);
+	while (read < n) {
+		ssize_t w = rws_write_available(p.out[0], sent + written, n - written);
+		if (w > 0) {
+			written += (size_t)w;
+			rws_flush(p.out[0]);
+		}
+		ssize_t r =
+			rws_read_available(p.in[1], got + read, n - read < 4000 ? n - read : 4000);
+		if (r > 0)
+			read += (size_t)r;
+		else
+			rig_run(rig, 1000000);
+	}
+	assert_memory_equal(sent, got, n);
+	assert_int_equal(rws_total_bytes_read(p.in[1]), n);
+	free(sent);
+	free(got);
+	dispose(rig, &p);
+}
+
+static void transfer_of_8_mib_is_byte_equal(void **state)
+{
+	struct rig *rig = *state;
+
+	transfer(rig, 8 << 20);
+	assert_int_equal(rig_counter(rig, 0, "tcp.retransmits"), 0);
+	assert_int_equal(rig_counter(rig, 0, "tx.copied_bytes"), 0);
+}
+
+static void transfer_over_a_lossy_wire_is_byte_equal(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_impairment bad = {.delay_ns = 50000,
+		.loss_ppm = 10000,
+		.reorder_ppm = 10000,
+		.reorder_ns = 200000,
+		.duplicate_ppm = 10000};
+
+	wire_impair(rig->wire, 0, &bad);
+	wire_impair(rig->wire, 1, &bad);
+	transfer(rig, 1 << 20);
+	assert_true(wire_counters(rig->wire, 0)->lost > 0);
+}
+
+static void half_close_ends_one_direction_only(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	char bytes[8];
+
+	write_all(rig, p.out[0], "bye", 4);
+	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
+	read_all(rig, p.in[1], bytes, 4);
+	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_read_available(p.in[1], bytes, sizeof(bytes)), 0);
+	assert_false(rws_is_closed(p.s[0]));
+	write_all(rig, p.out[1], "still", 6);
+	read_all(rig, p.in[0], bytes, 6);
+	assert_string_equal(bytes, "still");
+	dispose(rig, &p);
+}
+
+static void reset_delivers_what_came_before_it(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	char bytes[8];
+
+	write_all(rig, p.out[0], "last", 5);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_abort(p.s[0], -ECONNABORTED), 0);
+	rig_run(rig, SECOND / 10);
+	read_all(rig, p.in[1], bytes, 5);
+	assert_int_equal(rws_read_available(p.in[1], bytes, sizeof(bytes)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ECONNABORTED);
+	dispose(rig, &p);
+}
+
+static void connect_to_a_closed_port_is_refused(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address address = rig_address(1, false, PORT);
+	rws_socket_t s;
+
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &s), 0);
+	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, after(rig, SECOND)), -ECONNREFUSED);
+	rws_dispose(s);
+}
+
+static void close_with_unread_bytes_still_delivers_what_was_written(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	uint8_t *sent = pattern(100000), *got = malloc(100000);
+
+	write_all(rig, p.out[0], "unread", 6);
+	write_all(rig, p.out[1], sent, 100000);
+	rws_close(p.s[1]); /* the six bytes are still in its channel */
+	read_all(rig, p.in[0], got, 100000);
+	assert_memory_equal(sent, got, 100000);
+	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
+	free(sent);
+	free(got);
+	dispose(rig, &p);
+}
+
+static void cable_out_does_not_lose_a_connection(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	char bytes[8];
+
+	wire_set_link(rig->wire, false);
+	write_all(rig, p.out[0], "later", 6);
+	rig_run(rig, 2 * SECOND);
+	assert_int_equal(rws_available_for_read(p.in[1]), 0);
+	wire_set_link(rig->wire, true);
+	read_all(rig, p.in[1], bytes, 6);
+	assert_string_equal(bytes, "later");
+	dispose(rig, &p);
+}
+
+/* ---- UDP -------------------------------------------------------------------------------- */
+
+static void datagrams_of_every_size_cross(void **state)
+{
+	struct rig *rig = *state;
+	static const size_t sizes[] = {0, 1, 1472, 1473, 9000, RWS_DATAGRAM_MAX};
+	struct rws_address address = rig_address(1, false, PORT);
+	rws_socket_t server, client;
+	uint8_t *buffer = malloc(RWS_DATAGRAM_MAX);
+
+	assert_non_null(buffer);
+	assert_int_equal(rws_udp_bind(rig->sel[1], &address, NULL, &server), 0);
+	assert_int_equal(rws_udp_connect(rig->sel[0], &address, NULL, NULL, &client), 0);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint8_t *bytes = pattern(sizes[i]);
+		struct rws_datagram out = {.data = bytes, .length = sizes[i]};
+		struct rws_datagram in = {.data = buffer, .capacity = RWS_DATAGRAM_MAX};
+		assert_int_equal(rws_send(client, &out), 0);
+		assert_int_equal(
+			rws_await(server, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+		assert_int_equal(rws_receive(server, &in), 0);
+		assert_int_equal(in.length, sizes[i]);
+		assert_memory_equal(in.data, bytes, sizes[i]);
+		assert_false(in.truncated);
+		free(bytes);
+	}
+	free(buffer);
+	rws_dispose(client);
+	rws_dispose(server);
+	rig_run(rig, SECOND);
+}
+
+static void counters_name_the_traffic(void **state)
+{
+	struct rig *rig = *state;
+
+	bytes_cross(rig, false);
+	assert_int_equal(rig_counter(rig, 1, "tcp.accepted"), 1);
+	assert_int_equal(rig_counter(rig, 0, "tcp.connected"), 1);
+	assert_true(rig_counter(rig, 1, "rx.frames") >= 5);
+	assert_int_equal(rig_counter(rig, 1, "drop.no_pbuf"), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(connection_over_ipv4_carries_bytes_both_ways),
+		CASE(connection_over_ipv6_carries_bytes_both_ways),
+		CASE(transfer_of_8_mib_is_byte_equal),
+		CASE(transfer_over_a_lossy_wire_is_byte_equal),
+		CASE(half_close_ends_one_direction_only),
+		CASE(reset_delivers_what_came_before_it),
+		CASE(connect_to_a_closed_port_is_refused),
+		CASE(close_with_unread_bytes_still_delivers_what_was_written),
+		CASE(cable_out_does_not_lose_a_connection),
+		CASE(datagrams_of_every_size_cross),
+		CASE(counters_name_the_traffic),
+	};
+
+	return cmocka_run_group_tests_name("wire", tests, rig_group_setup, rig_group_teardown);
+}
