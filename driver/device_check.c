@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/ethtool.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -82,6 +83,25 @@ bool device_argument(const char *devargs, const char *key, char *value, unsigned
 	return false;
 }
 
+/* net_tap goes on without a word when it does not know an argument. */
+static int check_tap_arguments(const char *devargs, struct fault *fault)
+{
+	static const char *const known[] = {"iface=", "mac=", "remote=", "persist"};
+
+	for (const char *arg = strchr(devargs, ','); arg != NULL; arg = strchr(arg, ',')) {
+		bool is_known = false;
+		arg++;
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			is_known |= strncmp(arg, known[i], strlen(known[i])) == 0;
+		if (!is_known)
+			return fault_set(fault, -EINVAL,
+				"%s: net_tap does not know '%.*s'; it knows iface=, mac=, remote=, "
+				"persist",
+				devargs, (int)strcspn(arg, ","), arg);
+	}
+	return 0;
+}
+
 static void driver_of(struct device_name *device)
 {
 	size_t length = strlen(device->name);
@@ -122,7 +142,7 @@ int device_parse(const char *devargs, struct device_name *device, struct fault *
 		!device_argument(devargs, "iface", device->iface, IFNAMSIZ))
 		return fault_set(fault, -EINVAL, "%s: interface name longer than %d characters",
 			device->name, IFNAMSIZ - 1);
-	return 0;
+	return strcmp(device->driver, "net_tap") == 0 ? check_tap_arguments(devargs, fault) : 0;
 }
 
 /* ---- drivers ---- */
@@ -222,6 +242,20 @@ static bool interface_is_tap(const char *iface)
 	return interface_ioctl(iface, SIOCETHTOOL, &ifr) == 0 && strcmp(info.driver, "tun") == 0;
 }
 
+/* Attaches to an interface that exists, as the PMD will, and lets go of it. */
+static int try_attach(const char *iface)
+{
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_MULTI_QUEUE};
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	int err = ioctl(fd, TUNSETIFF, &ifr) != 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 /* A TAP interface has carrier while some process holds it open. */
 static bool interface_is_running(const char *iface)
 {
@@ -254,6 +288,12 @@ static int check_tap(const struct device_name *device, struct fault *fault)
 		return fault_set(fault, -EBUSY,
 			"%s: another process uses the interface %s: take another name",
 			device->name, device->iface);
+	err = try_attach(device->iface);
+	if (err != 0)
+		return fault_set(fault, err,
+			"%s: the interface %s cannot be used (%s): make it with 'ip tuntap add %s mode "
+			"tap multi_queue', or let it be made",
+			device->name, device->iface, strerror(-err), device->iface);
 	return 0;
 }
 

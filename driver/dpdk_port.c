@@ -277,6 +277,8 @@ static int configure_and_start(const struct setup *s, const struct dpdk_port *d)
 /* With receive interrupts where the device has them, else without. */
 static int start_device(struct setup *s, const struct dpdk_port *d)
 {
+	/* Not only DPDK: libbpf and libxdp below net_af_xdp print, too. */
+	eal_log_take_output();
 	s->interrupts = true;
 	int err = configure_and_start(s, d);
 	if (err != 0) {
@@ -284,6 +286,7 @@ static int start_device(struct setup *s, const struct dpdk_port *d)
 		s->interrupts = false;
 		err = configure_and_start(s, d);
 	}
+	eal_log_give_output();
 	return err != 0 ? setup_fault(s, err, "the device did not start") : 0;
 }
 
