@@ -222,13 +222,19 @@ static int check_capability(const struct device_name *device, unsigned capabilit
 		device->name, name, name);
 }
 
+/* device_parse has checked the length. */
+static void set_interface_name(struct ifreq *ifr, const char *iface)
+{
+	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%.*s", IFNAMSIZ - 1, iface);
+}
+
 static int interface_ioctl(const char *iface, unsigned long request, struct ifreq *ifr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 
-	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", iface);
+	set_interface_name(ifr, iface);
 	int err = ioctl(fd, request, ifr) != 0 ? -errno : 0;
 	close(fd);
 	return err;
@@ -250,7 +256,7 @@ static int try_attach(const char *iface)
 	if (fd < 0)
 		return -errno;
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
+	set_interface_name(&ifr, iface);
 	int err = ioctl(fd, TUNSETIFF, &ifr) != 0 ? -errno : 0;
 	close(fd);
 	return err;
