@@ -57,7 +57,7 @@ static inline struct dpdk_port *dpdk_port_of(struct port *port)
 /* dpdk_rxtx.c */
 unsigned dpdk_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
 enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p);
-void dpdk_tx_flush(struct port *port, unsigned queue);
+unsigned dpdk_tx_flush(struct port *port, unsigned queue);
 void dpdk_tx_reclaim(struct port *port, unsigned queue);
 
 /* dpdk_tap.c */

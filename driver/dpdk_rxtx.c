@@ -140,7 +140,7 @@ static bool flush_once(struct port *port, unsigned queue, struct dpdk_queue *q)
 	return q->staged < before;
 }
 
-void dpdk_tx_flush(struct port *port, unsigned queue)
+unsigned dpdk_tx_flush(struct port *port, unsigned queue)
 {
 	struct dpdk_queue *q = &dpdk_port_of(port)->queues[queue];
 
@@ -148,9 +148,10 @@ void dpdk_tx_flush(struct port *port, unsigned queue)
 		if (flush_once(port, queue, q))
 			continue;
 		if (++q->refusals < TX_REFUSALS_MAX)
-			return;
+			break;
 		stage_drop_head(port, queue, q);
 	}
+	return q->staged;
 }
 
 enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p)

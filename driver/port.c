@@ -51,9 +51,9 @@ enum drop_reason port_tx_drop(struct port *port, unsigned queue, enum drop_reaso
 	return reason;
 }
 
-void port_tx_flush(struct port *port, unsigned queue)
+unsigned port_tx_flush(struct port *port, unsigned queue)
 {
-	port->ops->tx_flush(port, queue);
+	return port->ops->tx_flush(port, queue);
 }
 
 void port_tx_reclaim(struct port *port, unsigned queue)

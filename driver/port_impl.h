@@ -12,7 +12,7 @@ struct port_ops {
 	bool (*link_up)(struct port *port);
 	unsigned (*rx_burst)(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
 	enum drop_reason (*tx)(struct port *port, unsigned queue, struct pbuf *p);
-	void (*tx_flush)(struct port *port, unsigned queue);
+	unsigned (*tx_flush)(struct port *port, unsigned queue);
 	void (*tx_reclaim)(struct port *port, unsigned queue);
 	int (*rx_fd)(struct port *port, unsigned queue);
 	bool (*rx_arm)(struct port *port, unsigned queue, bool on);

@@ -247,6 +247,13 @@ void stack_drop(struct stack *st, struct pbuf *p, enum drop_reason reason)
 		pbuf_free(p);
 }
 
+void stack_free_pbufs(struct stack *st, struct pbuf *p)
+{
+	stack_enter(st);
+	if (p != NULL)
+		pbuf_free(p);
+}
+
 const struct drop_counters *stack_drops(const struct stack *st)
 {
 	return &st->drops;

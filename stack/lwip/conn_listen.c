@@ -2,8 +2,8 @@
 /* Listeners, and connections until they are accepted. */
 #include "stack/lwip/conn_tcp.h"
 
+#include "lwip/prot/ip.h"
 #include <errno.h>
-#include <netinet/in.h>
 
 #include "lwip/priv/tcp_priv.h"
 
@@ -73,7 +73,7 @@ err_t conn_listen_syn(u8_t id, struct tcp_pcb_listen *lwip_listener, struct tcp_
 	struct conn_tcp *child = conn_tcp_new(st, READY_CONN, &listener->options);
 	if (child == NULL)
 		return ERR_MEM;
-	if (port_hold(st, IPPROTO_TCP, pcb->local_port, listener->options.reuse_port) != 0) {
+	if (port_hold(st, IP_PROTO_TCP, pcb->local_port, listener->options.reuse_port) != 0) {
 		conn_tcp_free(child);
 		return ERR_MEM;
 	}
@@ -111,12 +111,12 @@ static int bind_listener(
 {
 	struct stack *st = c->conn.stack;
 	if (port == 0) {
-		int chosen = port_choose(st, IPPROTO_TCP, local, NULL, 0);
+		int chosen = port_choose(st, IP_PROTO_TCP, local, NULL, 0);
 		if (chosen < 0)
 			return chosen;
 		port = (uint16_t)chosen;
 	} else {
-		int error = port_hold(st, IPPROTO_TCP, port, c->options.reuse_port);
+		int error = port_hold(st, IP_PROTO_TCP, port, c->options.reuse_port);
 		if (error != 0)
 			return error;
 	}
@@ -152,7 +152,7 @@ static int start_listen(
 static void undo_listen(struct conn_tcp *c)
 {
 	if (c->holds_port)
-		port_release(c->conn.stack, IPPROTO_TCP, c->conn.local_port);
+		port_release(c->conn.stack, IP_PROTO_TCP, c->conn.local_port);
 	conn_tcp_free(c);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/lwip/conn_tcp.h"
 
+#include "lwip/prot/ip.h"
 #include <errno.h>
-#include <netinet/in.h>
 
 #include "lwip/priv/tcp_priv.h"
 #include "stack/lwip/lwip_hooks.h"
@@ -131,7 +131,7 @@ static void conn_tcp_pcb_gone(u8_t id, void *data)
 		TAILQ_REMOVE(&st->orphans, c, orphan_entry);
 	c->is_orphan = false;
 	if (c->holds_port)
-		port_release(st, IPPROTO_TCP, c->conn.local_port);
+		port_release(st, IP_PROTO_TCP, c->conn.local_port);
 	c->holds_port = false;
 	if (c->conn.ready.kind == READY_CONN)
 		st->counters.conns--;
@@ -301,7 +301,7 @@ static int check_remote(
 static int bind_chosen(struct conn_tcp *c, const ip_addr_t *source)
 {
 	int port = port_choose(
-		c->conn.stack, IPPROTO_TCP, source, &c->conn.remote, c->conn.remote_port);
+		c->conn.stack, IP_PROTO_TCP, source, &c->conn.remote, c->conn.remote_port);
 	if (port < 0)
 		return port;
 	c->holds_port = true;
@@ -316,7 +316,7 @@ static int bind_given(struct conn_tcp *c, const ip_addr_t *source, uint16_t port
 	int error = stack_errno(tcp_bind(c->pcb, source, port));
 	if (error != 0)
 		return error;
-	error = port_hold(c->conn.stack, IPPROTO_TCP, port, c->options.reuse_port);
+	error = port_hold(c->conn.stack, IP_PROTO_TCP, port, c->options.reuse_port);
 	if (error != 0)
 		return error;
 	c->holds_port = true;

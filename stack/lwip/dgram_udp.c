@@ -2,8 +2,8 @@
 /* UDP sockets on lwIP's UDP. */
 #include "stack/dgram.h"
 
+#include "lwip/prot/ip.h"
 #include <errno.h>
-#include <netinet/in.h>
 
 #include "lwip/igmp.h"
 #include "lwip/mld6.h"
@@ -118,10 +118,10 @@ static int hold_port(struct dgram_udp *d, const ip_addr_t *remote, uint16_t port
 	struct stack *st = d->dgram.stack;
 	int chosen = port;
 	if (port == 0)
-		chosen =
-			port_choose(st, IPPROTO_UDP, &d->dgram.local, remote, d->dgram.remote_port);
+		chosen = port_choose(
+			st, IP_PROTO_UDP, &d->dgram.local, remote, d->dgram.remote_port);
 	else
-		chosen = port_hold(st, IPPROTO_UDP, port, d->options.reuse_port);
+		chosen = port_hold(st, IP_PROTO_UDP, port, d->options.reuse_port);
 	if (chosen < 0)
 		return chosen;
 	d->holds_port = true;
@@ -216,7 +216,7 @@ void dgram_close(struct dgram *dgram)
 	if (d->pcb != NULL)
 		udp_remove(d->pcb);
 	if (d->holds_port)
-		port_release(st, IPPROTO_UDP, dgram->local_port);
+		port_release(st, IP_PROTO_UDP, dgram->local_port);
 	stack_unmark_ready(st, &dgram->ready);
 	TAILQ_REMOVE(&st->dgrams, d, entry);
 	arena_free(&st->arena, d);

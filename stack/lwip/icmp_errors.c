@@ -3,8 +3,8 @@
  * ICMP and ICMPv6 errors, which lwIP does not tell TCP and UDP of: a raw pcb sees them, and finds
  * the connection or socket by the header of ours that they quote.
  */
+#include "lwip/prot/ip.h"
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "lwip/inet_chksum.h"
@@ -81,9 +81,9 @@ static void tell(struct stack *st, struct icmp_error error, uint8_t proto, struc
 {
 	flow->local_port = be16(ports);
 	flow->remote_port = be16(ports + 2);
-	if (proto == IPPROTO_TCP)
+	if (proto == IP_PROTO_TCP)
 		conn_tcp_icmp_error(st, flow, be32(ports + 4), error.error, error.hard);
-	else if (proto == IPPROTO_UDP)
+	else if (proto == IP_PROTO_UDP)
 		dgram_udp_icmp_error(st, flow, error.error);
 }
 
@@ -92,7 +92,7 @@ static bool checksum_right(struct pbuf *p, uint16_t header)
 	if (pbuf_remove_header(p, header) != 0)
 		return false;
 	bool right = IP_IS_V6(ip_current_dest_addr())
-		? ip_chksum_pseudo(p, IPPROTO_ICMPV6, p->tot_len, ip_current_src_addr(),
+		? ip_chksum_pseudo(p, IP6_NEXTH_ICMP6, p->tot_len, ip_current_src_addr(),
 			  ip_current_dest_addr()) == 0
 		: inet_chksum_pbuf(p) == 0;
 	pbuf_add_header_force(p, header);
@@ -154,8 +154,8 @@ static u8_t on_icmp6(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_ad
 
 bool icmp_errors_init(struct stack *st)
 {
-	st->icmp4 = raw_new_ip_type(IPADDR_TYPE_V4, IPPROTO_ICMP);
-	st->icmp6 = raw_new_ip_type(IPADDR_TYPE_V6, IPPROTO_ICMPV6);
+	st->icmp4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP);
+	st->icmp6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
 	if (st->icmp4 == NULL || st->icmp6 == NULL)
 		return false;
 	raw_recv(st->icmp4, on_icmp4, st);
