@@ -119,6 +119,10 @@ FIXES = [
      "    /* Finally, if we still did not get a match, we check all PCBs that\n",
      "    pcb = NULL;\n"
      "    /* Finally, if we still did not get a match, we check all PCBs that\n"),
+    ("core/tcp_in.c",
+     "C11 6.5.7: a byte above 127 shifted by 24 overflows an int.",
+     "tsval |= (tcp_get_next_optbyte() << 24);",
+     "tsval |= ((u32_t)tcp_get_next_optbyte() << 24);"),
     ("core/timeouts.c",
      "Ours starts the timer (lwip_timers.c); 2.2.1 leaves no room for it.",
      "/* Satisfy the TCP code which calls this function */\n"

@@ -38,11 +38,11 @@ void lwip_arena_free(void *p);
 #define ETH_PAD_SIZE                  0
 #define LWIP_NETIF_TX_SINGLE_PBUF     0
 /*
- * A frame that waits for ARP or ND outlives the connection that sent it, and so must not point
- * into bytes that the connection gives back: those of type PBUF_ROM are copied as well.
+ * A frame that waits for ARP or ND is a copy: it outlives the connection that sent it, whose bytes
+ * it must not point into, and TCP would take a segment that still waits for one that the device
+ * sends, and never repeat it.
  */
-#define PBUF_NEEDS_COPY(p) \
-	(((p)->type_internal & PBUF_TYPE_FLAG_DATA_VOLATILE) != 0 || pbuf_match_type(p, PBUF_ROM))
+#define PBUF_NEEDS_COPY(p) ((void)(p), 1)
 
 /* Checksums: switched per interface and per packet by what the device can do. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
