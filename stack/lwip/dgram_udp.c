@@ -14,6 +14,10 @@
 #define RECEIVE_COUNT_DEFAULT 1024u
 #define UDP_HEADER            8u
 #define IP4_HEADER            20u
+#define IP6_HEADER            40u
+
+/* lwIP counts a packet with its IPv6 header in 16 bits: 20 bytes less than DGRAM_PAYLOAD_MAX. */
+#define IP6_PAYLOAD_MAX (0xffffu - IP6_HEADER - UDP_HEADER)
 
 /* One that waits. */
 struct received {
@@ -250,7 +254,7 @@ static int check_destination(const struct dgram_udp *d, const struct pbuf *paylo
 /* Whether it leaves in fragments: then the device cannot make the UDP checksum. */
 static bool needs_fragments(const struct netif *netif, const struct pbuf *payload, bool ip6)
 {
-	uint32_t headers = UDP_HEADER + (ip6 ? 40u : IP4_HEADER);
+	uint32_t headers = UDP_HEADER + (ip6 ? IP6_HEADER : IP4_HEADER);
 	return payload->tot_len + headers > (ip6 ? netif_mtu6(netif) : netif->mtu);
 }
 
@@ -258,6 +262,8 @@ static int send_to(struct dgram_udp *d, struct pbuf *payload, const ip_addr_t *t
 {
 	struct stack *st = d->dgram.stack;
 	ip_addr_t source, zoned = *to;
+	if (IP_IS_V6(to) && payload->tot_len > IP6_PAYLOAD_MAX)
+		return -EMSGSIZE;
 	stack_zone(st, &zoned);
 	if (stack_is_broadcast(st, &zoned) && !d->options.broadcast)
 		return -EACCES;

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* UDP sockets of two stacks joined by a cable, and raw frames. */
+#include "tests/unit/stack/lab.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct dgram_options plain;
+
+static struct dgram *bind_at(struct lab *lab, unsigned node, uint16_t port)
+{
+	struct dgram *dgram = NULL;
+	assert_int_equal(
+		dgram_open(lab->node[node].stack, IP_ANY_TYPE, port, NULL, 0, &plain, &dgram), 0);
+	return dgram;
+}
+
+static struct dgram *connect_from(
+	struct lab *lab, unsigned node, const ip_addr_t *to, uint16_t to_port)
+{
+	struct dgram *dgram = NULL;
+	assert_int_equal(
+		dgram_open(lab->node[node].stack, IP_ANY_TYPE, 0, to, to_port, &plain, &dgram), 0);
+	return dgram;
+}
+
+static uint64_t drops(const struct lab *lab, unsigned node, enum drop_reason reason)
+{
+	return stack_drops(lab->node[node].stack)->count[reason];
+}
+
+static void expect_memory_back(struct lab *lab)
+{
+	for (unsigned i = 0; i < lab->nodes; i++) {
+		struct stack_memory memory;
+		stack_memory(lab->node[i].stack, &memory);
+		assert_int_equal(memory.used, lab->node[i].used_at_start);
+	}
+	assert_int_equal(lab_live_pbufs, 0);
+}
+
+/* One datagram of that length to node 1's port 53 and back; the bytes and the ends must be right. */
+static void echo(struct lab *lab, struct dgram *client, struct dgram *server, const ip_addr_t *to,
+	size_t length)
+{
+	static uint8_t sent[DGRAM_PAYLOAD_MAX], got[DGRAM_PAYLOAD_MAX];
+	struct dgram_rx rx;
+	lab_pattern(sent, length, (unsigned)length);
+	assert_int_equal(dgram_send(client, lab_chain(sent, length, 2048), to, 53), 0);
+	lab_pump(lab);
+	assert_true(dgram_next(server, &rx));
+	assert_int_equal(rx.payload->tot_len, length);
+	assert_int_equal(rx.from_port, client->local_port);
+	assert_int_equal(dgram_send(server, rx.payload, &rx.from, rx.from_port), 0);
+	lab_pump(lab);
+	assert_true(dgram_next(client, &rx));
+	assert_true(ip_addr_eq(&rx.from, to));
+	assert_int_equal(rx.payload->tot_len, length);
+	assert_int_equal(pbuf_copy_partial(rx.payload, got, (u16_t)length, 0), length);
+	assert_memory_equal(sent, got, length);
+	pbuf_free(rx.payload);
+	assert_false(dgram_next(client, &rx));
+}
+
+static const size_t lengths[] = {0, 1, 2, 1472, 1473, 1452, 1453, 9000, 40000, 65499, 65507};
+
+static void echo_all(const struct lab_config config[2], bool ip6)
+{
+	struct lab lab;
+	lab_open(&lab, 2, config);
+	struct dgram *server = bind_at(&lab, 1, 53), *client = bind_at(&lab, 0, 0);
+	ip_addr_t to = ip6 ? lab_ip6(1) : lab_ip4(1);
+	for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		echo(&lab, client, server, &to, ip6 && lengths[i] > 65487 ? 65487 : lengths[i]);
+	dgram_close(client);
+	dgram_close(server);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
+static void datagrams_of_every_size_echo_over_ipv4(void **state)
+{
+	echo_all(NULL, false);
+}
+
+static void datagrams_of_every_size_echo_over_ipv6(void **state)
+{
+	echo_all(NULL, true);
+}
+
+static void datagrams_echo_at_mtu_9000_and_576(void **state)
+{
+	struct lab_config jumbo[2] = {{.mtu = 9000}, {.mtu = 9000}};
+	struct lab_config small[2] = {{.mtu = 576}, {.mtu = 576}};
+	echo_all(jumbo, false);
+	echo_all(jumbo, true);
+	echo_all(small, false);
+}
+
+/* The checksum of the UDP header of an IPv4 frame. */
+static uint16_t udp_checksum(const struct lab_frame *frame)
+{
+	return (uint16_t)(frame->bytes[14 + 20 + 6] << 8 | frame->bytes[14 + 20 + 7]);
+}
+
+static void offloaded_checksum_is_computed_for_fragments_only(void **state)
+{
+	static uint8_t bytes[4000];
+	struct lab lab;
+	struct lab_config config[2] = {{.tx_offloads = NIF_TX_UDP_CHECKSUM}, {0}};
+	ip_addr_t to = lab_ip4(1);
+	lab_open(&lab, 2, config);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	echo(&lab, client, server, &to, 4000); /* node 1 verifies, and ARP is known after it */
+	assert_int_equal(dgram_send(client, lab_pbuf(bytes, 100), &to, 53), 0);
+	struct lab_frame *frame = lab_take(&lab, 0);
+	assert_int_equal(udp_checksum(frame), 0); /* left to the device */
+	free(frame);
+	assert_int_equal(dgram_send(client, lab_pbuf(bytes, 4000), &to, 53), 0);
+	frame = lab_take(&lab, 0);
+	assert_int_not_equal(udp_checksum(frame), 0);
+	free(frame);
+	lab_close(&lab);
+}
+
+static void connected_socket_hears_its_peer_only(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t a = lab_ip4(0), b = lab_ip4(1);
+	lab_open(&lab, 2, NULL);
+	struct dgram *server = bind_at(&lab, 1, 53), *stranger = bind_at(&lab, 1, 54);
+	struct dgram *client = connect_from(&lab, 0, &b, 53);
+	assert_true(ip_addr_eq(&client->local, &a));
+	assert_in_range(client->local_port, 49152, 65535);
+	assert_int_equal(dgram_send(stranger, lab_pbuf("no", 2), &a, client->local_port), 0);
+	assert_int_equal(dgram_send(server, lab_pbuf("yes", 3), &a, client->local_port), 0);
+	lab_pump(&lab);
+	assert_true(dgram_next(client, &rx));
+	assert_int_equal(rx.payload->tot_len, 3);
+	pbuf_free(rx.payload);
+	assert_false(dgram_next(client, &rx));
+	assert_int_equal(dgram_send(client, lab_pbuf("x", 1), &b, 54), -EISCONN);
+	assert_int_equal(dgram_send(client, lab_pbuf("x", 1), NULL, 0), 0);
+	assert_int_equal(dgram_send(server, lab_pbuf("x", 1), NULL, 0), -EDESTADDRREQ);
+	lab_pump(&lab);
+	assert_int_equal(server->rx_count, 1);
+	lab_close(&lab);
+}
+
+static void impossible_sends_say_why_and_free_the_payload(void **state)
+{
+	static uint8_t bytes[65535];
+	struct lab lab;
+	struct dgram *dgram, *second;
+	struct dgram_options options = {.broadcast = true};
+	ip_addr_t far = IPADDR4_INIT_BYTES(192, 0, 2, 1),
+		  broadcast = IPADDR4_INIT_BYTES(10, 0, 0, 255);
+	ip_addr_t peer6 = lab_ip6(1), all = IPADDR4_INIT(IPADDR_BROADCAST), peer = lab_ip4(1),
+		  other = lab_ip4(8);
+	lab_open(&lab, 2, NULL);
+	struct stack *st = lab.node[0].stack;
+	dgram = bind_at(&lab, 0, 1000);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 65508), &peer, 9), -EMSGSIZE);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 65488), &peer6, 9), -EMSGSIZE);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &far, 9), -ENETUNREACH);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &broadcast, 9), -EACCES);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &all, 9), -EACCES);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &peer, 0), -EDESTADDRREQ);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 1000, NULL, 0, &plain, &second), -EADDRINUSE);
+	assert_int_equal(dgram_open(st, &other, 0, NULL, 0, &plain, &second), -EADDRNOTAVAIL);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 0, &far, 9, &plain, &second), -ENETUNREACH);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 0, NULL, 0, &options, &second), 0);
+	struct dgram *server = bind_at(&lab, 1, 9);
+	assert_int_equal(dgram_send(second, lab_pbuf(bytes, 9), &broadcast, 9), 0);
+	assert_int_equal(dgram_send(second, lab_pbuf(bytes, 9), &all, 9), 0);
+	lab_pump(&lab);
+	assert_int_equal(server->rx_count, 2);
+	dgram_close(second);
+	dgram_close(dgram);
+	dgram_close(server);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
+static void device_without_room_is_told_to_the_sender(void **state)
+{
+	struct lab lab;
+	ip_addr_t to = lab_ip4(1);
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	echo(&lab, client, server, &to, 5);
+	lab.node[0].refuse = DROP_TX_QUEUE_FULL;
+	assert_int_equal(dgram_send(client, lab_pbuf("x", 1), &to, 53), -ENOBUFS);
+	assert_int_equal(drops(&lab, 0, DROP_TX_QUEUE_FULL), 1);
+	lab_close(&lab);
+}
+
+static void full_queue_keeps_the_oldest_and_counts_the_rest(void **state)
+{
+	struct lab lab;
+	struct dgram *server;
+	struct dgram_rx rx;
+	struct dgram_options options = {.receive_count = 5, .receive_bytes = 100};
+	ip_addr_t to = lab_ip4(1);
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = connect_from(&lab, 0, &to, 53);
+	assert_int_equal(
+		dgram_open(lab.node[1].stack, IP_ANY_TYPE, 53, NULL, 0, &options, &server), 0);
+	for (uint8_t i = 0; i < 12; i++)
+		assert_int_equal(dgram_send(client, lab_pbuf(&i, 1), NULL, 0), 0);
+	lab_pump(&lab);
+	assert_int_equal(server->rx_count, 5);
+	assert_int_equal(server->rx_dropped, 7);
+	assert_int_equal(drops(&lab, 1, DROP_UDP_QUEUE_FULL), 7);
+	for (uint8_t i = 0; i < 5; i++) {
+		assert_true(dgram_next(server, &rx));
+		assert_int_equal(*(uint8_t *)rx.payload->payload, i);
+		pbuf_free(rx.payload);
+	}
+	uint8_t large[101] = {0};
+	assert_int_equal(dgram_send(client, lab_pbuf(large, 101), NULL, 0), 0);
+	assert_int_equal(dgram_send(client, lab_pbuf(large, 100), NULL, 0), 0);
+	lab_pump(&lab);
+	assert_int_equal(server->rx_bytes, 100);
+	assert_int_equal(server->rx_dropped, 8);
+	dgram_close(client);
+	dgram_close(server); /* with one that waits */
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
+static void port_unreachable_is_one_event_and_receiving_goes_on(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t to[2] = {lab_ip4(1), lab_ip6(1)}, from[2] = {lab_ip4(0), lab_ip6(0)};
+	lab_open(&lab, 2, NULL);
+	for (int i = 0; i < 2; i++) {
+		struct dgram *client = connect_from(&lab, 0, &to[i], 53);
+		assert_int_equal(dgram_send(client, lab_pbuf("x", 1), NULL, 0), 0);
+		lab_pump(&lab);
+		assert_ptr_equal(stack_next_ready(lab.node[0].stack), &client->ready);
+		assert_int_equal(client->ready.events, DGRAM_EV_ERROR);
+		assert_int_equal(client->ready.error, -ECONNREFUSED);
+		struct dgram *server = bind_at(&lab, 1, 53);
+		assert_int_equal(
+			dgram_send(server, lab_pbuf("y", 1), &from[i], client->local_port), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(client, &rx));
+		pbuf_free(rx.payload);
+		dgram_close(server);
+		dgram_close(client);
+	}
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
+static void lost_fragment_loses_the_datagram_and_its_memory_comes_back(void **state)
+{
+	static uint8_t bytes[9000];
+	struct lab lab;
+	struct lab_frame *frame;
+	ip_addr_t to[2] = {lab_ip4(1), lab_ip6(1)};
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	for (int i = 0; i < 2; i++) {
+		echo(&lab, client, server, &to[i], 1);
+		assert_int_equal(dgram_send(client, lab_pbuf(bytes, 9000), &to[i], 53), 0);
+		frame = lab_take(&lab, 0);
+		free(frame);
+		lab_pump(&lab);
+		assert_int_equal(server->rx_count, 0);
+		assert_true(lab_live_pbufs > 0);
+		lab_advance(&lab, 70000);
+		assert_int_equal(lab_live_pbufs, 0);
+	}
+	assert_int_equal(dgram_send(client, lab_pbuf(bytes, 9000), &to[0], 53), 0);
+	free(lab_take(&lab, 0));
+	lab_pump(&lab);
+	lab_close(&lab); /* stack_free finds them, too */
+}
+
+static void multicast_reaches_members_only(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t group4 = IPADDR4_INIT_BYTES(239, 1, 2, 3);
+	ip_addr_t group6 = IPADDR6_INIT_HOST(0xff150000, 0, 0, 0x1234), unicast = lab_ip4(0);
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	unsigned joins = lab.node[1].multicast_joins;
+	assert_int_equal(dgram_membership(server, &unicast, true), -EINVAL);
+	for (int i = 0; i < 2; i++) {
+		ip_addr_t *group = i == 0 ? &group4 : &group6;
+		assert_int_equal(dgram_send(client, lab_pbuf("a", 1), group, 53), 0);
+		lab_pump(&lab);
+		assert_int_equal(server->rx_count, 0);
+		assert_int_equal(dgram_membership(server, group, true), 0);
+		assert_int_equal(dgram_send(client, lab_pbuf("b", 1), group, 53), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(server, &rx));
+		assert_int_equal(*(char *)rx.payload->payload, 'b');
+		pbuf_free(rx.payload);
+		assert_int_equal(dgram_membership(server, group, false), 0);
+		assert_int_equal(dgram_send(client, lab_pbuf("c", 1), group, 53), 0);
+		lab_pump(&lab);
+		assert_int_equal(server->rx_count, 0);
+	}
+	assert_int_equal(lab.node[1].multicast_joins, joins + 2);
+	assert_int_equal(lab.node[1].multicast_leaves, 2);
+	lab_close(&lab);
+}
+
+/* A UDP frame to node 0's port 53 with room to spoil it; IPv4, no UDP checksum. */
+static size_t udp_frame(uint8_t *frame, uint16_t udp_length, size_t payload)
+{
+	static const uint8_t header[] = {
+		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0,                          /* Ethernet */
+		0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 9, 10, 0, 0, 1, /* IPv4 */
+		0, 7, 0, 53, 0, 0, 0, 0,                                           /* UDP */
+	};
+	memcpy(frame, header, sizeof(header));
+	memset(frame + sizeof(header), 'p', payload);
+	size_t total = 20 + 8 + payload;
+	frame[16] = (uint8_t)(total >> 8);
+	frame[17] = (uint8_t)total;
+	frame[38] = (uint8_t)(udp_length >> 8);
+	frame[39] = (uint8_t)udp_length;
+	return 14 + total;
+}
+
+static void udp_length_bounds_the_payload(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	uint8_t frame[200];
+	lab_open(&lab, 1, NULL);
+	struct dgram *server = bind_at(&lab, 0, 53);
+	lab.node[0].rx_flags = PKT_IP_CHECKSUM_GOOD | PKT_L4_CHECKSUM_GOOD;
+	lab_inject(&lab, 0, frame, udp_frame(frame, 8 + 3, 10));
+	assert_true(dgram_next(server, &rx));
+	assert_int_equal(rx.payload->tot_len, 3);
+	pbuf_free(rx.payload);
+	lab_inject(&lab, 0, frame, udp_frame(frame, 7, 10));
+	lab_inject(&lab, 0, frame, udp_frame(frame, 8 + 11, 10));
+	lab_inject(&lab, 0, frame, udp_frame(frame, 0, 10));
+	assert_int_equal(server->rx_count, 0);
+	lab_close(&lab);
+}
+
+static void exhausted_memory_drops_datagrams_and_recovers(void **state)
+{
+	struct lab lab;
+	ip_addr_t to = lab_ip4(1);
+	struct dgram *third;
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	echo(&lab, client, server, &to, 1);
+	void *hogs[4096];
+	unsigned count[2] = {0};
+	for (unsigned i = 0; i < 2; i++)
+		for (size_t size = 1 << 20; size > 0; size /= 2)
+			while ((hogs[count[0] + count[1]] = arena_alloc(
+					&lab.node[i].stack->arena, size)) != NULL)
+				count[i]++;
+	assert_int_equal(
+		dgram_open(lab.node[0].stack, IP_ANY_TYPE, 0, NULL, 0, &plain, &third), -ENOBUFS);
+	int sent = dgram_send(client, lab_pbuf("x", 1), &to, 53);
+	assert_true(sent == 0 || sent == -ENOBUFS);
+	lab_pump(&lab);
+	assert_int_equal(server->rx_count, 0);
+	assert_int_equal(lab_live_pbufs, 0);
+	for (unsigned i = 0; i < count[0] + count[1]; i++)
+		arena_free(&lab.node[i < count[0] ? 0 : 1].stack->arena, hogs[i]);
+	echo(&lab, client, server, &to, 9000);
+	dgram_close(client);
+	dgram_close(server);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(datagrams_of_every_size_echo_over_ipv4),
+		cmocka_unit_test(datagrams_of_every_size_echo_over_ipv6),
+		cmocka_unit_test(datagrams_echo_at_mtu_9000_and_576),
+		cmocka_unit_test(offloaded_checksum_is_computed_for_fragments_only),
+		cmocka_unit_test(connected_socket_hears_its_peer_only),
+		cmocka_unit_test(impossible_sends_say_why_and_free_the_payload),
+		cmocka_unit_test(device_without_room_is_told_to_the_sender),
+		cmocka_unit_test(full_queue_keeps_the_oldest_and_counts_the_rest),
+		cmocka_unit_test(port_unreachable_is_one_event_and_receiving_goes_on),
+		cmocka_unit_test(lost_fragment_loses_the_datagram_and_its_memory_comes_back),
+		cmocka_unit_test(multicast_reaches_members_only),
+		cmocka_unit_test(udp_length_bounds_the_payload),
+		cmocka_unit_test(exhausted_memory_drops_datagrams_and_recovers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
