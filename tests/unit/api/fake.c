@@ -206,20 +206,10 @@ struct endpoint *endpoint_alloc(struct core *core, struct chan *chan)
 			continue;
 		free(end->sent);
 		*end = (struct fake_end){.used = true, .ep = {.core = core, .chan = chan}};
+		fake.latest = end;
 		return &end->ep;
 	}
 	return NULL;
-}
-
-struct fake_end *fake_last(void)
-{
-	struct fake_end *last = NULL;
-
-	for (unsigned i = 0; i < FAKE_ENDS; i++) {
-		if (fake.ends[i].used)
-			last = &fake.ends[i];
-	}
-	return last;
 }
 
 void fake_connected(struct fake_end *end)
@@ -560,7 +550,7 @@ rws_socket_t fake_connect(
 	rws_socket_t s;
 
 	assert_int_equal(rws_tcp_connect(sel, &fake_peer, options, &s), 0);
-	*end = fake_last();
+	*end = fake.latest;
 	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, fake.now + 1000 * MS), RWS_EV_CONNECTED);
 	return s;
 }

@@ -44,7 +44,8 @@ struct fake {
 	struct rws rws;
 	int64_t now;
 	struct fake_end ends[FAKE_ENDS];
-	uint16_t log[FAKE_LOG]; /* kinds of requests in order */
+	struct fake_end *latest; /* allocated last */
+	uint16_t log[FAKE_LOG];  /* kinds of requests in order */
 	unsigned logged;
 	unsigned slots;       /* of each ring from the next selector on */
 	unsigned pool_limit;  /* transmit buffers that there are */
@@ -84,9 +85,6 @@ void fake_dropped(struct fake_end *end, uint32_t count);
 
 /* Turns of the loop. */
 void fake_turn(struct rws_selector *sel, unsigned n);
-
-/* The end that was opened last. */
-struct fake_end *fake_last(void);
 
 /* How many requests of the kind there were; where the first was, -1 for none. */
 unsigned fake_count(enum chan_request kind);
