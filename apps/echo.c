@@ -92,7 +92,7 @@ static void finish(struct app_thread *thread)
 
 static void describe(const struct app *app, char *text, size_t size)
 {
-	snprintf(text, size, "echoing TCP and UDP");
+	snprintf(text, size, "serving echo over TCP and UDP");
 }
 
 int main(int argc, char **argv)
