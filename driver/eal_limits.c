@@ -93,12 +93,13 @@ static uint64_t walk_groups(char *folder, size_t root, const char *limit, const 
 
 static uint64_t cgroup_left(void)
 {
-	char groups[2048], folder[400];
+	char groups[2048], folder[400], *rest;
 	uint64_t left = UINT64_MAX;
 
 	if (!read_text("/proc/self/cgroup", groups, sizeof(groups)))
 		return UINT64_MAX;
-	for (char *line = strtok(groups, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+	for (char *line = strtok_r(groups, "\n", &rest); line != NULL;
+		line = strtok_r(NULL, "\n", &rest)) {
 		bool unified = strncmp(line, "0::", 3) == 0;
 		const char *path = unified ? line + 3 : strstr(line, ":memory:");
 		if (path == NULL)

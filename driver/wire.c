@@ -323,11 +323,12 @@ static bool wire_link_up(struct port *port)
 	return end_of(port)->wire->link_up;
 }
 
+/* Frames enter the wire at once: nothing is staged, nothing kept. */
 static unsigned wire_tx_flush(struct port *port, unsigned queue)
 {
 	(void)port;
 	(void)queue;
-	return 0; /* nothing is ever staged */
+	return 0;
 }
 
 static void wire_tx_reclaim(struct port *port, unsigned queue)

@@ -35,7 +35,8 @@ static void say_info(struct port *port)
 /* Turns an ARP request (RFC 826) into its answer, in place. */
 static bool answer_arp(uint8_t *f, unsigned length, const uint8_t mac[6], const uint8_t ip[4])
 {
-	if (length < 42 || f[12] != 0x08 || f[13] != 0x06 || f[21] != 1 || memcmp(f + 38, ip, 4) != 0)
+	if (length < 42 || f[12] != 0x08 || f[13] != 0x06 || f[21] != 1 ||
+		memcmp(f + 38, ip, 4) != 0)
 		return false;
 	f[21] = 2;
 	memcpy(f, f + 6, 6);
@@ -190,7 +191,8 @@ int main(int argc, char **argv)
 		(unsigned long long)dc.tx_errors);
 	for (int r = 0; r < DROP_REASON_COUNT; r++)
 		if (c->drops.count[r] != 0)
-			printf("dropped for reason %d: %llu\n", r, (unsigned long long)c->drops.count[r]);
+			printf("dropped for reason %d: %llu\n", r,
+				(unsigned long long)c->drops.count[r]);
 	port_close(port);
 	unsigned missing = pktpool_free(pool);
 	printf("missing buffers %u\n", missing);
