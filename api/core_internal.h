@@ -78,7 +78,7 @@ struct core {
 	sem_t entered;
 	int wake_fd, epoll_fd;
 	void *arena;
-	struct steer_core *steering;
+	struct steer_core steering;
 	struct rte_mempool *endpoints;
 };
 

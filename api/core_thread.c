@@ -107,7 +107,7 @@ int core_enter(struct core *core, struct fault *fault)
 		.primary = core->id == 0,
 		.claim_port = steer_claim,
 		.release_port = steer_release,
-		.steering = core->steering,
+		.steering = &core->steering,
 	};
 
 	memcpy(config.secret, core->rws->secret, sizeof(config.secret));
@@ -344,14 +344,12 @@ int core_create(struct rws *rws, unsigned id, int cpu, struct core **out, struct
 	core->pool = rws->pools[id];
 	sem_init(&core->entered, 0, 0);
 	core->arena = aligned_alloc(RTE_CACHE_LINE_SIZE, CORE_ARENA_BYTES);
-	core->steering = calloc(1, sizeof(*core->steering));
-	if (core->arena == NULL || core->steering == NULL || make_rings(core) != 0 ||
-		make_endpoints(core) != 0 || make_wakes(core) != 0)
+	if (core->arena == NULL || make_rings(core) != 0 || make_endpoints(core) != 0 ||
+		make_wakes(core) != 0)
 		return fault_set(fault, -ENOMEM,
 			"no memory for stack core %u; give more with memory_mb, or use fewer cores",
 			id);
-	core->steering->steer = rws->steer;
-	core->steering->core = id;
+	core->steering = (struct steer_core){.steer = rws->steer, .core = id};
 	return 0;
 }
 
@@ -389,6 +387,5 @@ void core_free(struct core *core)
 		close(core->epoll_fd);
 	sem_destroy(&core->entered);
 	free(core->arena);
-	free(core->steering);
 	rte_free(core);
 }

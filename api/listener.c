@@ -148,6 +148,7 @@ int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
 		return result;
 	}
 	sock_fill_setup(s);
+	s->setup.conn.reuse_port |= s->sel->lane_count > 1; /* its own ends share the port */
 	*server = sock_handle(s);
 	result = open_ends(s);
 	if (result != 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a runtime tells of itself: interfaces and counters. Any thread. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -52,19 +53,28 @@ static void describe_offloads(uint32_t offloads, char *text, size_t size)
 				used > 0 ? " " : "", names[i].name);
 }
 
+/* In the form of RFC 5952. */
+static const char *host_text(const ip_addr_t *address, char text[INET6_ADDRSTRLEN])
+{
+	const void *bytes = IP_IS_V6(address) ? (const void *)ip_2_ip6(address)->addr
+					      : (const void *)ip_2_ip4(address);
+
+	return inet_ntop(IP_IS_V6(address) ? AF_INET6 : AF_INET, bytes, text, INET6_ADDRSTRLEN);
+}
+
 static void describe_addresses(struct runtime_interface *interface, struct rws_interface_info *info)
 {
 	struct nif_address known[RUNTIME_ADDRESSES_MAX];
-	char text[48];
+	char text[INET6_ADDRSTRLEN];
 	unsigned count;
 	ip_addr_t gateway;
 
 	runtime_read_known(interface, known, &count, &gateway);
 	for (unsigned i = 0; i < count; i++)
-		if (known[i].preferred && ipaddr_ntoa_r(&known[i].address, text, sizeof(text)))
+		if (known[i].preferred && host_text(&known[i].address, text))
 			snprintf(info->addresses[info->address_count++], sizeof(info->addresses[0]),
 				"%s/%u", text, known[i].prefix);
-	if (!ip_addr_isany_val(gateway) && ipaddr_ntoa_r(&gateway, text, sizeof(text)))
+	if (!ip_addr_isany_val(gateway) && host_text(&gateway, text))
 		snprintf(info->gateway, sizeof(info->gateway), "%s", text);
 }
 

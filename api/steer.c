@@ -17,13 +17,6 @@ int steer_claim(void *steer_core, uint8_t proto, uint16_t port, bool shared)
 {
 	struct steer_core *sc = steer_core;
 	unsigned table = table_of(proto);
-	uint32_t *refs = &sc->refs[table][port];
-
-	if (*refs > 0) {
-		(*refs)++;
-		return 0;
-	}
-
 	_Atomic uint64_t *owners = &sc->steer->owners[table][port];
 	uint64_t mine = (uint64_t)1 << sc->core;
 	uint64_t held = atomic_load_explicit(owners, memory_order_relaxed);
@@ -33,22 +26,18 @@ int steer_claim(void *steer_core, uint8_t proto, uint16_t port, bool shared)
 	} while (!atomic_compare_exchange_weak_explicit(owners, &held,
 		held | mine | (shared ? 0 : OWNED_ALONE), memory_order_relaxed,
 		memory_order_relaxed));
-	*refs = 1;
 	return 0;
 }
 
 void steer_release(void *steer_core, uint8_t proto, uint16_t port)
 {
 	struct steer_core *sc = steer_core;
-	unsigned table = table_of(proto);
-	uint32_t *refs = &sc->refs[table][port];
-
-	if (*refs == 0 || --*refs > 0)
-		return;
-	/* Held alone there is no other bit to keep. */
+	_Atomic uint64_t *owners = &sc->steer->owners[table_of(proto)][port];
 	uint64_t mine = (uint64_t)1 << sc->core;
-	atomic_fetch_and_explicit(
-		&sc->steer->owners[table][port], ~(mine | OWNED_ALONE), memory_order_relaxed);
+
+	/* Held alone there is no other bit to keep. */
+	if ((atomic_load_explicit(owners, memory_order_relaxed) & mine) != 0)
+		atomic_fetch_and_explicit(owners, ~(mine | OWNED_ALONE), memory_order_relaxed);
 }
 
 /* A hash of addresses and ports that is the same in both directions; only spreads load. */

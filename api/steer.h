@@ -40,14 +40,16 @@ struct steer {
 	_Atomic uint64_t owners[2][STEER_PORTS]; /* TCP, UDP */
 };
 
-/* One core's view; what stack_config.steering points to. refs count this core's sockets a port. */
+/* One core's view; what stack_config.steering points to. */
 struct steer_core {
 	struct steer *steer;
 	unsigned core;
-	uint32_t refs[2][STEER_PORTS];
 };
 
-/* See stack_config.claim_port and release_port. */
+/*
+ * See stack_config.claim_port and release_port. A core claims a port once, with its first socket
+ * there, and gives it back with the last.
+ */
 int steer_claim(void *steer_core, uint8_t proto, uint16_t port, bool shared);
 void steer_release(void *steer_core, uint8_t proto, uint16_t port);
 
