@@ -61,11 +61,14 @@ struct conn_tcp *conn_tcp_new(
 	struct stack *st, enum ready_kind kind, const struct conn_options *options);
 void conn_tcp_attach(struct conn_tcp *c, struct tcp_pcb *pcb);
 void conn_tcp_open(struct conn_tcp *c); /* the pcb's callbacks: it carries data now */
-void conn_tcp_apply_options(struct conn_tcp *c);
-void conn_tcp_apply_window(struct conn_tcp *c);
 void conn_tcp_abandon(struct conn_tcp *c, bool reset); /* with all that it has; c is dead */
 void conn_tcp_event(struct conn_tcp *c, uint16_t events);
 void conn_tcp_free(struct conn_tcp *c);
+
+/* conn_options.c */
+void conn_options_fill(struct conn_options *options); /* defaults where nothing is given */
+void conn_tcp_apply_options(struct conn_tcp *c);
+void conn_tcp_apply_window(struct conn_tcp *c);
 
 /* conn_listen.c */
 void conn_listen_close(struct conn_tcp *listener);

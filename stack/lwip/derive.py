@@ -119,6 +119,13 @@ FIXES = [
      "    /* Finally, if we still did not get a match, we check all PCBs that\n",
      "    pcb = NULL;\n"
      "    /* Finally, if we still did not get a match, we check all PCBs that\n"),
+    ("core/ipv6/ip6_frag.c",
+     "A pbuf counts the whole packet in 16 bits, the IPv6 header included: what RFC 8200 4.5 allows "
+     "beyond that would make the count wrap.",
+     "  if (start > (0xFFFF - len)) {\n"
+     "    /* u16_t overflow",
+     "  if ((u32_t)start + len + hdrdiff + IP6_HLEN - IP6_FRAG_HLEN > 0xFFFF) {\n"
+     "    /* u16_t overflow"),
     ("core/tcp_in.c",
      "C11 6.5.7: a byte above 127 shifted by 24 overflows an int.",
      "tsval |= (tcp_get_next_optbyte() << 24);",

@@ -2,17 +2,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Proves that lwIP keeps nothing that two stack cores would share.
 
-    lwip_symbols_test.py LIBRARY [PROGRAM_OR_SHARED_OBJECT...]
+    lwip_symbols_test.py OBJECT [PROGRAM_OR_SHARED_OBJECT...]
 
-Of the library's one object: .data, .bss and COMMON are empty, and every thread-local variable lies
+Of the object that all of lwIP is linked into: .data, .bss and COMMON are empty, and every thread-local variable lies
 between the markers of lwip_state.h. Of what is linked from it: the same about the place of the
 variables, by name, for those are what lwip_state_save copies.
 """
 
-import pathlib
 import subprocess
 import sys
-import tempfile
 
 MARKERS = {
     "data": ("lwip_state_data_first", "lwip_state_data_last"),
@@ -95,17 +93,8 @@ def check_linked(path, names):
 
 def main():
     if len(sys.argv) < 2:
-        fail("usage: lwip_symbols_test.py LIBRARY [PROGRAM...]")
-    library = pathlib.Path(sys.argv[1]).resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        members = run("ar", "t", library).split()
-        if len(members) != 1:
-            fail(f"{library}: {len(members)} objects instead of one")
-        member = pathlib.Path(members[0])
-        if not member.is_file():  # not a thin archive
-            subprocess.run(["ar", "x", library], check=True, cwd=folder)
-            member = pathlib.Path(folder) / member.name
-        names = check_object(str(member))
+        fail("usage: lwip_symbols_test.py OBJECT [PROGRAM...]")
+    names = check_object(sys.argv[1])
     for path in sys.argv[2:]:
         check_linked(path, names)
     print(f"{len(names)} variables of lwIP, all thread-local and between the markers")
