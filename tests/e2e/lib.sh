@@ -84,7 +84,8 @@ launch() {
 	shift
 	LOG[$name]=$WORK/$name.log
 	: >"${LOG[$name]}"
-	peer "$@" >>"${LOG[$name]}" 2>&1 </dev/null &
+	# Not through peer(): the process id must be the program's, not that of a shell around it.
+	ip netns exec "$NS" "$@" >>"${LOG[$name]}" 2>&1 </dev/null &
 	PID[$name]=$!
 	cleanup_push stop_process "${PID[$name]}"
 }

@@ -11,7 +11,7 @@ e2e_begin
 
 # start_download FILE: slow enough that the link can go down in its middle.
 start_download() {
-	peer curl -sS --fail --max-time 90 --limit-rate 20M -o "$1" "http://$HOST/bytes/$((64 * MIB))" \
+	ip netns exec "$NS" curl -sS --fail --max-time 90 --limit-rate 20M -o "$1" "http://$HOST/bytes/$((64 * MIB))" \
 		2>"$WORK/curl.log" &
 	download=$!
 	cleanup_push stop_process "$download"
