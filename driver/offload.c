@@ -132,17 +132,43 @@ void offload_request(struct rte_mbuf *m, const struct frame_layout *layout, uint
 		put_l4_checksum(m, layout, pseudo_header_sum(m, layout, m->ol_flags));
 }
 
+/*
+ * Sum over `length` bytes of a chain from offset on. RFC 1071 2(B): behind an odd number of bytes
+ * the sum of the rest counts with its bytes swapped. (rte_raw_cksum_mbuf loses carries there.)
+ */
+static uint32_t sum_chain(const struct rte_mbuf *m, uint32_t offset, uint32_t length)
+{
+	uint32_t sum = 0, done = 0;
+
+	for (; m != NULL && done < length; m = m->next) {
+		if (offset >= m->data_len) {
+			offset -= m->data_len;
+			continue;
+		}
+		uint32_t part = RTE_MIN(m->data_len - offset, length - done);
+		uint16_t here = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, void *, offset), part);
+		sum += done % 2 != 0 ? rte_bswap16(here) : here;
+		done += part;
+		offset = 0;
+	}
+	return sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
 /* RFC 9293 3.1, RFC 768: over the pseudo header, the header and the payload. */
 static void compute_l4(struct rte_mbuf *m, const struct frame_layout *layout)
 {
-	uint16_t sum = 0;
-
 	put_l4_checksum(m, layout, 0);
-	if (rte_raw_cksum_mbuf(m, (uint32_t)layout->l2_len + layout->l3_len,
-		    layout->ip_len - layout->l3_len, &sum) != 0)
-		return;
-	uint32_t total = (uint32_t)sum + pseudo_header_sum(m, layout, 0);
-	sum = (uint16_t) ~((total & 0xffff) + (total >> 16));
+	uint32_t total = pseudo_header_sum(m, layout, 0) +
+		sum_chain(m, (uint32_t)layout->l2_len + layout->l3_len,
+			layout->ip_len - layout->l3_len);
+	uint16_t sum = (uint16_t)~fold(total);
 	/* RFC 768: a UDP checksum of zero would say that there is none. */
 	if (sum == 0 && layout->l4_protocol == IPPROTO_UDP)
 		sum = 0xffff;
