@@ -12,8 +12,10 @@ enum {
 	ARP_OPERATION = FRAME_HEADER + 6,
 	ARP_SENDER_IP = FRAME_HEADER + 14,
 	ARP_TARGET_IP = FRAME_HEADER + 24,
+	ARP_END = FRAME_HEADER + 28,
 	IP4_FRAGMENT = FRAME_HEADER + 6,
 	IP4_PROTOCOL = FRAME_HEADER + 9,
+	IP4_END = FRAME_HEADER + 20,
 	IP6_NEXT_HEADER = FRAME_HEADER + 6,
 	IP6_SOURCE = FRAME_HEADER + 8,
 	IP6_PAYLOAD = FRAME_HEADER + 40,
@@ -47,12 +49,20 @@ static uint16_t ethertype(const struct peek *frame)
 	return be16(&frame->byte[ETHERTYPE]);
 }
 
-bool frame_type_known(const struct pbuf *p)
+unsigned frame_shortest(const struct pbuf *p)
 {
 	uint8_t bytes[2] = {0};
 	pbuf_copy_partial(p, bytes, sizeof(bytes), ETHERTYPE);
-	uint16_t type = be16(bytes);
-	return type == TYPE_IP4 || type == TYPE_ARP || type == TYPE_IP6;
+	switch (be16(bytes)) {
+	case TYPE_ARP:
+		return ARP_END;
+	case TYPE_IP4:
+		return IP4_END;
+	case TYPE_IP6:
+		return IP6_PAYLOAD;
+	default:
+		return 0;
+	}
 }
 
 bool frame_is_whole(const struct pbuf *p)

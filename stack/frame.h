@@ -19,8 +19,11 @@
  */
 bool frame_is_whole(const struct pbuf *p);
 
-/* Whether the EtherType is one that lwIP reads: IPv4, ARP, IPv6. */
-bool frame_type_known(const struct pbuf *p);
+/*
+ * Bytes that must be there, in one piece, for lwIP to read the header that the EtherType promises
+ * (it does not check all of them itself); 0 for an EtherType that it does not read.
+ */
+unsigned frame_shortest(const struct pbuf *p);
 
 /*
  * Whether a frame to send speaks for the machine rather than for a socket: ARP replies and

@@ -56,7 +56,10 @@ static enum drop_reason check_frame(const struct nif *nif, const struct pbuf *p)
 	if ((header->dest.addr[0] & 1) == 0 &&
 		memcmp(header->dest.addr, nif->config.mac, ETH_HWADDR_LEN) != 0)
 		return DROP_NOT_FOR_US;
-	return frame_type_known(p) ? DROP_NONE : DROP_ETHERTYPE;
+	unsigned shortest = frame_shortest(p);
+	if (shortest == 0)
+		return DROP_ETHERTYPE;
+	return p->len < shortest ? DROP_FRAME_SHORT : DROP_NONE;
 }
 
 /* What lwIP must still verify of a frame that the device had a look at. */

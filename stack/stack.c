@@ -125,10 +125,10 @@ struct stack *stack_init(const struct stack_config *config)
 /* Fragments wait in lists of lwIP's own, which only time empties. */
 static void drop_fragments(void)
 {
-	for (unsigned i = 0; i <= IP_REASS_MAXAGE + 1; i++) {
+	for (unsigned i = 0; i <= IP_REASS_MAXAGE; i++)
 		ip_reass_tmr();
+	for (unsigned i = 0; i <= IPV6_REASS_MAXAGE; i++)
 		ip6_reass_tmr();
-	}
 }
 
 void stack_free(struct stack *st)
