@@ -59,7 +59,8 @@ void nif_set_link(struct nif *nif, bool up);
 
 /*
  * Sets the IPv4 address, replacing the one before, or adds an IPv6 address (at most
- * NIF_IPV6_MAX besides the link-local one). prefix in bits. Returns 0, -EINVAL, or -ENOSPC.
+ * NIF_IPV6_MAX besides the link-local one). prefix in bits, for IPv6 always 64 (RFC 4291 2.5.4;
+ * lwIP knows no other). Returns 0, -EINVAL, or -ENOSPC.
  */
 #define NIF_IPV6_MAX 4
 int nif_add_address(struct nif *nif, const ip_addr_t *address, unsigned prefix);
@@ -71,7 +72,7 @@ int nif_set_gateway(struct nif *nif, const ip_addr_t *gateway);
 struct nif_address {
 	ip_addr_t address;
 	uint8_t prefix;
-	bool preferred; /* false while IPv6 duplicate address detection runs (RFC 4862 5.4) */
+	bool preferred; /* false: deprecated, not for new connections (RFC 4862 5.5.4) */
 };
 unsigned nif_addresses(const struct nif *nif, struct nif_address *out, unsigned max);
 

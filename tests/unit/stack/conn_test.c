@@ -3,6 +3,7 @@
 #include "tests/unit/stack/lab.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -828,6 +829,82 @@ static void stack_free_gives_back_everything_in_flight(void **state)
 	lab_close(&p.lab); /* asserts */
 }
 
+/* A thread with two stacks of its own. */
+static void *run_pair(void *argument)
+{
+	enum { SIZE = 300000 };
+	struct pair p;
+	uint8_t *sent = malloc(SIZE), *got = malloc(SIZE);
+	size_t length = 0;
+	lab_pattern(sent, SIZE, *(unsigned *)argument);
+	pair_open(&p);
+	for (int i = 0; i < 200 && length < SIZE; i++) {
+		if (i < 10)
+			lab_send(p.client, sent + i * SIZE / 10, SIZE / 10);
+		lab_advance(&p.lab, 20);
+		length += lab_receive(p.server, got + length, SIZE - length);
+	}
+	assert_int_equal(length, SIZE);
+	assert_memory_equal(sent, got, SIZE);
+	conn_close(p.client);
+	conn_close(p.server);
+	pair_expect_nothing_left(&p);
+	free(sent);
+	free(got);
+	return argument;
+}
+
+static void threads_share_nothing(void **state)
+{
+	pthread_t thread[3];
+	unsigned seed[3] = {1, 2, 3};
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, run_pair, &seed[i]), 0);
+	for (int i = 0; i < 3; i++) {
+		void *result = NULL;
+		assert_int_equal(pthread_join(thread[i], &result), 0);
+		assert_ptr_equal(result, &seed[i]);
+	}
+}
+
+static void stacks_come_and_go_beside_another(void **state)
+{
+	struct pair first, second;
+	uint8_t bytes[8];
+	pair_open(&first);
+	pair_open(&second); /* four stacks in this thread */
+	lab_send(first.client, "one", 3);
+	lab_send(second.client, "two!", 4);
+	lab_pump(&second.lab);
+	lab_pump(&first.lab);
+	assert_int_equal(lab_receive(first.server, bytes, sizeof(bytes)), 3);
+	assert_int_equal(lab_receive(second.server, bytes, sizeof(bytes)), 4);
+	assert_memory_equal(bytes, "two!", 4);
+	lab_advance(&second.lab, 500); /* acknowledged: buffers of the second do not count below */
+	conn_close(first.client);
+	conn_close(first.server);
+	pair_expect_nothing_left(&first);
+	lab_send(second.server, "still", 5);
+	lab_pump(&second.lab);
+	assert_int_equal(lab_receive(second.client, bytes, sizeof(bytes)), 5);
+	conn_close(second.client);
+	conn_close(second.server);
+	pair_expect_nothing_left(&second);
+}
+
+static void arena_too_small_gives_no_stack(void **state)
+{
+	struct stack_config config = {.arena = malloc(STACK_ARENA_MIN)};
+	config.arena_size = STACK_ARENA_MIN - 1;
+	assert_null(stack_init(&config));
+	config.arena_size = STACK_ARENA_MIN;
+	struct stack *st = stack_init(&config);
+	assert_non_null(st);
+	stack_free(st);
+	memset(config.arena, 0, STACK_ARENA_MIN);
+	free(config.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -862,6 +939,9 @@ int main(void)
 		cmocka_unit_test(exhausted_memory_refuses_and_recovers),
 		cmocka_unit_test(memory_that_fails_anywhere_leaks_nothing),
 		cmocka_unit_test(stack_free_gives_back_everything_in_flight),
+		cmocka_unit_test(threads_share_nothing),
+		cmocka_unit_test(stacks_come_and_go_beside_another),
+		cmocka_unit_test(arena_too_small_gives_no_stack),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

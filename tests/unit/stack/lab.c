@@ -7,7 +7,7 @@
 #define HEADROOM 128u
 #define START_NS 1000000000ull
 
-unsigned lab_live_pbufs;
+_Thread_local unsigned lab_live_pbufs;
 
 struct buffer {
 	struct pbuf_custom custom;

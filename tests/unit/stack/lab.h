@@ -78,7 +78,7 @@ void lab_advance(struct lab *lab, uint64_t ms);
 struct pbuf *lab_pbuf(const void *bytes, size_t length);
 /* A chain of several with `piece` bytes each. */
 struct pbuf *lab_chain(const void *bytes, size_t length, size_t piece);
-extern unsigned lab_live_pbufs;
+extern _Thread_local unsigned lab_live_pbufs;
 
 /* Gives a frame to a node as its device would. */
 void lab_inject(struct lab *lab, unsigned node, const void *bytes, size_t length);
