@@ -6,6 +6,9 @@
 
 #include "lwip/priv/tcp_priv.h"
 
+/* lwIP tells the peer of a larger window from TCP_WND_UPDATE_THRESHOLD on: below it would stall. */
+#define RECEIVE_WINDOW_MIN (2 * TCP_WND_UPDATE_THRESHOLD)
+
 void conn_options_fill(struct conn_options *options)
 {
 	if (options->ttl == 0)
@@ -14,6 +17,8 @@ void conn_options_fill(struct conn_options *options)
 		options->backlog = 1;
 	if (options->receive_window == 0 || options->receive_window > TCP_WND)
 		options->receive_window = TCP_WND;
+	if (options->receive_window < RECEIVE_WINDOW_MIN)
+		options->receive_window = RECEIVE_WINDOW_MIN;
 	if (options->keep_idle_ms == 0)
 		options->keep_idle_ms = TCP_KEEPIDLE_DEFAULT;
 	if (options->keep_interval_ms == 0)

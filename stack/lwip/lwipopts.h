@@ -117,6 +117,7 @@ void lwip_arena_free(void *p);
 #define LWIP_WND_SCALE            1
 #define TCP_RCV_SCALE             6
 #define TCP_WND                   (1024 * 1024)
+#define TCP_WND_UPDATE_THRESHOLD  (4 * 1460) /* also below the smallest receive_window */
 #define TCP_SND_BUF               (4 * 1024 * 1024)
 #define TCP_SND_QUEUELEN          0xfffe
 #define TCP_SNDQUEUELOWAT         1024
