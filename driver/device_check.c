@@ -25,21 +25,36 @@
 
 /* ---- parsing ---- */
 
+/* Takes digits hexadecimal digits and what ends them off text. */
+static bool take_hex(const char **text, unsigned digits, char end, unsigned *value)
+{
+	*value = 0;
+	for (unsigned i = 0; i < digits; i++, (*text)++) {
+		char c = (char)tolower((unsigned char)**text);
+		if (!isxdigit((unsigned char)c))
+			return false;
+		*value = *value * 16 +
+			(unsigned)(isdigit((unsigned char)c) ? c - '0' : c - 'a' + 10);
+	}
+	if (end != '\0')
+		return *(*text)++ == end;
+	return true;
+}
+
+/* [domain:]bus:slot.function, in hexadecimal of 4, 2, 2 and 1 digits. */
 static bool is_pci_address(const char *text, size_t length, char *full)
 {
+	const char *at = text;
 	unsigned domain = 0, bus, slot, function;
-	int used = 0;
 
-	if (sscanf(text, "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &used) == 4 &&
-		(size_t)used == length)
-		goto found;
-	domain = 0;
-	if (sscanf(text, "%2x:%2x.%1o%n", &bus, &slot, &function, &used) == 3 &&
-		(size_t)used == length)
-		goto found;
-	return false;
-found:
-	snprintf(full, DEVICE_NAME_MAX, "%04x:%02x:%02x.%o", domain, bus, slot, function);
+	if (length == strlen("0000:00:00.0") && !take_hex(&at, 4, ':', &domain))
+		return false;
+	if (!take_hex(&at, 2, ':', &bus) || !take_hex(&at, 2, '.', &slot) ||
+		!take_hex(&at, 1, '\0', &function))
+		return false;
+	if (at != text + length || slot > 31 || function > 7)
+		return false;
+	snprintf(full, DEVICE_NAME_MAX, "%04x:%02x:%02x.%x", domain, bus, slot, function);
 	return true;
 }
 

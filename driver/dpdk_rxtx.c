@@ -118,25 +118,32 @@ static unsigned send_to_device(struct port *port, unsigned queue, struct dpdk_qu
 	return rte_eth_tx_burst(d->id, (uint16_t)queue, q->stage, (uint16_t)fit);
 }
 
+static uint64_t staged_bytes(const struct dpdk_queue *q, unsigned from, unsigned to)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = from; i < to; i++)
+		bytes += q->stage[i]->pkt_len;
+	return bytes;
+}
+
 /* One attempt; false when there is nothing more to be had from the device now. */
 static bool flush_once(struct port *port, unsigned queue, struct dpdk_queue *q)
 {
 	struct dpdk_port *d = dpdk_port_of(port);
 	struct port_counters *counters = port->counters[queue];
-	uint32_t lengths[TX_STAGE_MAX];
 	unsigned before = q->staged;
 	bool direct = d->direct_above != 0 && q->stage[0]->pkt_len > d->direct_above;
 	unsigned n = d->direct_above != 0 ? run_length(d, q, direct) : before;
 
-	/* The device may have freed what it took by the time it returns. */
-	for (unsigned i = 0; i < n; i++)
-		lengths[i] = q->stage[i]->pkt_len;
+	/* The device may have freed what it took by the time it returns: count what it leaves. */
+	uint64_t offered = staged_bytes(q, 0, n);
 	unsigned sent = direct ? send_direct(q, n) : send_to_device(port, queue, q, n);
-	for (unsigned i = 0; i < sent; i++)
-		counters->tx_bytes += lengths[i];
-	counters->tx_frames += sent;
-	if (sent > 0)
+	if (sent > 0) {
+		counters->tx_frames += sent;
+		counters->tx_bytes += offered - staged_bytes(q, sent, n);
 		stage_advance(q, sent);
+	}
 	return q->staged < before;
 }
 

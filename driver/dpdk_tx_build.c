@@ -23,7 +23,7 @@ struct chain {
 
 static void chain_link(struct chain *c, struct rte_mbuf *m, bool ours)
 {
-	if (c->head == NULL)
+	if (c->tail == NULL)
 		c->head = m;
 	else
 		c->tail->next = m;

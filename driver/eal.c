@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -59,9 +60,12 @@ static void add_argument(struct arguments *args, const char *option, const char 
 
 static int check_version(struct fault *fault)
 {
-	unsigned year = 0, month = 0;
+	/* "DPDK 22.11.11" */
+	const char *number = rte_version() + strcspn(rte_version(), "0123456789");
+	char *dot;
+	unsigned long year = strtoul(number, &dot, 10);
+	unsigned long month = *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
 
-	sscanf(rte_version(), "DPDK %u.%u", &year, &month);
 	if (year > 22 || (year == 22 && month >= 11))
 		return 0;
 	return fault_set(fault, -ENOTSUP, "%s is too old: 22.11 or newer is needed", rte_version());
@@ -227,7 +231,7 @@ static int check_probed(
 
 int eal_start(const struct eal_config *config, struct fault *fault)
 {
-	struct device_name devices[DEVICES_MAX];
+	struct device_name devices[DEVICES_MAX] = {0};
 	struct arguments args = {.count = 0};
 	struct eal_limits limits;
 	unsigned memory_mb = memory_wanted(config);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "driver/eal_limits.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,11 +36,10 @@ static bool read_text(const char *path, char *text, size_t size)
 static uint64_t read_number(const char *path)
 {
 	char text[64];
-	uint64_t value;
 
-	if (!read_text(path, text, sizeof(text)) || sscanf(text, "%" SCNu64, &value) != 1)
-		return UINT64_MAX;
-	return value;
+	if (!read_text(path, text, sizeof(text)) || !isdigit((unsigned char)text[0]))
+		return UINT64_MAX; /* "max": no limit */
+	return strtoull(text, NULL, 10);
 }
 
 static uint64_t less(uint64_t limit, uint64_t used)
@@ -117,19 +118,18 @@ static uint64_t cgroup_left(void)
 
 static uint64_t machine_left(void)
 {
+	static const char name[] = "MemAvailable:";
 	char text[4096];
-	uint64_t kib;
 
 	if (!read_text("/proc/meminfo", text, sizeof(text)))
 		return UINT64_MAX;
-	const char *line = strstr(text, "MemAvailable:");
-	if (line == NULL || sscanf(line, "MemAvailable: %" SCNu64, &kib) != 1)
-		return UINT64_MAX;
-	return kib << 10;
+	const char *line = strstr(text, name);
+	return line != NULL ? strtoull(line + strlen(name), NULL, 10) << 10 : UINT64_MAX;
 }
 
 static uint64_t huge_pages_left(void)
 {
+	static const char prefix[] = "hugepages-"; /* "hugepages-2048kB" */
 	DIR *dir = opendir("/sys/kernel/mm/hugepages");
 	uint64_t left = 0;
 
@@ -137,9 +137,9 @@ static uint64_t huge_pages_left(void)
 		return 0;
 	for (struct dirent *e; (e = readdir(dir)) != NULL;) {
 		char path[320];
-		uint64_t kib;
-		if (sscanf(e->d_name, "hugepages-%" SCNu64 "kB", &kib) != 1)
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0)
 			continue;
+		uint64_t kib = strtoull(e->d_name + strlen(prefix), NULL, 10);
 		snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/%s/free_hugepages",
 			e->d_name);
 		uint64_t pages = read_number(path);

@@ -226,15 +226,15 @@ static bool segment_is_sound(const struct rte_mbuf *m)
 
 static bool chain_is_sound(const struct rte_mbuf *m)
 {
-	uint32_t length = 0;
-	unsigned segments = 0;
+	uint32_t length = 0, claimed = m->pkt_len;
+	unsigned segments = 0, most = m->nb_segs;
 
 	for (const struct rte_mbuf *s = m; s != NULL; s = s->next) {
-		if (!segment_is_sound(s) || ++segments > m->nb_segs)
+		if (!segment_is_sound(s) || ++segments > most)
 			return false;
 		length += s->data_len;
 	}
-	return segments == m->nb_segs && length == m->pkt_len && length <= UINT16_MAX;
+	return segments == most && length == claimed && length <= UINT16_MAX;
 }
 
 struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m)

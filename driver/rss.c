@@ -79,7 +79,7 @@ uint32_t rss_hash(const struct frame_flow *flow)
 	}
 	for (unsigned i = 0; i < size / 4; i++) {
 		uint32_t word;
-		memcpy(&word, tuple + i * 4, sizeof(word));
+		memcpy(&word, tuple + (size_t)i * 4, sizeof(word));
 		words[i] = rte_be_to_cpu_32(word);
 	}
 	return rte_softrss(words, size / 4, rss_toeplitz_key);
@@ -87,8 +87,8 @@ uint32_t rss_hash(const struct frame_flow *flow)
 
 static const uint8_t *address_bytes(const ip_addr_t *address)
 {
-	return IP_IS_V6(address) ? (const uint8_t *)ip_2_ip6(address)->addr
-				 : (const uint8_t *)&ip_2_ip4(address)->addr;
+	return IP_IS_V6_VAL(*address) ? (const uint8_t *)address->u_addr.ip6.addr
+				      : (const uint8_t *)&address->u_addr.ip4.addr;
 }
 
 uint32_t rss_hash_tuple(
@@ -100,7 +100,7 @@ uint32_t rss_hash_tuple(
 		.source = address_bytes(remote),
 		.destination = address_bytes(local),
 		.ports = ports,
-		.address_size = IP_IS_V6(remote) ? 16 : 4,
+		.address_size = IP_IS_V6_VAL(*remote) ? 16 : 4,
 	};
 
 	return rss_hash(&flow);

@@ -19,6 +19,6 @@ done
 sleep 0.5
 $run ip addr add 10.9.0.1/24 dev rws0
 $run ip link show rws0
-$run ping -q -c 5 -i 0.2 -s "$((mtu - 28))" -M do 10.9.0.2 || true
+$run ping -q -c 5 -i 0.2 -s "$((mtu - 28))" -M "do" 10.9.0.2 || true
 $run ping -q -f -w 1 10.9.0.2 || true
 wait "$pid"
