@@ -188,7 +188,8 @@ static struct pbuf *copy_in(struct rws_selector *sel, const char *bytes, size_t 
 		}
 		size_t room = pktbuf_room(p);
 		p->len = (u16_t)(length - done < room ? length - done : room);
-		memcpy(p->payload, bytes + done, p->len);
+		if (p->len > 0)
+			memcpy(p->payload, bytes + done, p->len);
 		done += p->len;
 		segments_push(&list, p);
 	} while (done < length);

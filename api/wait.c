@@ -199,11 +199,11 @@ static int await_on(struct rws_selector *sel, uint64_t handle, condition *holds,
 	int64_t deadline)
 {
 	for (;;) {
+		if (sel->close_pending)
+			return -ECANCELED;
 		int result = holds(handle, argument);
 		if (result != 0)
 			return result;
-		if (sel->close_pending)
-			return -ECANCELED;
 		if (deadline <= sel->now)
 			return -ETIMEDOUT;
 		selector_idle(sel, deadline);

@@ -304,7 +304,10 @@ static void on_open(struct fake_end *end, const struct chan_message *request)
 	end->ep.local_port = end->asked_port != 0 ? end->asked_port : fake.next_port++;
 	end->ep.remote = request->setup->remote;
 	end->ep.remote_port = request->setup->remote_port;
-	emit(end, (struct chan_message){.kind = EV_OPENED, .error = fake.open_error});
+	int error = fake.open_error;
+	if (fake.fail_second_listen && fake_count(REQ_LISTEN) == 2)
+		error = -EADDRINUSE;
+	emit(end, (struct chan_message){.kind = EV_OPENED, .error = error});
 	if (request->kind == REQ_CONNECT && fake.open_error == 0 && !fake.no_connect)
 		fake_connected(end);
 }

@@ -51,12 +51,13 @@ struct fake {
 	unsigned pool_limit;  /* transmit buffers that there are */
 	unsigned buffer_size; /* bytes in each */
 	unsigned buffers_out, received_out;
-	bool on_core;    /* the fake runs: received buffers may be freed */
-	bool mute;       /* the core does nothing at all */
-	bool no_connect; /* a connection is opened, not more */
-	bool no_ack;     /* nothing is acknowledged by itself */
-	bool no_sent;    /* REQ_SHUTDOWN is not answered */
-	int open_error;  /* EV_OPENED's */
+	bool on_core;            /* the fake runs: received buffers may be freed */
+	bool mute;               /* the core does nothing at all */
+	bool no_connect;         /* a connection is opened, not more */
+	bool no_ack;             /* nothing is acknowledged by itself */
+	bool no_sent;            /* REQ_SHUTDOWN is not answered */
+	int open_error;          /* EV_OPENED's */
+	bool fail_second_listen; /* it gets -EADDRINUSE */
 	uint16_t next_port;
 	void (*idle)(struct fake *fake); /* the selector waits; NULL: time passes */
 	unsigned waits;

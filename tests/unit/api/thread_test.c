@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What other threads may do to a selector's sockets, and what not. */
+#include <poll.h>
+#include <pthread.h>
+
+#include "tests/unit/api/fake.h"
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+
+static struct rws_selector *sel;
+static struct fake_end *end;
+static rws_socket_t s;
+static rws_channel_t in, out;
+
+static int start(void **state)
+{
+	sel = fake_start(RWS_INLINE, 1);
+	s = fake_connect(sel, NULL, &end);
+	assert_int_equal(rws_connection(s, &in, &out), 0);
+	return 0;
+}
+
+static int over(void **state)
+{
+	fake_stop(sel);
+	return 0;
+}
+
+static void in_another_thread(void *(*fn)(void *))
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, NULL), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static int results[16];
+
+static void *call_all(void *unused)
+{
+	struct rws_address address;
+	struct rws_event event;
+	struct iovec iov;
+	rws_channel_t ch;
+	rws_socket_t other;
+	int n = 0;
+
+	results[n++] = (int)rws_read_available(in, &address, 1);
+	results[n++] = (int)rws_write_available(out, "x", 1);
+	results[n++] = rws_request(in, 0, 1, &iov, 1);
+	results[n++] = rws_await(s, RWS_EV_READABLE, RWS_NOW);
+	results[n++] = rws_remote_address(s, &address);
+	results[n++] = rws_tcp_connect(sel, &fake_peer, NULL, &other);
+	results[n++] = rws_tcp_bind(sel, &fake_peer, NULL, &other);
+	results[n++] = rws_selector_run_once(sel);
+	results[n++] = rws_selector_select(sel, &event, 1, RWS_NOW);
+	results[n++] = rws_channel_create(sel, 0, true, &ch);
+	results[n++] = rws_abort(s, -EPROTO);
+	results[n++] = rws_on(s, RWS_EV_READABLE, NULL, NULL);
+	results[n++] = rws_job_result(rws_socket_context(s));
+	results[n++] = rws_selector_close(sel);
+	return NULL;
+}
+
+static void b029_other_threads_get_exdev(void **state)
+{
+	in_another_thread(call_all);
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(results[i], -EXDEV);
+	assert_int_equal(results[12], -EBADF); /* of RWS_NONE */
+	assert_int_equal(results[13], -EXDEV);
+	assert_false(rws_is_closed(s));
+}
+
+static void *close_it(void *unused)
+{
+	results[0] = rws_close(s);
+	results[1] = rws_close(s);
+	return NULL;
+}
+
+static void a009_close_from_another_thread_happens_once_on_the_owner(void **state)
+{
+	in_another_thread(close_it);
+	assert_int_equal(results[0], 0);
+	assert_int_equal(results[1], 0);
+	assert_int_equal(fake_count(REQ_SHUTDOWN), 0);
+	assert_int_equal(rws_await_closed(s, rws_now(sel) + MS), 0);
+	assert_int_equal(fake_count(REQ_SHUTDOWN), 1);
+}
+
+static void *flush_and_dispose(void *unused)
+{
+	results[0] = rws_flush(out);
+	rws_dispose(s);
+	return NULL;
+}
+
+static void dispose_from_another_thread(void **state)
+{
+	rws_write_available(out, "kept", 4);
+	in_another_thread(flush_and_dispose);
+	assert_int_equal(results[0], 0);
+	assert_false(rws_is_closed(s));
+	fake_turn(sel, 4);
+	assert_int_equal(rws_close(s), -EBADF);
+	assert_memory_equal(end->sent, "kept", 4);
+	in_another_thread(close_it);
+	assert_int_equal(results[0], -EBADF);
+}
+
+static void *flush_it(void *unused)
+{
+	results[0] = rws_flush(out);
+	return NULL;
+}
+
+static void g_flush_from_another_thread(void **state)
+{
+	rws_write_available(out, "abc", 3);
+	fake_turn(sel, 1);
+	assert_int_equal(end->sent_len, 0);
+	in_another_thread(flush_it);
+	fake_turn(sel, 1);
+	assert_int_equal(end->sent_len, 3);
+	assert_int_equal(rws_channel_create(sel, 0, false, &out), 0);
+	rws_write_available(out, "abc", 3);
+	in_another_thread(flush_it);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_available_for_read(out), 3);
+}
+
+static rws_job_t job;
+
+static void *cancel_it(void *unused)
+{
+	results[0] = rws_job_cancel(job);
+	return NULL;
+}
+
+static void c032_cancel_from_another_thread(void **state)
+{
+	rws_channel_t ch;
+
+	s = fake_connect(sel, NULL, &end);
+	rws_channel_create(sel, 0, true, &ch);
+	assert_int_equal(rws_attach_for_reading(s, ch, &job), 0);
+	in_another_thread(cancel_it);
+	assert_int_equal(results[0], 0);
+	assert_true(rws_job_is_active(job));
+	fake_turn(sel, 1);
+	assert_true(rws_job_is_cancelled(job));
+	assert_false(rws_is_closed(s));
+}
+
+static void requests_for_a_slots_old_socket_do_not_hit_the_new_one(void **state)
+{
+	in_another_thread(close_it);
+	rws_dispose(s); /* before the owner looked */
+	rws_socket_t next = fake_connect(sel, NULL, &end);
+	fake_turn(sel, 5);
+	assert_false(rws_is_closed(next));
+}
+
+static int posted;
+
+static void count_up(void *user)
+{
+	posted++;
+}
+
+static void *post_many(void *unused)
+{
+	for (unsigned i = 0; i < 2000; i++) {
+		while (rws_selector_post(sel, count_up, NULL) == -EAGAIN)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void posts_of_two_threads_all_run(void **state)
+{
+	pthread_t a, b;
+
+	posted = 0;
+	pthread_create(&a, NULL, post_many, NULL);
+	pthread_create(&b, NULL, post_many, NULL);
+	while (posted < 4000)
+		fake_turn(sel, 1);
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+	assert_int_equal(posted, 4000);
+}
+
+static rws_socket_t many[500];
+
+static void *close_many(void *unused)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		rws_close(many[i]);
+		rws_dispose(many[i]);
+	}
+	return NULL;
+}
+
+static void closes_racing_the_owner_all_happen(void **state)
+{
+	pthread_t a, b;
+
+	for (unsigned i = 0; i < 500; i++)
+		many[i] = fake_connect(sel, NULL, &end);
+	pthread_create(&a, NULL, close_many, NULL);
+	pthread_create(&b, NULL, close_many, NULL);
+	for (unsigned i = 0; i < 500; i += 3)
+		rws_close(many[i]);
+	pthread_join(a, NULL);
+	pthread_join(b, NULL);
+	fake_turn(sel, 4);
+	assert_int_equal(fake_count(REQ_RELEASE), 500);
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(rws_close(many[i]), -EBADF);
+}
+
+/* ---- The descriptor --------------------------------------------------------------------- */
+
+static bool readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void eventfd_is_armed_while_the_loop_is_not_running(void **state)
+{
+	struct rws_event event;
+
+	fake_stop(sel);
+	sel = fake_start(RWS_CHANNEL, 1);
+	s = fake_connect(sel, NULL, &end);
+	int fd = rws_selector_eventfd(sel);
+	assert_true(fd >= 0);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		;
+	assert_false(readable(fd));
+	in_another_thread(close_it);
+	assert_true(readable(fd));
+	assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+	assert_int_equal(event.bits, RWS_EV_CONTEXT_DONE);
+	fake_turn(sel, 2);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		;
+	assert_false(readable(fd));
+}
+
+static void eventfd_tells_of_what_is_left(void **state)
+{
+	struct rws_event event;
+
+	fake_stop(sel);
+	sel = fake_start(RWS_CHANNEL, 1);
+	s = fake_connect(sel, NULL, &end);
+	struct fake_end *other;
+	rws_socket_t t = fake_connect(sel, NULL, &other);
+	int fd = rws_selector_eventfd(sel);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		;
+	fake_data(end, "a", 1);
+	fake_data(other, "b", 1);
+	assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+	assert_true(readable(fd));
+	assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+	assert_int_equal(event.handle, t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(b029_other_threads_get_exdev),
+		CASE(a009_close_from_another_thread_happens_once_on_the_owner),
+		CASE(dispose_from_another_thread),
+		CASE(g_flush_from_another_thread),
+		CASE(c032_cancel_from_another_thread),
+		CASE(requests_for_a_slots_old_socket_do_not_hit_the_new_one),
+		CASE(posts_of_two_threads_all_run),
+		CASE(closes_racing_the_owner_all_happen),
+		CASE(eventfd_is_armed_while_the_loop_is_not_running),
+		CASE(eventfd_tells_of_what_is_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

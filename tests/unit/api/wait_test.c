@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events, awaits, callbacks and closing selectors. */
+#include "tests/unit/api/fake.h"
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+
+static struct rws_selector *sel;
+static struct fake_end *end;
+static rws_socket_t s;
+static rws_channel_t in, out;
+
+static struct rws_event events[16];
+
+static int next_events(void)
+{
+	return rws_selector_select(sel, events, 16, RWS_NOW);
+}
+
+static int start(void **state)
+{
+	sel = fake_start(RWS_INLINE, 1);
+	s = fake_connect(sel, NULL, &end);
+	assert_int_equal(rws_connection(s, &in, &out), 0);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].bits, RWS_EV_CONNECTED);
+	return 0;
+}
+
+static int over(void **state)
+{
+	fake_stop(sel);
+	return 0;
+}
+
+static int64_t in_ms(int64_t ms)
+{
+	return rws_now(sel) + ms * MS;
+}
+
+/* ---- Edges ------------------------------------------------------------------------------ */
+
+static void readable_is_told_again_only_after_eagain(void **state)
+{
+	char buf[8];
+
+	fake_data(end, "one", 3);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].bits, RWS_EV_READABLE);
+	assert_int_equal(events[0].avail, 3);
+	fake_data(end, "two", 3);
+	assert_int_equal(next_events(), 0);
+	assert_int_equal(rws_read_available(in, buf, 6), 6);
+	fake_data(end, "three", 5);
+	assert_int_equal(next_events(), 0);
+	assert_int_equal(rws_read_available(in, buf, 8), 5);
+	assert_int_equal(rws_read_available(in, buf, 8), -EAGAIN);
+	fake_data(end, "four", 4);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].avail, 4);
+}
+
+static void events_of_a_socket_are_merged(void **state)
+{
+	int mine;
+
+	rws_set_user(s, &mine);
+	fake_data(end, "a", 1);
+	fake_data(end, "b", 1);
+	fake_fin(end);
+	assert_int_equal(next_events(), 2);
+	assert_int_equal(events[0].handle, s);
+	assert_int_equal(events[0].bits, RWS_EV_READABLE | RWS_EV_RX_EOF);
+	assert_int_equal(events[0].avail, 2);
+	assert_ptr_equal(events[0].user, &mine);
+	assert_int_equal(events[1].bits, RWS_EV_JOB_DONE);
+}
+
+static void drained_and_acked_are_told_once_and_again_after_eagain(void **state)
+{
+	fake.no_ack = true;
+	rws_write_available(out, "x", 1);
+	rws_flush(out);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].bits, RWS_EV_TX_DRAINED);
+	fake_ack(end, 1);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].bits, RWS_EV_TX_ACKED);
+	rws_write_available(out, "y", 1);
+	rws_flush(out);
+	fake_turn(sel, 1);
+	fake_ack(end, 1);
+	assert_int_equal(next_events(), 0);
+}
+
+static void small_event_arrays_lose_nothing(void **state)
+{
+	struct rws_event event;
+	unsigned bits = 0, count = 0;
+
+	fake_error(end, -ECONNRESET);
+	fake_turn(sel, 1);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) == 1) {
+		bits |= event.bits;
+		count++;
+	}
+	assert_int_equal(count, 4);
+	assert_int_equal(bits, RWS_EV_ERROR | RWS_EV_JOB_DONE | RWS_EV_CONTEXT_DONE);
+}
+
+static void select_returns_0_at_the_deadline(void **state)
+{
+	int64_t before = fake.now;
+
+	assert_int_equal(rws_selector_select(sel, events, 16, in_ms(25)), 0);
+	assert_int_equal(fake.now, before + 25 * MS);
+	assert_int_equal(rws_selector_select(sel, events, 0, in_ms(25)), -EINVAL);
+}
+
+static void disposed_sockets_tell_nothing(void **state)
+{
+	fake_data(end, "x", 1);
+	fake_turn(sel, 1);
+	rws_dispose(s);
+	fake_turn(sel, 3);
+	assert_int_equal(next_events(), 0);
+}
+
+/* ---- Awaits ----------------------------------------------------------------------------- */
+
+static void await_is_a_level(void **state)
+{
+	fake_data(end, "x", 1);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE | RWS_EV_RX_EOF, in_ms(1)), RWS_EV_READABLE);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, RWS_NOW), RWS_EV_READABLE);
+	assert_int_equal(rws_await(in, RWS_EV_READABLE, RWS_NOW), RWS_EV_READABLE);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, RWS_NOW), RWS_EV_WRITABLE);
+	fake_fin(end);
+	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, in_ms(1)), RWS_EV_RX_EOF);
+	rws_discard(in, 1);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(1)), RWS_EV_READABLE);
+	assert_int_equal(rws_await(s, 0, in_ms(1)), -EINVAL);
+}
+
+static void await_past_the_deadline_has_no_effect(void **state)
+{
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), -ETIMEDOUT);
+	fake_data(end, "x", 1);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), RWS_EV_READABLE);
+}
+
+static void await_of_a_failed_socket_is_the_cause(void **state)
+{
+	fake_error(end, -ECONNRESET);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), -ECONNRESET);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, in_ms(5)), -ECONNRESET);
+	assert_int_equal(rws_await(out, RWS_EV_WRITABLE, in_ms(5)), -ECONNRESET);
+	assert_int_equal(rws_await(s, RWS_EV_ERROR, in_ms(5)), RWS_EV_ERROR);
+}
+
+static void h111_await_on_a_closed_socket_does_not_hang(void **state)
+{
+	rws_close(s);
+	assert_int_equal(rws_await_closed(s, in_ms(5)), 0);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), -ECANCELED);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, in_ms(5)), -ESHUTDOWN);
+	assert_int_equal(rws_await(s, RWS_EV_ACCEPTABLE, in_ms(5)), -ECANCELED);
+}
+
+static void await_drained_and_acked(void **state)
+{
+	fake.no_ack = true;
+	rws_write_available(out, "x", 1);
+	rws_flush(out);
+	assert_int_equal(rws_await(s, RWS_EV_TX_DRAINED, in_ms(5)), RWS_EV_TX_DRAINED);
+	assert_int_equal(rws_await(s, RWS_EV_TX_ACKED, in_ms(5)), -ETIMEDOUT);
+	fake_ack(end, 1);
+	assert_int_equal(rws_await(s, RWS_EV_TX_ACKED, in_ms(5)), RWS_EV_TX_ACKED);
+}
+
+/* ---- Callbacks -------------------------------------------------------------------------- */
+
+static unsigned calls;
+static struct rws_event last;
+static int from_callback[6];
+
+static void remember(void *user, const struct rws_event *event)
+{
+	calls++;
+	last = *event;
+}
+
+static void callbacks_run_in_the_loop_and_not_in_select_too(void **state)
+{
+	calls = 0;
+	assert_int_equal(rws_on(s, RWS_EV_READABLE, remember, NULL), 0);
+	assert_int_equal(rws_on(s, RWS_EV_READABLE | RWS_EV_RX_EOF, remember, NULL), -EBUSY);
+	fake_data(end, "abc", 3);
+	fake_fin(end);
+	assert_int_equal(calls, 0);
+	assert_int_equal(next_events(), 2);
+	assert_int_equal(calls, 1);
+	assert_int_equal(last.handle, s);
+	assert_int_equal(last.bits, RWS_EV_READABLE);
+	assert_int_equal(last.avail, 3);
+	assert_int_equal(events[0].bits, RWS_EV_RX_EOF);
+	assert_int_equal(rws_on(s, RWS_EV_READABLE, NULL, NULL), 0);
+	assert_int_equal(rws_on(s, RWS_EV_READABLE, remember, NULL), 0);
+}
+
+static void acked_callbacks_come_each_time(void **state)
+{
+	calls = 0;
+	rws_on(s, RWS_EV_TX_ACKED, remember, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		rws_write_available(out, "x", 1);
+		rws_flush(out);
+		fake_turn(sel, 3);
+	}
+	assert_int_equal(calls, 3);
+}
+
+static void waits(void *user, const struct rws_event *event)
+{
+	from_callback[0] = rws_await(s, RWS_EV_RX_EOF, RWS_FOREVER);
+	from_callback[1] = rws_selector_run_once(sel);
+	from_callback[2] = rws_selector_select(sel, events, 1, RWS_NOW);
+	from_callback[3] = rws_job_join(rws_socket_context(s), RWS_FOREVER);
+	from_callback[4] = rws_await_closed(s, RWS_FOREVER);
+	from_callback[5] = rws_await(s, RWS_EV_CONTEXT_DONE, RWS_FOREVER);
+}
+
+static void waiting_in_a_callback_is_edeadlk(void **state)
+{
+	rws_on(s, RWS_EV_READABLE, waits, NULL);
+	fake_data(end, "x", 1);
+	fake_turn(sel, 1);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(from_callback[i], -EDEADLK);
+}
+
+static void f079_second_await_for_the_same_is_ebusy(void **state)
+{
+	rws_on(s, RWS_EV_READABLE, waits, NULL);
+	fake_data(end, "x", 1);
+	fake.idle = NULL;
+	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(from_callback[0], -EBUSY);
+	assert_int_equal(from_callback[5], -EDEADLK);
+}
+
+static void dispose_it(void *user, const struct rws_event *event)
+{
+	calls++;
+	rws_dispose(event->handle);
+}
+
+static void a_callback_may_dispose_its_socket(void **state)
+{
+	calls = 0;
+	rws_on(s, RWS_EV_READABLE | RWS_EV_RX_EOF | RWS_EV_JOB_DONE, dispose_it, NULL);
+	fake_data(end, "x", 1);
+	fake_fin(end);
+	fake_turn(sel, 4);
+	assert_int_equal(calls, 1);
+	assert_int_equal(rws_close(s), -EBADF);
+}
+
+static void post(void *user)
+{
+	calls++;
+}
+
+static void post_again(void *user)
+{
+	calls++;
+	rws_selector_post(sel, post_again, NULL);
+}
+
+static void posted_functions_run_once_and_interrupt(void **state)
+{
+	calls = 0;
+	assert_int_equal(rws_selector_post(sel, post, NULL), 0);
+	assert_int_equal(calls, 0);
+	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(1000)), -EINTR);
+	assert_int_equal(calls, 1);
+	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(5)), 0);
+	assert_int_equal(rws_selector_post(sel, post_again, NULL), 0);
+	fake_turn(sel, 3);
+	assert_int_equal(calls, 4);
+	for (unsigned i = 1; i < 1024; i++)
+		assert_int_equal(rws_selector_post(sel, post, NULL), 0);
+	assert_int_equal(rws_selector_post(sel, post, NULL), -EAGAIN);
+}
+
+/* ---- Closing selectors ------------------------------------------------------------------ */
+
+static void a014_selector_close_aborts_what_is_alive(void **state)
+{
+	struct fake_end *other;
+	rws_channel_t own;
+
+	fake_connect(sel, NULL, &other);
+	rws_socket_t disposed = fake_connect(sel, NULL, &other);
+	rws_dispose(disposed);
+	rws_channel_create(sel, 0, true, &own);
+	rws_write_available(own, "x", 1);
+	fake_data(end, "unread", 6);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_selector_close(sel), 2);
+	sel = NULL;
+	assert_int_equal(fake_count(REQ_ABORT), 2);
+	assert_int_equal(fake_count(REQ_RELEASE), 3);
+	assert_int_equal(rws_close(s), -EBADF);
+	assert_int_equal(rws_write_available(own, "x", 1), -EBADF);
+}
+
+static void close_selector(void *user)
+{
+	from_callback[0] = rws_selector_close(sel);
+}
+
+static void a014_selector_closed_in_a_callback_cancels_the_wait(void **state)
+{
+	rws_selector_post(sel, close_selector, NULL);
+	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, in_ms(1000)), -ECANCELED);
+	assert_int_equal(from_callback[0], 1);
+	sel = NULL;
+	assert_int_equal(rws_close(s), -EBADF);
+}
+
+static void a014_selector_closed_in_a_callback_cancels_the_select(void **state)
+{
+	rws_selector_post(sel, close_selector, NULL);
+	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(1000)), -ECANCELED);
+	sel = NULL;
+}
+
+static void a_second_selector_for_the_core_is_ebusy(void **state)
+{
+	struct rws_selector *other;
+
+	assert_int_equal(rws_selector_create(&fake.rws, 0, &other), -EBUSY);
+	assert_int_equal(rws_selector_create(&fake.rws, 1, &other), -EINVAL);
+	assert_int_equal(rws_selector_eventfd(sel), -ENOTSUP);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(readable_is_told_again_only_after_eagain),
+		CASE(events_of_a_socket_are_merged),
+		CASE(drained_and_acked_are_told_once_and_again_after_eagain),
+		CASE(small_event_arrays_lose_nothing),
+		CASE(select_returns_0_at_the_deadline),
+		CASE(disposed_sockets_tell_nothing),
+		CASE(await_is_a_level),
+		CASE(await_past_the_deadline_has_no_effect),
+		CASE(await_of_a_failed_socket_is_the_cause),
+		CASE(h111_await_on_a_closed_socket_does_not_hang),
+		CASE(await_drained_and_acked),
+		CASE(callbacks_run_in_the_loop_and_not_in_select_too),
+		CASE(acked_callbacks_come_each_time),
+		CASE(waiting_in_a_callback_is_edeadlk),
+		CASE(f079_second_await_for_the_same_is_ebusy),
+		CASE(a_callback_may_dispose_its_socket),
+		CASE(posted_functions_run_once_and_interrupt),
+		CASE(a014_selector_close_aborts_what_is_alive),
+		CASE(a014_selector_closed_in_a_callback_cancels_the_wait),
+		CASE(a014_selector_closed_in_a_callback_cancels_the_select),
+		CASE(a_second_selector_for_the_core_is_ebusy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
