@@ -98,9 +98,10 @@ int rws_address_parse(const char *text, struct rws_address *address)
 	char *host, *port;
 	unsigned long number = 0;
 
-	if (text == NULL || *text == '\0' || strlen(text) >= sizeof(copy))
+	size_t length = text != NULL ? strlen(text) : 0;
+	if (length == 0 || length >= sizeof(copy))
 		return -EINVAL;
-	strcpy(copy, text);
+	memcpy(copy, text, length + 1);
 	if (!split_port(copy, &host, &port) || !parse_host(host, *text == '[', &parsed))
 		return -EINVAL;
 	if (port != NULL && !parse_number(port, UINT16_MAX, &number))

@@ -32,7 +32,7 @@
 
 struct sock;
 
-#define CHANNEL_CAPACITY_DEFAULT (1024u * 1024u)
+#define CHANNEL_CAPACITY_DEFAULT ((size_t)1024 * 1024)
 
 struct channel {
 	struct rws_selector *sel; /* NULL: was not opened */

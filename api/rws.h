@@ -314,6 +314,7 @@ uint64_t rws_receive_dropped(rws_socket_t s);
 /*
  * Opens the socket's read or write channel; each once in its life, -EALREADY after, without any
  * effect. -ESHUTDOWN on a closed socket. With auto_flush each write is sent without rws_flush.
+ * -EOPNOTSUPP for UDP sockets so far: use rws_send and rws_receive.
  */
 int rws_open_read_channel(rws_socket_t s, rws_channel_t *ch);
 int rws_open_write_channel(rws_socket_t s, bool auto_flush, rws_channel_t *ch);

@@ -107,7 +107,7 @@ static void acked(struct sock *s, uint32_t bytes)
 {
 	s->inflight -= bytes < s->inflight ? bytes : s->inflight;
 	if (s->kind == SOCK_UDP) {
-		if (s->inflight <= s->options.send_buffer / 4 * 3)
+		if (s->inflight <= (size_t)s->options.send_buffer / 4 * 3)
 			sock_tell(s, RWS_EV_WRITABLE);
 		return;
 	}

@@ -54,7 +54,7 @@ static int select_events(
 		if (sel->interrupted)
 			return -EINTR;
 		if (selector_idle(sel, deadline) != 0)
-			return -EINTR;
+			sel->interrupted = true;
 	}
 }
 
