@@ -177,16 +177,19 @@ static struct sock *sock_at(struct rws_selector *sel, uint32_t index)
 	return (struct sock *)(sel->socks.memory + index * sel->socks.element);
 }
 
-/* Aborts and disposes all that is alive; how many were. */
+/*
+ * Aborts and disposes all that is alive, and what lingers after its dispose; how many could still
+ * be named.
+ */
 static int abort_all(struct rws_selector *sel)
 {
 	int alive = 0;
 
 	for (uint32_t i = 0; i < sel->socks.touched; i++) {
 		struct sock *s = sock_at(sel, i);
-		if (!slot_is_live(&s->slot))
+		if (s->context.state == JOB_NONE) /* a free slot */
 			continue;
-		alive += s->accepted_by == NULL;
+		alive += slot_is_live(&s->slot) && s->accepted_by == NULL;
 		sock_abort(s, -ECANCELED, -ECANCELED);
 		sock_dispose(s);
 	}

@@ -83,6 +83,7 @@ void sock_free(struct sock *s)
 	listener_free(s);
 	dgram_free(s);
 	free(s->callbacks);
+	s->context.state = JOB_NONE;
 	slot_give(&sel->socks, &s->slot);
 }
 

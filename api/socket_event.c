@@ -133,6 +133,8 @@ static void sent(struct sock *s)
 
 static void take_addresses(struct sock *s)
 {
+	if (s->release_posted) /* the endpoint may be another's by now */
+		return;
 	address_from_ip(&s->ep->local, s->ep->local_port, &s->local);
 	address_from_ip(&s->ep->remote, s->ep->remote_port, &s->remote);
 }

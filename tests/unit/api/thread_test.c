@@ -153,13 +153,16 @@ static void c032_cancel_from_another_thread(void **state)
 	assert_false(rws_is_closed(s));
 }
 
-static void requests_for_a_slots_old_socket_do_not_hit_the_new_one(void **state)
+static void requests_for_a_slots_old_channel_do_not_hit_the_new_one(void **state)
 {
-	in_another_thread(close_it);
-	rws_dispose(s); /* before the owner looked */
-	rws_socket_t next = fake_connect(sel, NULL, &end);
-	fake_turn(sel, 5);
-	assert_false(rws_is_closed(next));
+	assert_int_equal(rws_channel_create(sel, 0, false, &out), 0);
+	in_another_thread(flush_it);
+	assert_int_equal(results[0], 0);
+	rws_channel_dispose(out); /* before the owner looked */
+	assert_int_equal(rws_channel_create(sel, 0, false, &out), 0);
+	assert_int_equal(rws_write_available(out, "abc", 3), 3);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_available_for_read(out), 0);
 }
 
 static int posted;
@@ -280,7 +283,7 @@ int main(void)
 		CASE(dispose_from_another_thread),
 		CASE(g_flush_from_another_thread),
 		CASE(c032_cancel_from_another_thread),
-		CASE(requests_for_a_slots_old_socket_do_not_hit_the_new_one),
+		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
 		CASE(posts_of_two_threads_all_run),
 		CASE(closes_racing_the_owner_all_happen),
 		CASE(eventfd_is_armed_while_the_loop_is_not_running),

@@ -314,6 +314,21 @@ static void a014_selector_close_aborts_what_is_alive(void **state)
 	assert_int_equal(rws_write_available(own, "x", 1), -EBADF);
 }
 
+static void a014_selector_close_does_not_wait_for_lingering_sockets(void **state)
+{
+	int64_t before = fake.now;
+
+	fake.no_sent = true;
+	rws_write_available(out, "stuck", 5);
+	rws_dispose(s);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_selector_close(sel), 0);
+	sel = NULL;
+	assert_true(fake.now - before < 1000 * MS);
+	assert_int_equal(fake_count(REQ_ABORT), 1);
+	assert_int_equal(fake_count(REQ_RELEASE), 1);
+}
+
 static void close_selector(void *user)
 {
 	from_callback[0] = rws_selector_close(sel);
@@ -365,6 +380,7 @@ int main(void)
 		CASE(a_callback_may_dispose_its_socket),
 		CASE(posted_functions_run_once_and_interrupt),
 		CASE(a014_selector_close_aborts_what_is_alive),
+		CASE(a014_selector_close_does_not_wait_for_lingering_sockets),
 		CASE(a014_selector_closed_in_a_callback_cancels_the_wait),
 		CASE(a014_selector_closed_in_a_callback_cancels_the_select),
 		CASE(a_second_selector_for_the_core_is_ebusy),
