@@ -11,6 +11,7 @@
 
 #include "apps/app_interfaces.h"
 
+#define BACKLOG         4096 /* a crowd that comes at once finds room until the next turn */
 #define MS              1000000ll
 #define CONTROL_TURN_NS (5 * MS)
 #define FIRST_WORD_NS   (2000 * MS)  /* silence until then */
@@ -69,6 +70,7 @@ struct rws_options app_listen_options(const struct app *app)
 	return (struct rws_options){
 		.reuse_address = true,
 		.reuse_port = app->thread_count > 1,
+		.backlog = BACKLOG,
 	};
 }
 
