@@ -47,8 +47,11 @@ expect_runtime_folders() {
 		fail "$1 left a runtime folder behind: $now"
 }
 
-httpd() { # what each case adds to or takes from a command line that works
-	printf '%s\n' "$(app rws-httpd)" --root "$WORK" --placement "$placement" --idle sleep "$@"
+# A command line that works, but for what the case says, one word a line.
+httpd() {
+	printf '%s\n' "$(app rws-httpd)" --idle sleep "$@"
+	[[ " $* " == *' --root '* ]] || printf '%s\n' --root "$WORK"
+	[[ " $* " == *' --placement '* ]] || printf '%s\n' --placement "$placement"
 }
 
 # refused_httpd WHAT REGEX OPTION...

@@ -18,7 +18,8 @@ def chunks(length):
     piece = BLOCK * 16
     for _ in range(length // len(piece)):
         yield piece
-    yield piece[:length % len(piece)]
+    if length % len(piece):
+        yield piece[:length % len(piece)]
 
 
 def sha256(length):
