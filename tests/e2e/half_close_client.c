@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define SECOND   INT64_C(1000000000)
 #define PATIENCE (30 * SECOND)
@@ -34,7 +35,7 @@ static int complain(const char *what, int result)
 static bool has_address(const struct rws_interface_info *info, const char *address)
 {
 	for (unsigned i = 0; i < info->address_count; i++) {
-		if (strcmp(info->addresses[i], address) == 0)
+		if (strcasecmp(info->addresses[i], address) == 0)
 			return true;
 	}
 	return false;

@@ -14,7 +14,7 @@ launch dnsmasq dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=rw
 	--enable-ra --dhcp-range=fd78::,ra-only,64,10m --dhcp-leasefile="$WORK/leases" --user=root \
 	--log-dhcp
 wait_serving web
-address=$(grep "stack core" "${LOG[web]}" | grep -o 'fd78:[0-9a-f:]*' | head -n 1)
+address=$(grep "stack core" "${LOG[web]}" | grep -oi 'fd78:[0-9a-f:]*' | head -n 1)
 [ -n "$address" ] || fail "the server names no address of the advertised prefix"
 got=$(peer curl -sS --fail --max-time 20 "http://[$address]/bytes/100000" | sha256sum)
 expect "SHA-256 from $address" "${got%% *}" "$(pattern_sha256 100000)"
