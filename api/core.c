@@ -109,11 +109,8 @@ static void send_forwarded(struct core *core, struct pbuf *p)
 
 	p->pkt_flags = 0;
 	cp->dirty = true;
-	enum drop_reason reason = port_tx(cp->port, cp->queue, p);
-	if (reason == DROP_NONE)
-		stack_free_pbufs(core->stack, p);
-	else
-		stack_drop(core->stack, p, reason);
+	port_tx(cp->port, cp->queue, p); /* which counts what it cannot send */
+	stack_free_pbufs(core->stack, p);
 }
 
 /* Keeps the frames that belong to this core, at the front; sends the others where they belong. */

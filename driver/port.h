@@ -76,7 +76,8 @@ unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, un
 /*
  * Stages one frame; p stays the caller's. Bytes that lie in packet buffers are referenced, others
  * copied; headers always go into a buffer of their own, so that nothing the device has yet to
- * send is ever rewritten. Checksums the device computes are requested from it.
+ * send is ever rewritten. Checksums the device computes are requested from it. A frame that cannot
+ * be sent is counted in the queue's drops.
  */
 enum drop_reason port_tx(struct port *port, unsigned queue, struct pbuf *p);
 
@@ -100,9 +101,8 @@ int port_rss_queue(const struct port *port, const ip_addr_t *remote, uint16_t re
 /* Counters of one queue, since port_open; written by its thread. */
 struct port_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
-	uint64_t
-		tx_copied_bytes; /* copied because they lay outside of packet buffers, or the device
-				     takes no chains; headers are not counted */
+	/* Payload copied because it lay outside of packet buffers, or the device takes no chains. */
+	uint64_t tx_copied_bytes;
 	struct drop_counters drops;
 };
 const struct port_counters *port_counters(const struct port *port, unsigned queue);

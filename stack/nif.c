@@ -107,12 +107,12 @@ static err_t nif_output(struct netif *netif, struct pbuf *p)
 	struct nif *nif = nif_of(netif);
 	struct stack *st = nif->stack;
 	enum drop_reason reason = check_output(nif, p);
-	if (reason == DROP_NONE)
-		reason = nif->config.ops->output(nif->config.device, p);
 	if (reason != DROP_NONE) {
 		stack_count_drop(st, reason);
 		return reason == DROP_TX_SUPPRESSED ? ERR_OK : ERR_MEM;
 	}
+	if (nif->config.ops->output(nif->config.device, p) != DROP_NONE)
+		return ERR_MEM;
 	st->counters.tx_frames++;
 	st->counters.tx_bytes += p->tot_len;
 	return ERR_OK;

@@ -32,7 +32,7 @@ struct nif_ops {
 	/*
 	 * Sends one frame, a pbuf chain that starts with the Ethernet header. p stays the caller's:
 	 * what the device still needs after the return it must have copied or referenced by its
-	 * own count. Returns DROP_NONE or why it could not; the stack counts it.
+	 * own count. Returns DROP_NONE or why it could not, which the device counts.
 	 */
 	enum drop_reason (*output)(void *device, struct pbuf *p);
 	/*

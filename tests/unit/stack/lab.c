@@ -59,8 +59,10 @@ static enum drop_reason output(void *device, struct pbuf *p)
 {
 	struct lab_node *node = device;
 	node->outputs++;
-	if (node->refuse != DROP_NONE)
+	if (node->refuse != DROP_NONE) {
+		node->refused++;
 		return node->refuse;
+	}
 	assert_true(node->sent_count < LAB_QUEUE);
 	struct lab_frame *frame = malloc(sizeof(*frame));
 	assert_non_null(frame);

@@ -36,6 +36,7 @@ struct lab_node {
 	struct lab_frame *sent[LAB_QUEUE];
 	unsigned sent_count;
 	enum drop_reason refuse; /* what output says instead of sending */
+	unsigned refused;        /* how often it did */
 	unsigned outputs;
 	unsigned multicast_joins, multicast_leaves;
 	uint16_t rx_flags; /* pkt_flags of what it receives */
