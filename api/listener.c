@@ -28,8 +28,7 @@ struct listener_end {
 struct listener {
 	struct sock_list queue; /* by accept_link */
 	unsigned waiting;
-	unsigned count;     /* of ends in use */
-	uint64_t overflows; /* connections reset for want of room */
+	unsigned count; /* of ends in use */
 	struct listener_end ends[];
 };
 
@@ -166,7 +165,9 @@ void listener_accepted(struct lane *lane, struct sock *s, struct endpoint *ep)
 	if (!s->closing && listener->waiting < s->options.backlog)
 		accepted = sock_create(s->sel, SOCK_TCP, &s->options);
 	if (accepted == NULL) {
-		listener->overflows++;
+		if (!s->closing)
+			atomic_fetch_add_explicit(
+				&s->sel->rws->accept_overflows, 1, memory_order_relaxed);
 		lane_orphan(lane, ep);
 		return;
 	}

@@ -181,10 +181,12 @@ unsigned rws_counters(struct rws *rws,
 	for (unsigned r = DROP_NONE + 1; r < DROP_REASON_COUNT; r++, told++) {
 		char name[64];
 		snprintf(name, sizeof(name), "drop.%s", drop_reason_name(r));
-		fn(user, name, drop_reason_text(r),
-			sum_at(counters, rws->core_count,
-				offsetof(struct core_counters, drops.count[0]) +
-					r * sizeof(uint64_t)));
+		uint64_t dropped = sum_at(counters, rws->core_count,
+			offsetof(struct core_counters, drops.count[0]) + r * sizeof(uint64_t));
+		if (r == DROP_ACCEPT_QUEUE_FULL)
+			dropped +=
+				atomic_load_explicit(&rws->accept_overflows, memory_order_relaxed);
+		fn(user, name, drop_reason_text(r), dropped);
 	}
 	return told + tell_device(rws, fn, user);
 }

@@ -52,6 +52,7 @@ struct rws {
 	uint32_t sockets_max; /* of each selector */
 	unsigned memory_mb;
 	_Atomic unsigned selector_count;
+	_Atomic uint64_t accept_overflows; /* connections reset by selectors: no place for them */
 
 	struct runtime_interface interfaces[RUNTIME_INTERFACES_MAX];
 	unsigned interface_count;

@@ -162,6 +162,7 @@ static void h101_backlog_overflow_is_reset_and_recovers(void **state)
 		fake_accept(listener);
 	fake_turn(sel, 30);
 	assert_int_equal(fake_count(REQ_ABORT), 696);
+	assert_int_equal(atomic_load(&fake.rws.accept_overflows), 696);
 	assert_int_equal(rws_accept_burst(server, s, 8), 4);
 	fake_accept(listener);
 	fake_turn(sel, 2);
