@@ -230,7 +230,7 @@ def main():
     headers = sorted(path.relative_to(tree / "src").as_posix()
                      for folder in ("lwip", "netif")
                      for path in (tree / "src/include" / folder).rglob("*.h")
-                     if "apps" not in path.parts)
+                     if "apps" not in path.relative_to(tree).parts)
     known = set(SOURCES) | set(headers)
     for path in [*VARIABLES, *(file for file, *_ in FIXES)]:
         if path not in known:
