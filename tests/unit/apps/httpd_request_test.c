@@ -147,17 +147,15 @@ static char long_text[2 * REQUEST_HEAD_MAX];
 
 static void url_too_long_is_told(void **state)
 {
-	memset(long_text, 'a', sizeof(long_text) - 1);
-	memcpy(long_text, "GET /", 5);
-	memcpy(long_text + 5 + REQUEST_URL_MAX, " HTTP/1.1\r\n\r\n", 14);
+	snprintf(long_text, sizeof(long_text), "GET /%0*d HTTP/1.1\r\n\r\n", (int)REQUEST_URL_MAX,
+		0);
 	assert_bad(long_text, 414);
 }
 
 static void head_too_long_is_told(void **state)
 {
-	memset(long_text, 'a', sizeof(long_text) - 1);
-	memcpy(long_text, "GET / HTTP/1.1\r\nX: ", 19);
-	memcpy(long_text + sizeof(long_text) - 5, "\r\n\r\n", 5);
+	snprintf(long_text, sizeof(long_text), "GET / HTTP/1.1\r\nX: %0*d\r\n\r\n",
+		(int)REQUEST_HEAD_MAX, 0);
 	assert_bad(long_text, 431);
 }
 
