@@ -46,5 +46,6 @@ for path in /../secret /below/../../secret /%2e%2e/secret /..%2fsecret /link; do
 	! grep -q secret "$WORK/body" || fail "$path reads outside of the root"
 	say "ok: $path stays inside"
 done
-expect "a method that is unknown" "$(get / -X BREW | cut -c 1)" 4
+expect "a method that is unknown" "$(get / -X BREW | cut -d' ' -f1)" 501
+expect "a method that a file does not take" "$(get / -X DELETE | cut -d' ' -f1)" 405
 finish_clean web

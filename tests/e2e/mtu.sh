@@ -12,7 +12,7 @@ e2e_begin
 exchange() {
 	local size got longest
 	ip -n "$NS" link set dev rws0 mtu "$1"
-	launch tcpdump tcpdump -i rws0 -n -s 100 -U -w "$WORK/capture"
+	launch tcpdump tcpdump -i rws0 -n -s 100 --immediate-mode -U -w "$WORK/capture"
 	wait_line 10 "${LOG[tcpdump]}" 'listening on' "${PID[tcpdump]}" || fail "no capture"
 	for size in 1 $((8 * MIB)); do
 		got=$(peer curl -sS --fail --max-time 60 "http://$HOST/bytes/$size" | sha256sum)
@@ -20,10 +20,8 @@ exchange() {
 	done
 	peer ping -q -n -c 3 -i 0.05 -W 5 -s 8900 "$RWS" >/dev/null || fail "no answer to a long ping"
 	stop_process "${PID[tcpdump]}"
-	longest=$(tshark -n -r "$WORK/capture" -T fields -e frame.len "src host $RWS" 2>/dev/null |
-		sort -n | tail -n 1)
-	[ -n "$longest" ] || longest=$(tshark -n -r "$WORK/capture" -Y "ip.src == $RWS || ipv6.src == $RWS" \
-		-T fields -e frame.len 2>/dev/null | sort -n | tail -n 1)
+	longest=$(tshark -n -r "$WORK/capture" -Y "ip.src == $RWS4 || ipv6.src == $RWS6" -T fields \
+		-e frame.len 2>/dev/null | sort -n | tail -n 1)
 	expect "our longest frame" "$longest" $(($1 + 14))
 }
 

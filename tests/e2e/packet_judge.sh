@@ -23,7 +23,7 @@ judge() {
 count() { tshark -n -r "$WORK/capture" -Y "$ours && ($1)" 2>/dev/null | wc -l; }
 
 web
-launch tcpdump tcpdump -i rws0 -s 0 -U -B 65536 -w "$WORK/capture"
+launch tcpdump tcpdump -i rws0 -s 0 --immediate-mode -U -B 65536 -w "$WORK/capture"
 wait_line 10 "${LOG[tcpdump]}" 'listening on' "${PID[tcpdump]}" || fail "no capture"
 for size in 0 1 1460 65536 4194304; do
 	peer curl -sS --fail --max-time 60 -o /dev/null "http://$HOST/bytes/$size"
@@ -35,8 +35,8 @@ for size in 56 1472 8000; do
 done
 peer_python resets "$RWS" 80 10
 peer curl -sS --max-time 5 -o /dev/null "http://$HOST:81/" 2>/dev/null && fail "port 81 answers"
-finish web
 stop_process "${PID[tcpdump]}"
+finish web
 ! grep -E '[1-9][0-9]* packets? dropped by kernel' "${LOG[tcpdump]}" || fail "the capture has holes"
 
 if [ "$family" = 4 ]; then ours="ip.src == $RWS"; else ours="ipv6.src == $RWS"; fi
