@@ -21,7 +21,7 @@ TAILQ_HEAD(conn_list, conn_tcp);
 TAILQ_HEAD(dgram_list, dgram_udp);
 
 /* lwIP counts in 32 bits: the values seen last, to extend them to 64 (stack/counters.c). */
-#define STACK_LWIP_COUNTERS 8
+#define STACK_LWIP_COUNTERS 16
 
 struct stack {
 	struct arena arena;

@@ -17,8 +17,14 @@
 	DROP(FRAME_LONG,        "frame longer than the interface takes",           "RFC 894")      \
 	DROP(NOT_FOR_US,        "unicast frame for another station",               "RFC 1122 2.4") \
 	DROP(ETHERTYPE,         "protocol above Ethernet that nobody reads",       "RFC 1122 2.4") \
-	DROP(IP_CHECKSUM,       "bad IPv4 header checksum (device's verdict)",     "RFC 1122 3.2.1.2") \
-	DROP(L4_CHECKSUM,       "bad TCP or UDP checksum (device's verdict)",      "RFC 9293 3.1") \
+	DROP(IP_CHECKSUM,       "bad IPv4 header checksum",                        "RFC 1122 3.2.1.2") \
+	DROP(L4_CHECKSUM,       "bad TCP or UDP checksum",                         "RFC 9293 3.1") \
+	DROP(LINK_REFUSED,      "ARP or link-layer frame that makes no sense here", "RFC 826")     \
+	DROP(IP_REFUSED,        "IP packet refused for its header, options, addresses or protocol", "RFC 1122 3.2.1, RFC 8200 4") \
+	DROP(FRAGMENT_REFUSED,  "fragment refused, or its datagram given up",      "RFC 815, RFC 8200 4.5") \
+	DROP(ICMP_REFUSED,      "ICMP or ND message refused",                      "RFC 1122 3.2.2, RFC 4861") \
+	DROP(TCP_REFUSED,       "segment refused for its header, or of no connection", "RFC 9293 3.10.7") \
+	DROP(UDP_REFUSED,       "datagram refused for its header, or for no socket", "RFC 768")    \
 	DROP(NO_PBUF,           "no buffer left for a received frame",             "")             \
 	DROP(NO_MEMORY,         "the stack core's arena is exhausted",             "")             \
 	DROP(FORWARD_FULL,      "ring to the owning stack core full",              "")             \
@@ -28,7 +34,6 @@
 	DROP(TX_SUPPRESSED,     "reply left to the first stack core, which sends it", "")          \
 	DROP(LINK_DOWN,         "link of the interface is down",                   "")             \
 	DROP(UDP_QUEUE_FULL,    "receive queue of the UDP socket full",            "")             \
-	DROP(UDP_NOT_CONNECTED_PEER, "datagram from another peer than the connected one", "")     \
 	DROP(ACCEPT_QUEUE_FULL, "backlog of the listener full",                    "RFC 9293 3.10.7.2") \
 	DROP(CONN_CLOSED,       "data for a connection that the application closed", "")           \
 	DROP(SHUTDOWN,          "discarded while the stack was taken down",        "")

