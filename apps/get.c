@@ -75,11 +75,24 @@ static int check(struct app *app)
 
 /* ---- The connection ---------------------------------------------------------------------- */
 
+static void explain(const struct exchange *exchange, int result)
+{
+	const struct app *app = exchange->thread->app;
+	char peer[RWS_ADDRESS_TEXT];
+
+	rws_address_format(&own.url.address, peer);
+	if (exchange->interrupted)
+		app_error(app, "%s: interrupted", peer);
+	else if (result == -ETIMEDOUT)
+		app_error(app, "%s: no answer within %" PRIu64 " s", peer, own.timeout_s);
+	else
+		app_error(app, "%s: %s", peer, app_reason(result));
+}
+
 /* 0, or a negative errno and said. */
 static int connect_server(struct exchange *exchange)
 {
 	struct app_thread *thread = exchange->thread;
-	char peer[RWS_ADDRESS_TEXT];
 	int result;
 
 	result = rws_tcp_connect(thread->selector, &own.url.address, NULL, &exchange->socket);
@@ -88,8 +101,7 @@ static int connect_server(struct exchange *exchange)
 	if (result >= 0)
 		result = rws_connection(exchange->socket, &exchange->in, &exchange->out);
 	if (result < 0)
-		app_error(thread->app, "%s: %s", rws_address_format(&own.url.address, peer),
-			exchange->interrupted ? "interrupted" : app_reason(result));
+		explain(exchange, result);
 	return result;
 }
 
@@ -144,13 +156,15 @@ static int fetch(struct exchange *exchange)
 	struct rws_selector *selector = exchange->thread->selector;
 	uint64_t count;
 
+	exchange->broken = true;
 	if (connect_server(exchange) < 0)
 		return APP_FAILED;
+	exchange->broken = false;
 	exchange->begun_ns = rws_now(selector);
 	exchange->next_word_ns = exchange->begun_ns + FIRST_WORD_NS;
 	get_output_init(&exchange->output, own.output);
 	count = exchange_all(exchange);
-	if (count > 0)
+	if (count > 0 && !(exchange->thread->app->options.quiet && is_success(exchange)))
 		report(exchange, count, rws_now(selector) - exchange->begun_ns);
 	return count == own.repeat && is_success(exchange) ? APP_OK : APP_FAILED;
 }
@@ -187,11 +201,12 @@ static int serve(struct app_thread *thread)
 	if (exchange == NULL)
 		return keep_running(thread);
 	result = app_await_ready(thread, get_deadline(exchange));
-	if (result == -ETIMEDOUT)
-		app_error(thread->app, "the interface was not usable within %" PRIu64 " s",
-			own.timeout_s);
-	if (result < 0)
+	if (result < 0) {
+		app_error(thread->app,
+			result == -ETIMEDOUT ? "the interface was not usable in time; see --timeout"
+					     : "interrupted");
 		return APP_FAILED;
+	}
 	exchange->busy = true;
 	result = fetch(exchange);
 	exchange->busy = false;

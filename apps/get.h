@@ -40,7 +40,7 @@ struct exchange {
 	bool last;        /* the server will not take another request */
 	bool busy;        /* from connect to the last response */
 	bool interrupted; /* by a signal */
-	bool broken;      /* in the middle of an exchange */
+	bool broken;      /* in the middle of a connect or an exchange */
 	int output_error, upload_error;
 	uint64_t received, sent; /* bytes of bodies, of all exchanges */
 	int64_t begun_ns, next_word_ns;
