@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a runtime tells of itself: interfaces and counters. Any thread. */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -167,6 +168,14 @@ static unsigned tell_device(struct rws *rws,
 	return 4;
 }
 
+/* "drop.no_pbuf" */
+static void drop_counter_name(enum drop_reason reason, char *name, size_t size)
+{
+	snprintf(name, size, "drop.%s", drop_reason_name(reason));
+	for (; *name != '\0'; name++)
+		*name = (char)tolower((unsigned char)*name);
+}
+
 unsigned rws_counters(struct rws *rws,
 	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
 {
@@ -180,7 +189,7 @@ unsigned rws_counters(struct rws *rws,
 			sum_at(counters, rws->core_count, sums[told].offset));
 	for (unsigned r = DROP_NONE + 1; r < DROP_REASON_COUNT; r++, told++) {
 		char name[64];
-		snprintf(name, sizeof(name), "drop.%s", drop_reason_name(r));
+		drop_counter_name(r, name, sizeof(name));
 		uint64_t dropped = sum_at(counters, rws->core_count,
 			offsetof(struct core_counters, drops.count[0]) + r * sizeof(uint64_t));
 		if (r == DROP_ACCEPT_QUEUE_FULL)

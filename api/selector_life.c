@@ -16,7 +16,7 @@
 #define TX_BUFFERS      8192u /* of each selector, for bytes on their way out */
 #define SOCKETS_DEFAULT 65536u
 #define CHANNELS_MAX    16384u             /* of rws_channel_create, alive at once */
-#define CLOSE_NS        (5 * 1000000000ll) /* how long a close waits for the stack cores */
+#define CLOSE_NS        (5 * 1000000000LL) /* how long a close waits for the stack cores */
 #define CLOSE_STEP_NS   1000000
 
 /* ---- Creating --------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include "apps/app_interfaces.h"
 
 #define BACKLOG         4096 /* a crowd that comes at once finds room until the next turn */
-#define MS              1000000ll
+#define MS              1000000LL
 #define CONTROL_TURN_NS (5 * MS)
 #define FIRST_WORD_NS   (2000 * MS)  /* silence until then */
 #define NEXT_WORD_NS    (10000 * MS) /* between words after it */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GOODBYE_NS 1000000000ll /* at the end, for connections to close */
+#define GOODBYE_NS 1000000000LL /* at the end, for connections to close */
 #define EVENTS     64
 
 struct echo_options {

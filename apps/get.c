@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FIRST_WORD_NS 2000000000ll /* silence until then */
+#define FIRST_WORD_NS 2000000000LL /* silence until then */
 
 static struct get_options own = {.repeat = 1, .timeout_s = 30, .upload_fd = -1};
 

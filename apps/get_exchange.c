@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define VIEWS        16
-#define WORD_NS      2000000000ll /* between words about progress */
+#define WORD_NS      2000000000LL /* between words about progress */
 #define END_OF_INPUT (-ENODATA)
 
 int64_t get_deadline(const struct exchange *exchange)

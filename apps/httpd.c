@@ -11,7 +11,7 @@
 
 #include "apps/pattern.h"
 
-#define S            1000000000ll
+#define S            1000000000LL
 #define IDLE_NS      (60 * S)
 #define GOODBYE_NS   (1 * S) /* at the end, for connections to close */
 #define EVENTS       64

@@ -404,7 +404,7 @@ static bool rings_init(struct wire *w, const struct wire_config *config)
 		uint64_t *ring = rte_calloc("wire", w->frames, sizeof(*ring), 0);
 		all = all && ring != NULL;
 		/* Two sequences far apart, both from the one seed. */
-		wire_direction_init(&w->directions[e], config->seed + e * 0x6a09e667f3bcc909ull,
+		wire_direction_init(&w->directions[e], config->seed + e * 0x6a09e667f3bcc909ULL,
 			ring, w->frames);
 		for (unsigned q = 0; q < config->queues; q++) {
 			struct arrivals *a = &w->ends[e].arrivals[q];

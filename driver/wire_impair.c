@@ -4,16 +4,16 @@
 #include <string.h>
 
 #define QUEUE_DEFAULT 1000u
-#define NS_PER_S      1000000000ull
+#define NS_PER_S      1000000000ULL
 #define PPM           1000000u
 
 /* SplitMix64: one add and three mixing steps, of full period. */
 static uint64_t next_random(struct wire_direction *d)
 {
-	uint64_t z = d->random += 0x9e3779b97f4a7c15ull;
+	uint64_t z = d->random += 0x9e3779b97f4a7c15ULL;
 
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);
 }
 

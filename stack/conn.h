@@ -92,7 +92,7 @@ void conn_shutdown(struct conn *conn);
  * TIME_WAIT by itself, or by RST when the peer does not finish within CONN_ORPHAN_NS. A listener
  * resets those that nobody accepted.
  */
-#define CONN_ORPHAN_NS (60ull * 1000000000ull)
+#define CONN_ORPHAN_NS (60ULL * 1000000000ULL)
 void conn_close(struct conn *conn);
 
 /* RST now, queued bytes dropped; the pointer is dead on return (RFC 9293 3.10.5). */

@@ -11,7 +11,7 @@
 #include "stack/lwip/lwip_state.h"
 #include "stack/stack_internal.h"
 
-#define NS_PER_MS 1000000ull
+#define NS_PER_MS 1000000ULL
 
 __thread struct stack *stack_current __attribute__((tls_model("initial-exec")));
 

@@ -54,7 +54,7 @@ struct drop_counters {
 /* Text of a reason; never NULL, "unknown" for a value out of range. */
 const char *drop_reason_text(enum drop_reason reason);
 
-/* Name of a reason in lower case, as in docs/counters.md; never NULL. */
+/* Name of a reason as above, "NO_PBUF"; never NULL, "UNKNOWN" for a value out of range. */
 const char *drop_reason_name(enum drop_reason reason);
 
 #endif

@@ -120,7 +120,7 @@ static void apply_options(struct dgram_udp *d)
 static int hold_port(struct dgram_udp *d, const ip_addr_t *remote, uint16_t port)
 {
 	struct stack *st = d->dgram.stack;
-	int chosen = port;
+	int chosen;
 	if (port == 0)
 		chosen = port_choose(
 			st, IP_PROTO_UDP, &d->dgram.local, remote, d->dgram.remote_port);

@@ -86,8 +86,10 @@ int main(void)
 	struct chan *chan;
 	pthread_t application;
 
-	if (getenv("RWS_STRESS_MESSAGES") != NULL)
-		messages = (unsigned)strtoul(getenv("RWS_STRESS_MESSAGES"), NULL, 10);
+	const char *wanted = getenv("RWS_STRESS_MESSAGES");
+
+	if (wanted != NULL)
+		messages = (unsigned)strtoul(wanted, NULL, 10);
 	if (eal_start(&eal, &fault) != 0 || chan_create(&chan, &fault) != 0) {
 		fprintf(stderr, "chan_stress: %s\n", fault.text);
 		return 1;

@@ -95,7 +95,7 @@ static void i117_broadcast_needs_the_option(void **state)
 
 static void i118_close_is_complete_at_once(void **state)
 {
-	char buf[4];
+	char buf[4] = "";
 	struct rws_datagram d = {.data = buf, .capacity = 4};
 
 	fake_datagram(end, "x", 1, 5);
@@ -113,7 +113,7 @@ static void i118_close_is_complete_at_once(void **state)
 
 static void i120_zero_length_both_ways(void **state)
 {
-	char buf[4];
+	char buf[4] = "";
 	struct rws_datagram d = {.data = buf, .capacity = 4, .length = 7};
 
 	assert_int_equal(send_to(s, NULL, 0, fake_peer), 0);
@@ -155,7 +155,7 @@ static void i122_connected_with_another_target_is_eisconn(void **state)
 static void i124_icmp_error_is_one_event_and_receiving_goes_on(void **state)
 {
 	struct rws_event events[4];
-	char buf[4];
+	char buf[4] = "";
 	struct rws_datagram d = {.data = buf, .capacity = 4};
 
 	for (int i = 0; i < 2; i++) {

@@ -26,7 +26,7 @@
 #define FAKE_ENDS  4096
 #define FAKE_LOG   65536
 #define FAKE_CORES 2
-#define MS         1000000ll
+#define MS         1000000LL
 
 /* One connection, listener or UDP socket on the fake stack core. */
 struct fake_end {

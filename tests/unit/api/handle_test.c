@@ -93,7 +93,7 @@ static int over(void **state)
 static void made_up_handles_are_ebadf(void **state)
 {
 	rws_socket_t s = fake_connect(sel, NULL, &end);
-	static const uint64_t made_up[] = {0, 1, UINT64_MAX, 1ull << 60, 7ull << 60, 15ull << 60};
+	static const uint64_t made_up[] = {0, 1, UINT64_MAX, 1ULL << 60, 7ULL << 60, 15ULL << 60};
 	struct rws_address address;
 
 	for (unsigned i = 0; i < 6; i++) {
@@ -127,8 +127,8 @@ static void handles_of_another_kind_are_ebadf(void **state)
 	fake_turn(sel, 1);
 	assert_int_equal(rws_read_available(in, &(char){0}, 1), 1);
 	/* A write channel and the jobs of the socket that were never opened do not exist. */
-	assert_int_equal(rws_write_available(s ^ (1ull << 60) ^ (6ull << 60), "x", 1), -EBADF);
-	assert_int_equal(rws_job_cancel(s ^ (1ull << 60) ^ (3ull << 60)), -EBADF);
+	assert_int_equal(rws_write_available(s ^ (1ULL << 60) ^ (6ULL << 60), "x", 1), -EBADF);
+	assert_int_equal(rws_job_cancel(s ^ (1ULL << 60) ^ (3ULL << 60)), -EBADF);
 }
 
 static void handles_of_a_closed_selector_are_ebadf(void **state)

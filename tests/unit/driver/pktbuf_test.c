@@ -108,6 +108,7 @@ static struct rte_mbuf *received_chain(struct pktpool *pool, unsigned segments, 
 		*link = m;
 		link = &m->next;
 	}
+	assert_non_null(head);
 	head->nb_segs = (uint16_t)segments;
 	head->pkt_len = segments * each;
 	return head;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define HEADROOM 128u
-#define START_NS 1000000000ull
+#define START_NS 1000000000ULL
 
 _Thread_local unsigned lab_live_pbufs;
 
@@ -243,7 +243,7 @@ void lab_pump(struct lab *lab)
 void lab_advance(struct lab *lab, uint64_t ms)
 {
 	for (uint64_t passed = 0; passed < ms; passed += 10) {
-		lab->now_ns += 10000000ull;
+		lab->now_ns += 10000000ULL;
 		for (unsigned i = 0; i < lab->nodes; i++) {
 			stack_set_now(lab->node[i].stack, lab->now_ns);
 			stack_run_timers(lab->node[i].stack);
