@@ -11,7 +11,13 @@
 #include "driver/pktbuf.h"
 #include "driver/port.h"
 
-#define RX_BUFFERS_DEFAULT 16384u
+/*
+ * Receive buffers of a core. Where the caller bounds the memory they get half of it; the rest is
+ * for transmit buffers, endpoints and rings.
+ */
+#define RX_BUFFERS_DEFAULT   16384u
+#define RX_BUFFER_BYTES      2560u /* with all headers, rounded up */
+#define MEMORY_MIN_MB(cores) (64u + 48u * (cores))
 
 /* One runtime on devices at a time: DPDK's environment is the process's. */
 static _Atomic bool runtime_exists;
@@ -50,6 +56,15 @@ static int start_eal(const struct rws_config *config, struct rws *rws, struct fa
 	return error;
 }
 
+static unsigned rx_buffers(const struct rws *rws)
+{
+	uint64_t half = ((uint64_t)rws->memory_mb << 20) / 2;
+	uint64_t count = half / rws->core_count / RX_BUFFER_BYTES;
+
+	return rws->memory_mb == 0 || count > RX_BUFFERS_DEFAULT ? RX_BUFFERS_DEFAULT
+								 : (unsigned)count;
+}
+
 static int make_pools(struct rws *rws, struct fault *fault)
 {
 	for (unsigned c = 0; c < rws->core_count; c++) {
@@ -57,7 +72,7 @@ static int make_pools(struct rws *rws, struct fault *fault)
 		static _Atomic unsigned serial;
 		snprintf(name, sizeof(name), "rx_%u", atomic_fetch_add(&serial, 1));
 		struct pktpool_config config = {
-			.name = name, .count = RX_BUFFERS_DEFAULT, .numa_node = -1};
+			.name = name, .count = rx_buffers(rws), .numa_node = -1};
 		int error = pktpool_create(&config, &rws->pools[c], fault);
 		if (error != 0)
 			return error;
@@ -144,6 +159,10 @@ static int bring_up(const struct rws_config *config, const struct runtime_test *
 {
 	int error = 0;
 
+	if (rws->memory_mb != 0 && rws->memory_mb < MEMORY_MIN_MB(rws->core_count))
+		return fault_set(fault, -ENOMEM,
+			"memory limit too small: %u MB given, %u stack cores need at least %u",
+			rws->memory_mb, rws->core_count, MEMORY_MIN_MB(rws->core_count));
 	if (getrandom(rws->secret, sizeof(rws->secret), 0) != sizeof(rws->secret))
 		return fault_set(fault, -errno, "the kernel gives no random numbers");
 	if (test != NULL) {

@@ -410,7 +410,7 @@ static void receive_window_option_bounds_what_waits(void **state)
 
 static bool lose_some(struct lab *lab, unsigned from, const struct lab_frame *frame)
 {
-	static unsigned count;
+	static unsigned count = 0;
 	return ++count % 37 == 0;
 }
 
