@@ -17,7 +17,7 @@
  */
 #define RX_BUFFERS_DEFAULT   16384u
 #define RX_BUFFER_BYTES      2560u /* with all headers, rounded up */
-#define MEMORY_MIN_MB(cores) (64u + 48u * (cores))
+#define MEMORY_MIN_MB(cores) (64u + 80u * (cores))
 
 /* One runtime on devices at a time: DPDK's environment is the process's. */
 static _Atomic bool runtime_exists;
