@@ -107,10 +107,7 @@ static const struct {
 	const char *name, *text;
 	size_t offset;
 } sums[] = {
-#define SUM(name, field, text)                                    \
-	{                                                         \
-		name, text, offsetof(struct core_counters, field) \
-	}
+#define SUM(name, field, text) {name, text, offsetof(struct core_counters, field)}
 	SUM("rx.frames", stack.rx_frames, "frames received by the stacks"),
 	SUM("rx.bytes", stack.rx_bytes, "bytes of them, Ethernet header included"),
 	SUM("tx.frames", stack.tx_frames, "frames sent by the stacks"),

@@ -9,11 +9,9 @@ static const struct {
 	const char *name;
 	size_t offset, size;
 } kept[] = {
-#define KEPT(name, member)                                            \
-	{                                                             \
-		name, offsetof(struct request_headers, member),       \
-			sizeof(((struct request_headers *)0)->member) \
-	}
+#define KEPT(name, member)                               \
+	{name, offsetof(struct request_headers, member), \
+		sizeof(((struct request_headers *)0)->member)}
 	KEPT("host", host),
 	KEPT("range", range),
 	KEPT("if-range", if_range),

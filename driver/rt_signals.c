@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number) - 1))
 
 void rt_signals_hide(struct rt_signals *signals)
 {

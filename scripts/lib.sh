@@ -8,6 +8,10 @@ RWS_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 RWS_BUILD=${RWS_BUILD:-$RWS_ROOT/build}
 RWS_DEPS=$RWS_ROOT/.deps
 
+# clang-format and clang-tidy judge differently from version to version: the one that both Debian 12
+# and 13 have.
+RWS_CLANG_TOOLS=19
+
 # ---- Messages ------------------------------------------------------------------------------------
 
 say() { printf '%s\n' "$*"; }

@@ -48,7 +48,7 @@ static int parse(const char *const *arguments)
 		.row_count = 4,
 		.own = &own,
 	};
-	char *argv[64] = {(char *)(uintptr_t) "test"};
+	char *argv[64] = {(char *)(uintptr_t)"test"};
 	int argc = 1;
 
 	own = (struct own){.port = 80, .root = "."};
