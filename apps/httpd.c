@@ -13,7 +13,8 @@
 
 #define S            1000000000LL
 #define IDLE_NS      (60 * S)
-#define GOODBYE_NS   (1 * S) /* at the end, for connections to close */
+#define LINGER_NS    (300 * S) /* for a slow peer to take the end of its last response */
+#define GOODBYE_NS   (1 * S)   /* at the end, for connections to close */
 #define EVENTS       64
 #define ACCEPT_BURST 32
 
@@ -93,6 +94,7 @@ static int start(struct app_thread *thread)
 	struct httpd_server *server = calloc(1, sizeof(*server));
 	int result = -ENOMEM;
 
+	options.linger_ns = LINGER_NS;
 	if (server != NULL) {
 		server->thread = thread;
 		server->options = &own;
@@ -136,10 +138,12 @@ static void free_ended(struct httpd_server *server)
 	}
 }
 
-/* A peer that takes bytes is not idle, however slow it is. */
+/* A peer that still takes bytes is not idle, however slow it is. */
 static bool takes_bytes(const struct httpd_connection *connection)
 {
-	return rws_available_for_write(connection->out) != connection->room_seen;
+	size_t room = rws_available_for_write(connection->out);
+
+	return room != connection->room_empty && room != connection->room_seen;
 }
 
 static void end_idle(struct httpd_server *server, int64_t now)

@@ -54,7 +54,8 @@ struct httpd_connection {
 	enum connection_state state;
 	TAILQ_ENTRY(httpd_connection) activity_link; /* by_activity, then ended */
 	int64_t active_ns;                           /* when it last got on */
-	size_t room_seen; /* room of the write channel at the last look at idle time */
+	size_t room_empty; /* room of the write channel when nothing is under way in it */
+	size_t room_seen;  /* and when it last got on */
 
 	rws_socket_t socket;
 	rws_channel_t in, out;

@@ -22,7 +22,7 @@
 
 #define VIEWS 16
 
-#define FINISHED (-ESHUTDOWN) /* a step's result: all is said, close */
+#define FINISHED 1 /* a step's result: all is said, close */
 
 /* ---- Life -------------------------------------------------------------------------------- */
 
@@ -47,6 +47,7 @@ int httpd_connection_open(struct httpd_server *server, rws_socket_t socket)
 	}
 	connection->server = server;
 	connection->socket = socket;
+	connection->room_empty = rws_available_for_write(connection->out);
 	httpd_request_init(&connection->request);
 	TAILQ_INSERT_TAIL(&server->by_activity, connection, activity_link);
 	httpd_connection_touch(connection);
