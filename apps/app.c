@@ -282,7 +282,7 @@ static bool await_interfaces(struct app *app)
 		if (now_ns() - begun >= REFUSED_NS &&
 			app_interfaces_refused(app, why, sizeof(why))) {
 			app_error(app, "%s", why);
-			app->threads[0].status = APP_BAD_INPUT;
+			app->status = APP_BAD_INPUT;
 			return false;
 		}
 		if (!pause_control(app, CONTROL_TURN_NS))
@@ -375,7 +375,7 @@ static int destroy_runtime(struct app *app)
 
 static int worst_status(const struct app *app)
 {
-	int status = APP_OK;
+	int status = app->status;
 
 	for (unsigned i = 0; i < app->thread_count; i++) {
 		if (app->threads[i].status > status)
@@ -393,7 +393,7 @@ static int run(struct app *app)
 	if (spawn_threads(app))
 		control(app);
 	else
-		app->threads[0].status = APP_FAILED;
+		app->status = APP_FAILED;
 	stop_threads(app);
 	status = worst_status(app);
 	left = destroy_runtime(app);
