@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "apps/app_interfaces.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,19 +37,55 @@ static unsigned count_asked(const struct options_interface *asked, bool ipv6)
 	return count;
 }
 
+/* "fd00::2/64" and "FD00:0::2/64" are the same. */
+static bool same_address(const char *one, const char *other)
+{
+	struct in6_addr ip[2] = {0};
+	const char *text[2] = {one, other};
+
+	for (int i = 0; i < 2; i++) {
+		char plain[INET6_ADDRSTRLEN];
+
+		snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(text[i], "/"), text[i]);
+		if (inet_pton(AF_INET6, plain, &ip[i]) != 1 &&
+			inet_pton(AF_INET, plain, &ip[i]) != 1)
+			return false;
+	}
+	return memcmp(&ip[0], &ip[1], sizeof(ip[0])) == 0;
+}
+
+static bool is_usable(const struct rws_interface_info *info, const char *address)
+{
+	for (unsigned i = 0; i < info->address_count; i++) {
+		if (same_address(info->addresses[i], address))
+			return true;
+	}
+	return false;
+}
+
+/* The first address of --addr that cannot be used, NULL when all can. */
+static const char *missing_address(
+	const struct options_interface *asked, const struct rws_interface_info *info)
+{
+	for (unsigned i = 0; i < asked->address_count; i++) {
+		if (!is_usable(info, asked->addresses[i]))
+			return asked->addresses[i];
+	}
+	return NULL;
+}
+
 static bool interface_ready(const struct options_interface *asked,
 	const struct rws_interface_info *info, char *why, size_t size)
 {
-	unsigned ipv4 = count_family(info, false), ipv6 = count_family(info, true);
-	const char *missing = NULL;
+	const char *address = missing_address(asked, info), *missing = NULL;
 
 	if (!info->link_up)
 		missing = "its link is down";
-	else if (ipv4 < count_asked(asked, false) || ipv6 < count_asked(asked, true))
+	else if (address != NULL)
 		missing = "its addresses are being checked for duplicates";
-	else if (asked->dhcp && ipv4 == count_asked(asked, false))
+	else if (asked->dhcp && count_family(info, false) == count_asked(asked, false))
 		missing = "no answer from a DHCP server yet";
-	else if (asked->slaac && ipv6 == count_asked(asked, true))
+	else if (asked->slaac && count_family(info, true) == count_asked(asked, true))
 		missing = "no router advertisement yet";
 	if (missing != NULL)
 		snprintf(why, size, "%s: %s", asked->device, missing);
@@ -78,14 +115,16 @@ bool app_interfaces_refused(const struct app *app, char *why, size_t size)
 
 	for (unsigned i = 0; i < app->options.interface_count; i++) {
 		const struct options_interface *asked = &app->options.interfaces[i];
+		const char *address;
 
-		if (rws_interface_info(app->rws, i, &info) < 0 || !info.link_up ||
-			count_family(&info, true) >= count_asked(asked, true))
+		if (rws_interface_info(app->rws, i, &info) < 0 || !info.link_up)
+			continue;
+		address = missing_address(asked, &info);
+		if (address == NULL)
 			continue;
 		snprintf(why, size,
-			"%s: an IPv6 address given with --addr is not usable: another station on "
-			"the link has it; choose another",
-			asked->device);
+			"%s: --addr %s is in use by another station on the link; choose another",
+			asked->device, address);
 		return true;
 	}
 	return false;
