@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include <rte_common.h>
 #include <rte_ring.h>
 
 #include "api/chan.h"
@@ -103,6 +104,26 @@ enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *
 	return DROP_NONE;
 }
 
+/* Marks a packet that another core put together from fragments; it starts with its IP header. */
+#define PKT_REASSEMBLED (1U << 14)
+
+/* stack_config.redirect: a packet whose port another core holds goes there. */
+bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p)
+{
+	struct core *core = container_of(steering, struct core, steering);
+	unsigned to = steer_port(core->rws->steer, core->id, proto, port);
+
+	if (to == core->id)
+		return false;
+	for (unsigned i = 0; i < core->port_count; i++)
+		if (core->ports[i].nif == nif)
+			p->if_idx = (uint8_t)i;
+	p->pkt_flags = PKT_REASSEMBLED;
+	if (forward(core, to, p))
+		core_wake(core->rws->cores[to]);
+	return true;
+}
+
 static void send_forwarded(struct core *core, struct pbuf *p)
 {
 	struct core_port *cp = &core->ports[p->if_idx];
@@ -162,6 +183,8 @@ static bool receive_forwarded(struct core *core, unsigned from)
 	for (unsigned i = 0; i < n; i++)
 		if (pkts[i]->pkt_flags & PKT_TO_SEND)
 			send_forwarded(core, pkts[i]);
+		else if (pkts[i]->pkt_flags & PKT_REASSEMBLED)
+			stack_input_ip(core->stack, core->ports[pkts[i]->if_idx].nif, pkts[i]);
 		else
 			stack_input(core->stack, core->ports[pkts[i]->if_idx].nif, &pkts[i], 1);
 	return n > 0;

@@ -88,6 +88,9 @@ void core_tell_waiters(struct core *core);
 /* nif_ops.output of an interface without a queue for this core. */
 enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p);
 
+/* stack_config.redirect, where there is more than one core. */
+bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
+
 /* On the core's thread: builds its stack; and takes it down. core_thread.c */
 int core_enter(struct core *core, struct fault *fault);
 void core_leave(struct core *core);

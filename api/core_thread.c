@@ -107,6 +107,7 @@ int core_enter(struct core *core, struct fault *fault)
 		.primary = core->id == 0,
 		.claim_port = steer_claim,
 		.release_port = steer_release,
+		.redirect = core->rws->core_count > 1 ? core_redirect : NULL,
 		.steering = &core->steering,
 	};
 

@@ -189,3 +189,10 @@ unsigned steer_frame(
 		return self;
 	}
 }
+
+unsigned steer_port(const struct steer *steer, unsigned self, uint8_t proto, uint16_t port)
+{
+	unsigned table = table_of(proto);
+
+	return table == TABLE_NONE ? self : owner_of_port(steer, self, table, port, port);
+}

@@ -60,4 +60,7 @@ void steer_release(void *steer_core, uint8_t proto, uint16_t port);
 unsigned steer_frame(
 	const struct steer *steer, unsigned self, const uint8_t *frame, unsigned length);
 
+/* The core that a packet for a local port belongs to, `self` when it may stay. */
+unsigned steer_port(const struct steer *steer, unsigned self, uint8_t proto, uint16_t port);
+
 #endif

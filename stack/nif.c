@@ -37,7 +37,7 @@ struct nif {
 	ip_addr_t dns[DNS_MAX_SERVERS]; /* as nif_generation saw them last */
 };
 
-static struct nif *nif_of(struct netif *netif)
+struct nif *nif_of(struct netif *netif)
 {
 	return netif->state;
 }
@@ -85,6 +85,14 @@ void nif_input(struct nif *nif, struct pbuf *p)
 	}
 	nif->netif.chksum_flags = nif->tx_checksums | rx_checksums(p);
 	ethernet_input(p, &nif->netif);
+}
+
+/* Its IP header was verified where it came in. */
+void nif_input_ip(struct nif *nif, struct pbuf *p)
+{
+	nif->netif.chksum_flags = nif->tx_checksums | NETIF_CHECKSUM_CHECK_ICMP |
+		NETIF_CHECKSUM_CHECK_ICMP6 | NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP;
+	ip_input(p, &nif->netif);
 }
 
 /* Transmit */

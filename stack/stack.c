@@ -50,6 +50,7 @@ static void take_config(struct stack *st, const struct stack_config *config)
 	st->primary = config->primary;
 	st->claim_port = config->claim_port;
 	st->release_port = config->release_port;
+	st->redirect = config->redirect;
 	st->steering = config->steering;
 	stack_set_now(st, config->now_ns);
 }
@@ -115,7 +116,7 @@ struct stack *stack_init(const struct stack_config *config)
 	enter_first(st);
 	lwip_init();
 	netif_add_ext_callback(&st->address_callback, on_netif_change);
-	if (!icmp_errors_init(st)) {
+	if (!icmp_errors_init(st) || !redirect_init(st)) {
 		leave_for_good(st);
 		return NULL;
 	}
@@ -140,6 +141,7 @@ void stack_free(struct stack *st)
 	while (st->nifs != NULL)
 		nif_remove(st->nifs);
 	drop_fragments();
+	redirect_fini(st);
 	icmp_errors_fini(st);
 	leave_for_good(st);
 }
@@ -167,6 +169,12 @@ void stack_input(struct stack *st, struct nif *nif, struct pbuf *const *pkts, un
 			__builtin_prefetch(pkts[i + 1]->payload);
 		nif_input(nif, pkts[i]);
 	}
+}
+
+void stack_input_ip(struct stack *st, struct nif *nif, struct pbuf *p)
+{
+	stack_enter(st);
+	nif_input_ip(nif, p);
 }
 
 void stack_run_timers(struct stack *st)

@@ -55,6 +55,14 @@ struct stack_config {
 	 */
 	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
+	/*
+	 * Takes a packet for a port that another core holds, from its IP header on, for
+	 * stack_input_ip there; returns whether it did. Needed where one was put together from
+	 * fragments, which had to be brought to some core before their ports were known. NULL
+	 * where one stack is alone.
+	 */
+	bool (*redirect)(
+		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 	void *steering;
 };
 
@@ -82,6 +90,9 @@ uint64_t stack_now(const struct stack *st);
  * them, with its checksum verdict in pbuf.pkt_flags (PKT_*).
  */
 void stack_input(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n);
+
+/* Takes a whole IP packet that another stack received by the same interface and redirected. */
+void stack_input_ip(struct stack *st, struct nif *nif, struct pbuf *p);
 
 /* Runs the timers that are due. */
 void stack_run_timers(struct stack *st);

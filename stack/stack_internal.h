@@ -35,8 +35,9 @@ struct stack {
 	struct lwip_timers timers;
 	netif_ext_callback_t address_callback;
 	struct raw_pcb *icmp4, *icmp6;
-	uint64_t failed_checks;        /* of lwIP's assertions; a bug when not 0 */
-	const char *last_failed_check; /* its text */
+	struct raw_pcb *redirect_udp, *redirect_tcp; /* NULL without redirect */
+	uint64_t failed_checks;                      /* of lwIP's assertions; a bug when not 0 */
+	const char *last_failed_check;               /* its text */
 
 	struct siphash_key isn_key, port_key;
 	struct prng random;
@@ -59,6 +60,8 @@ struct stack {
 
 	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
+	bool (*redirect)(
+		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 	void *steering;
 };
 
@@ -106,6 +109,8 @@ void nif_software_udp_checksum(struct stack *st, bool on);
 
 /* One received frame into lwIP; owns p. */
 void nif_input(struct nif *nif, struct pbuf *p);
+void nif_input_ip(struct nif *nif, struct pbuf *p);
+struct nif *nif_of(struct netif *netif);
 
 /* Takes the interface away, with all frames that wait in it. */
 void nif_remove(struct nif *nif);
@@ -124,6 +129,10 @@ void dgram_udp_free_all(struct stack *st);
 /* ICMP errors to connections and sockets (stack/lwip/icmp_errors.c). */
 bool icmp_errors_init(struct stack *st);
 void icmp_errors_fini(struct stack *st);
+
+/* redirect.c */
+bool redirect_init(struct stack *st);
+void redirect_fini(struct stack *st);
 
 /* A flow as the header of our own packet in an ICMP error tells it; ports in host order. */
 struct flow {

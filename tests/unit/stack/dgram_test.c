@@ -231,6 +231,58 @@ static void full_queue_keeps_the_oldest_and_counts_the_rest(void **state)
 	lab_close(&lab);
 }
 
+/* What another core would get. */
+struct redirected {
+	struct pbuf *p;
+	struct nif *nif;
+	uint8_t proto;
+	uint16_t port;
+	bool on;
+};
+
+static bool redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p)
+{
+	struct redirected *r = steering;
+	if (!r->on)
+		return false;
+	assert_null(r->p);
+	*r = (struct redirected){.p = p, .nif = nif, .proto = proto, .port = port};
+	return true;
+}
+
+static void redirected_datagram_arrives_whole_where_it_is_put_in(void **state)
+{
+	static uint8_t sent[4000], got[4000];
+	struct redirected r = {0};
+	struct lab lab;
+	struct dgram_rx rx;
+	struct lab_config config[2] = {{0}, {.redirect = redirect, .steering = &r}};
+	ip_addr_t to[2] = {lab_ip4(1), lab_ip6(1)};
+	lab_pattern(sent, sizeof(sent), 3);
+	lab_open(&lab, 2, config);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	for (int i = 0; i < 2; i++) {
+		r = (struct redirected){.on = true};
+		assert_int_equal(dgram_send(client, lab_pbuf(sent, sizeof(sent)), &to[i], 53), 0);
+		lab_pump(&lab);
+		assert_non_null(r.p);
+		assert_ptr_equal(r.nif, lab.node[1].nif);
+		assert_int_equal(r.proto, 17);
+		assert_int_equal(r.port, 53);
+		assert_false(dgram_next(server, &rx));
+		stack_input_ip(lab.node[1].stack, r.nif, r.p); /* r.on is false: it may stay */
+		assert_true(dgram_next(server, &rx));
+		assert_int_equal(rx.payload->tot_len, sizeof(sent));
+		pbuf_copy_partial(rx.payload, got, sizeof(got), 0);
+		assert_memory_equal(got, sent, sizeof(sent));
+		pbuf_free(rx.payload);
+	}
+	dgram_close(client);
+	dgram_close(server);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
 static void port_unreachable_is_one_event_and_receiving_goes_on(void **state)
 {
 	struct lab lab;
@@ -393,6 +445,7 @@ int main(void)
 		cmocka_unit_test(device_without_room_is_told_to_the_sender),
 		cmocka_unit_test(full_queue_keeps_the_oldest_and_counts_the_rest),
 		cmocka_unit_test(port_unreachable_is_one_event_and_receiving_goes_on),
+		cmocka_unit_test(redirected_datagram_arrives_whole_where_it_is_put_in),
 		cmocka_unit_test(lost_fragment_loses_the_datagram_and_its_memory_comes_back),
 		cmocka_unit_test(multicast_reaches_members_only),
 		cmocka_unit_test(udp_length_bounds_the_payload),

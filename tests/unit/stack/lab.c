@@ -147,6 +147,7 @@ static void open_node(struct lab *lab, unsigned index, const struct lab_config *
 		.primary = !lab_config->secondary,
 		.claim_port = lab_config->claim_port,
 		.release_port = lab_config->release_port,
+		.redirect = lab_config->redirect,
 		.steering = lab_config->steering,
 	};
 	node->stack = stack_init(&config);

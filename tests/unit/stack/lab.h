@@ -51,6 +51,8 @@ struct lab_config {
 	bool dhcp, slaac;
 	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
+	bool (*redirect)(
+		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 	void *steering;
 };
 
