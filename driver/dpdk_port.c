@@ -425,6 +425,8 @@ static void dpdk_close(struct port *port)
 	for (unsigned q = 0; q < port->info.queues; q++)
 		for (unsigned i = 0; i < d->queues[q].staged; i++)
 			rte_pktmbuf_free(d->queues[q].stage[i]);
+	/* On a machine's own interface the kernel would stay in that mode. */
+	(void)rte_eth_promiscuous_disable(d->id);
 	(void)rte_eth_dev_stop(d->id);
 	(void)rte_eth_dev_close(d->id);
 	for (unsigned q = 0; q < port->info.queues; q++) {
