@@ -320,7 +320,10 @@ static void on_send(struct fake_end *end, const struct chan_message *request)
 		end->sent_len = 0;
 	assert_int_equal(request->p->tot_len, request->length);
 	for (struct pbuf *p = request->p; p != NULL; p = p->next) {
-		end->sent = realloc(end->sent, end->sent_len + p->len + 1);
+		uint8_t *longer = realloc(end->sent, end->sent_len + p->len + 1);
+
+		assert_non_null(longer);
+		end->sent = longer;
 		memcpy(end->sent + end->sent_len, p->payload, p->len);
 		end->sent_len += p->len;
 		length += p->len;

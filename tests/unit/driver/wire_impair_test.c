@@ -102,7 +102,7 @@ static void jitter_keeps_order_and_bounds(void **state)
 	(void)state;
 	start(&d, 9, (struct wire_impairment){.delay_ns = 1000, .jitter_ns = 300});
 	for (unsigned i = 0; i < 10000; i++) {
-		uint64_t now = i * 10;
+		uint64_t now = (uint64_t)i * 10;
 		struct wire_fate fate = wire_fate_of(&d, now, 60);
 		assert_true(fate.due >= last);
 		assert_in_range(fate.due, now + 1000, now + 1300);
