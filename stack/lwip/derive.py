@@ -139,6 +139,14 @@ FIXES = [
      "}\n",
      ""),
     ("core/ipv6/nd6.c",
+     "RFC 4861 7.2.3: a solicitation from another link-layer address than the cached one updates "
+     "the cache; 2.2.1 goes on sending to the station that the neighbour no longer has.",
+     "        if (neighbor_cache[i].state == ND6_INCOMPLETE) {\n"
+     "          neighbor_cache[i].netif = inp;\n",
+     "        if (neighbor_cache[i].state == ND6_INCOMPLETE ||\n"
+     "            memcmp(neighbor_cache[i].lladdr, lladdr_opt->addr, inp->hwaddr_len) != 0) {\n"
+     "          neighbor_cache[i].netif = inp;\n"),
+    ("core/ipv6/nd6.c",
      "The one use of the C library's name: lwIP's headers must not define it over that.",
      "htonl(rdnss_opt->lifetime)",
      "lwip_ntohl(rdnss_opt->lifetime)"),

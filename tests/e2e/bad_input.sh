@@ -88,9 +88,8 @@ mapfile -t command < <(httpd "${tap[@]}" "${address[@]}")
 refused "no free core" 'core|cpu' taskset -c "$(cpu_list 1)" "${command[@]}" \
 	--cores "$(allowed_cpus | tail -n 1)0"
 refused "address space limit" 'memory' prlimit --as=$((256 * MIB)) "${command[@]}"
-chmod 755 "$WORK"
 refused "missing privileges" 'root|privilege|permi|CAP_' \
-	setpriv --reuid=65534 --regid=65534 --clear-groups "${command[@]}"
+	setpriv --bounding-set=-all --inh-caps=-all "${command[@]}"
 
 # The kernel has our address already: seen by duplicate address detection on a link between us.
 ip -n "$NS" link add veth0 type veth peer name veth1

@@ -13,8 +13,8 @@ launch_app web rws-httpd --dev "net_memif0,role=server,$memif" --addr "$RWS4/24"
 	--port 80 --root "$WORK"
 wait_until 20 test -S "$WORK/memif.sock" || fail "the server made no socket"
 for size in 0 1 $((64 * KIB)) $((64 * MIB)); do
-	# One station, whichever program it runs: the server remembers its MAC address.
-	launch_app "get$size" rws-get --dev "net_memif0,role=client,mac=02:00:00:77:00:03,$memif" --addr 10.77.0.3/24 \
+	# Each program is a station of its own with the same addresses: the server must notice.
+	launch_app "get$size" rws-get --dev "net_memif0,role=client,$memif" --addr 10.77.0.3/24 \
 		--addr fd77::3/64 "http://$HOST/bytes/$size" -o "$WORK/body"
 	await_exit "get$size" 0 60
 	got=$(sha256sum <"$WORK/body")

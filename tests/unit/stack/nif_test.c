@@ -369,6 +369,41 @@ static void neighbour_solicitation_and_ping6_are_answered(void **state)
 	lab_close(&lab);
 }
 
+/* A solicitation for our address from `mac`; RFC 4861 4.3. */
+static void solicit(struct lab *lab, uint8_t *frame, const uint8_t mac[6])
+{
+	static const uint8_t solicited[16] = {0xff, 2, [11] = 1, 0xff, 0, 0, 1};
+	uint8_t *icmp = frame + ETH + IP6;
+	memset(icmp, 0, 32);
+	icmp[0] = 135;
+	memcpy(icmp + 8, own6, 16);
+	icmp[24] = icmp[25] = 1;
+	memcpy(icmp + 26, mac, 6);
+	lab_inject(lab, 0, frame, icmp6(frame, solicited, 32));
+	lab_discard(lab, 0);
+}
+
+static void neighbour_that_changed_its_station_is_answered_there(void **state)
+{
+	static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 9}, {2, 0, 0, 0, 0, 10}};
+	struct lab lab;
+	uint8_t frame[200];
+	lab_open(&lab, 1, NULL);
+	lab_advance(&lab, 4000);
+	lab_discard(&lab, 0);
+	for (int i = 0; i < 2; i++) {
+		solicit(&lab, frame, macs[i]);
+		memset(frame + ETH + IP6, 0, 64);
+		frame[ETH + IP6] = 128;
+		lab_inject(&lab, 0, frame, icmp6(frame, own6, 64));
+		struct lab_frame *reply = lab_take(&lab, 0);
+		assert_non_null(reply);
+		assert_memory_equal(reply->bytes, macs[i], 6);
+		free(reply);
+	}
+	lab_close(&lab);
+}
+
 /* Addresses */
 
 static void addresses_gateway_and_generation_are_told(void **state)
@@ -683,6 +718,7 @@ int main(void)
 		cmocka_unit_test(secondary_keeps_silent_and_learns),
 		cmocka_unit_test(pings_of_every_size_are_answered),
 		cmocka_unit_test(neighbour_solicitation_and_ping6_are_answered),
+		cmocka_unit_test(neighbour_that_changed_its_station_is_answered_there),
 		cmocka_unit_test(addresses_gateway_and_generation_are_told),
 		cmocka_unit_test(router_advertisement_gives_an_address),
 		cmocka_unit_test(dhcp_leases_an_address),
