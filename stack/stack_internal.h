@@ -107,6 +107,9 @@ void stack_zone(const struct stack *st, ip_addr_t *address);
 /* The interfaces compute UDP checksums in software while `on`: a device cannot for fragments. */
 void nif_software_udp_checksum(struct stack *st, bool on);
 
+/* Takes the first pbuf with bytes off a chain, alone; those without are given back. NULL: none. */
+struct pbuf *stack_take_pbuf(struct pbuf **chain);
+
 /* One received frame into lwIP; owns p. */
 void nif_input(struct nif *nif, struct pbuf *p);
 void nif_input_ip(struct nif *nif, struct pbuf *p);

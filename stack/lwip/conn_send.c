@@ -31,15 +31,8 @@ void conn_send_unmark(struct conn_tcp *c)
 
 static void enqueue(struct conn_tcp *c, struct pbuf *chain)
 {
-	while (chain != NULL) {
-		struct pbuf *p = chain;
-		chain = p->next;
-		p->next = NULL;
-		p->tot_len = p->len;
-		if (p->len == 0) {
-			pbuf_free(p);
-			continue;
-		}
+	struct pbuf *p;
+	while ((p = stack_take_pbuf(&chain)) != NULL) {
 		if (c->tx_first == NULL)
 			c->tx_first = p;
 		else

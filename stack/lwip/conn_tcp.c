@@ -26,15 +26,8 @@ void conn_tcp_event(struct conn_tcp *c, uint16_t events)
 /* All of a received chain behind rxq; pbufs that held only headers are given back. */
 static void rxq_append(struct conn *conn, struct pbuf *chain)
 {
-	while (chain != NULL) {
-		struct pbuf *p = chain;
-		chain = p->next;
-		p->next = NULL;
-		p->tot_len = p->len;
-		if (p->len == 0) {
-			pbuf_free(p);
-			continue;
-		}
+	struct pbuf *p;
+	while ((p = stack_take_pbuf(&chain)) != NULL) {
 		conn->rxq_len += p->len;
 		if (conn->rxq == NULL)
 			conn->rxq = p;
