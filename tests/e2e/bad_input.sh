@@ -98,6 +98,6 @@ ip -n "$NS" link set dev veth1 up
 refused_httpd "address in use" 'fd77::2|in use|duplicate|address' --dev net_af_packet0,iface=veth1 \
 	"${address[@]}" --addr fd77::2/64
 
-# Two listeners of one program on one port.
-refused "port in use" 'port|in use' "$(app rws-echo)" "${tap[@]}" "${address[@]}" --idle sleep \
-	--placement "$placement" --port 7 --port 7
+# The DHCP client of the stack has UDP port 68 (RFC 2131 4.1).
+refused "port in use" 'port 68: already in use' "$(app rws-echo)" "${tap[@]}" --dhcp --idle sleep \
+	--placement "$placement" --port 68

@@ -20,9 +20,11 @@ declare -A PID LOG
 
 KIB=1024 MIB=$((1024 * 1024)) GIB=$((1024 * 1024 * 1024))
 
-# Drops that are no loss: the kernel multicasts to groups and protocols that we do not join, and we
-# announce ourselves before the kernel's end is up. Of each a handful.
-HARMLESS_DROPS=(drop.not_for_us drop.ethertype drop.ip_refused drop.shutdown drop.link_down)
+# Drops that are no loss: the kernel multicasts to groups and protocols that we do not join, sends
+# ICMP messages that ask nothing of us, and we announce ourselves before its end is up. Of each a
+# handful.
+HARMLESS_DROPS=(drop.not_for_us drop.ethertype drop.ip_refused drop.icmp_refused drop.shutdown
+	drop.link_down)
 HARMLESS_COUNT=50
 # Copies: every core of several gets what one of them answers.
 NOT_LOST=(drop.tx_suppressed)

@@ -23,7 +23,7 @@ judge() {
 count() { tshark -n -r "$WORK/capture" -Y "$ours && ($1)" 2>/dev/null | wc -l; }
 
 web
-launch tcpdump tcpdump -i rws0 -s 0 --immediate-mode -U -B 65536 -w "$WORK/capture"
+launch tcpdump tcpdump -i rws0 -s 2048 --immediate-mode -U -B 65536 -w "$WORK/capture"
 wait_line 10 "${LOG[tcpdump]}" 'listening on' "${PID[tcpdump]}" || fail "no capture"
 for size in 0 1 1460 65536 4194304; do
 	peer curl -sS --fail --max-time 60 -o /dev/null "http://$HOST/bytes/$size"
@@ -48,4 +48,5 @@ judge "bad checksum" "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp
 judge "retransmission" "tcp.analysis.retransmission || tcp.analysis.fast_retransmission ||
 	tcp.analysis.spurious_retransmission"
 judge "segment out of order" "tcp.analysis.out_of_order || tcp.analysis.lost_segment"
-expect_no_drops web drop.conn_closed
+expect_no_drops web drop.conn_closed drop.tcp_refused
+expect "segments refused, the SYN to port 81" "$(counter web drop.tcp_refused)" 1
