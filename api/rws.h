@@ -289,11 +289,11 @@ int rws_udp_connect(struct rws_selector *sel, const struct rws_address *remote,
 
 struct rws_datagram {
 	void *data;      /* send: payload; receive: caller's buffer */
-	size_t length;   /* send: bytes, 0 is a datagram too; receive: bytes of the datagram */
+	size_t length;   /* send: bytes, 0 is a datagram too; receive: bytes stored in data */
 	size_t capacity; /* receive: size of the buffer */
 	bool truncated;  /* receive: the datagram was longer than the buffer */
-	struct rws_address
-		address; /* send: destination (family 0: the connected peer); receive: sender */
+	/* send: destination, family 0 for the connected peer; receive: who sent it */
+	struct rws_address address;
 };
 
 /*
