@@ -29,6 +29,10 @@ int64_t core_clock(const struct core *core)
 
 /* ---- Frames in -------------------------------------------------------------------------- */
 
+/* Marks in pkt_flags of what crosses the rings between cores and is no frame just received. */
+#define PKT_TO_SEND     (1U << 15) /* to be sent by a core that has a queue */
+#define PKT_REASSEMBLED (1U << 14) /* put together from fragments, from its IP header on */
+
 static bool forward(struct core *core, unsigned to, struct pbuf *p)
 {
 	struct core *owner = core->rws->cores[to];
@@ -81,12 +85,7 @@ static void forward_copies(struct core *core, const struct pbuf *p)
 	}
 }
 
-/*
- * A core without a queue of its own sends through one that has: the frame crosses the same ring
- * as received ones, marked.
- */
-#define PKT_TO_SEND (1u << 15)
-
+/* A core without a queue of its own sends through one that has. */
 enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p)
 {
 	struct core *core = cp->core;
@@ -103,9 +102,6 @@ enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *
 		core_wake(core->rws->cores[to]);
 	return DROP_NONE;
 }
-
-/* Marks a packet that another core put together from fragments; it starts with its IP header. */
-#define PKT_REASSEMBLED (1U << 14)
 
 /* stack_config.redirect: a packet whose port another core holds goes there. */
 bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p)
