@@ -193,6 +193,12 @@ unsigned steer_frame(
 unsigned steer_port(const struct steer *steer, unsigned self, uint8_t proto, uint16_t port)
 {
 	unsigned table = table_of(proto);
+	uint64_t owners = 0;
 
-	return table == TABLE_NONE ? self : owner_of_port(steer, self, table, port, port);
+	if (table != TABLE_NONE)
+		owners = atomic_load_explicit(&steer->owners[table][port], memory_order_relaxed) &
+			~OWNED_ALONE;
+	if (owners == 0 || (owners >> self & 1) != 0)
+		return self;
+	return nth_owner(owners, port % (unsigned)__builtin_popcountll(owners));
 }

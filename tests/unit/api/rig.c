@@ -63,6 +63,8 @@ static void rig_wait(void *user, int64_t until)
 	for (unsigned end = 0; end < 2; end++)
 		if (rig->sel[end] != NULL)
 			rws_selector_run_once(rig->sel[end]);
+	if (rig->second != NULL)
+		rws_selector_run_once(rig->second);
 	rig->waiting = false;
 	advance(rig, until);
 }
@@ -75,7 +77,7 @@ void rig_run(struct rig *rig, int64_t ns)
 		rig_wait(rig, until);
 }
 
-static struct rws *make_end(struct rig *rig, unsigned end)
+static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
 {
 	const char *const addresses[2][2] = {
 		{"10.0.0.1/24", "fd00::1/64"}, {"10.0.0.2/24", "fd00::2/64"}};
@@ -92,13 +94,14 @@ static struct rws *make_end(struct rig *rig, unsigned end)
 	config.interfaces = &interface;
 	config.interface_count = 1;
 	config.placement = RWS_INLINE;
+	config.cores = cores;
 	config.sockets = 1024;
 	if (runtime_create(&config, &test, &rws, &error) != 0)
 		fail_msg("runtime: %s", error.text);
 	return rws;
 }
 
-int rig_setup(void **state)
+static int set_up(void **state, const char *cores_of_end_1)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct fault fault = {.text = ""};
@@ -116,18 +119,34 @@ int rig_setup(void **state)
 	wire_set_link(rig->wire, true);
 	for (unsigned end = 0; end < 2; end++) {
 		wire_impair(rig->wire, end, &cable);
-		rig->rws[end] = make_end(rig, end);
+		rig->rws[end] = make_end(rig, end, end == 1 ? cores_of_end_1 : NULL);
 		assert_int_equal(rws_selector_create(rig->rws[end], 0, &rig->sel[end]), 0);
 	}
+	if (cores_of_end_1 != NULL)
+		assert_int_equal(rws_selector_create(rig->rws[1], 1, &rig->second), 0);
 	rig_run(rig, 3000000000); /* link up, duplicate address detection (RFC 4862 5.4) */
 	*state = rig;
 	return 0;
 }
 
+int rig_setup(void **state)
+{
+	return set_up(state, NULL);
+}
+
+int rig_setup_two_cores(void **state)
+{
+	return set_up(state, "0-1");
+}
+
 int rig_teardown(void **state)
 {
 	struct rig *rig = *state;
+	struct rws_selector *second = rig->second;
 
+	rig->second = NULL;
+	if (second != NULL)
+		assert_true(rws_selector_close(second) >= 0);
 	for (unsigned end = 0; end < 2; end++) {
 		struct rws_selector *sel = rig->sel[end];
 		rig->sel[end] = NULL;

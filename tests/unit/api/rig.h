@@ -15,6 +15,7 @@ struct rig {
 	struct wire *wire;
 	struct rws *rws[2];
 	struct rws_selector *sel[2];
+	struct rws_selector *second; /* of end 1's second stack core; NULL without */
 	int64_t now;
 	bool waiting; /* within rig_wait: an end that waits itself must not recurse */
 };
@@ -25,6 +26,8 @@ int rig_group_teardown(void **state);
 
 /* A rig with a wire of 50 us each way; cmocka's set-up and tear-down of a case. */
 int rig_setup(void **state);
+/* The same with two stack cores at end 1, which have one queue between them. */
+int rig_setup_two_cores(void **state);
 int rig_teardown(void **state); /* fails when a buffer is missing */
 
 /* Lets both ends run for that long. */

@@ -270,6 +270,42 @@ static void datagrams_of_every_size_cross(void **state)
 	rig_run(rig, SECOND);
 }
 
+/* Of two cores with one queue each receives and sends through the ring to the one that has it. */
+static void two_cores_share_a_queue(void **state)
+{
+	enum { CONNECTIONS = 16 };
+	struct rig *rig = *state;
+	struct rws_address address = rig_address(1, false, PORT);
+	struct rws_options options = {.reuse_port = true};
+	struct rws_selector *sel[2] = {rig->sel[1], rig->second};
+	rws_socket_t server[2], client[CONNECTIONS], accepted;
+	unsigned count[2] = {0};
+
+	for (unsigned core = 0; core < 2; core++)
+		assert_int_equal(rws_tcp_bind(sel[core], &address, &options, &server[core]), 0);
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &client[i]), 0);
+		assert_int_equal(rws_await(client[i], RWS_EV_CONNECTED, after(rig, SECOND)),
+			RWS_EV_CONNECTED);
+	}
+	rig_run(rig, SECOND / 10);
+	for (unsigned core = 0; core < 2; core++)
+		while (rws_accept(server[core], &accepted) == 0) {
+			count[core]++;
+			rws_dispose(accepted);
+		}
+	assert_int_equal(count[0] + count[1], CONNECTIONS);
+	assert_true(count[0] > 0 && count[1] > 0);
+	assert_true(rig_counter(rig, 1, "core.forwarded") >= 2 * count[1]); /* in and out */
+	for (unsigned i = 0; i < CONNECTIONS; i++) {
+		assert_int_equal(rws_await_closed(client[i], RWS_NOW), -ETIMEDOUT);
+		rws_dispose(client[i]);
+	}
+	for (unsigned core = 0; core < 2; core++)
+		rws_dispose(server[core]);
+	rig_run(rig, SECOND);
+}
+
 static void counters_name_the_traffic(void **state)
 {
 	struct rig *rig = *state;
@@ -297,6 +333,8 @@ int main(void)
 		CASE(cable_out_does_not_lose_a_connection),
 		CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
+		cmocka_unit_test_setup_teardown(
+			two_cores_share_a_queue, rig_setup_two_cores, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, rig_group_setup, rig_group_teardown);
