@@ -89,17 +89,14 @@ static void forward_copies(struct core *core, const struct pbuf *p)
 enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p)
 {
 	struct core *core = cp->core;
-	struct port_info info;
 	struct pbuf *copy = copy_frame(core, p);
 
 	if (copy == NULL)
 		return DROP_NONE; /* counted by copy_frame */
-	port_get_info(cp->port, &info);
-	unsigned to = core->id % info.queues;
 	copy->pkt_flags = PKT_TO_SEND;
 	copy->if_idx = (uint8_t)(cp - core->ports);
-	if (forward(core, to, copy))
-		core_wake(core->rws->cores[to]);
+	if (forward(core, cp->sender, copy))
+		core_wake(core->rws->cores[cp->sender]);
 	return DROP_NONE;
 }
 

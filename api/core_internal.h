@@ -25,6 +25,7 @@ struct core_port {
 	struct port *port;
 	struct nif *nif;
 	unsigned queue;
+	unsigned sender; /* the core that sends for this one while it has no queue */
 	bool has_queue;
 	bool link_up;
 	bool dirty;              /* frames staged in this turn */

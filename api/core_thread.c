@@ -79,6 +79,7 @@ static int add_interface(struct core *core, unsigned index, struct fault *fault)
 		.port = interface->port,
 		.queue = core->id,
 		.has_queue = core->id < info.queues,
+		.sender = core->id % info.queues,
 	};
 	struct nif_config config = {
 		.ops = &core_nif_ops,
