@@ -23,10 +23,7 @@ static int may_attach(const struct sock *s, bool had)
 static void attach_rx(struct sock *s, struct channel *ch)
 {
 	s->had_reader = true;
-	s->rx = ch;
-	ch->source = s;
-	ch->had_source = true;
-	job_start(&s->writer_job, ch->handle);
+	job_start(&s->writer_job);
 	sock_pump_rx(s);
 	if (s->dead && !ch->closed) {
 		channel_end(ch, s->error);
@@ -37,11 +34,8 @@ static void attach_rx(struct sock *s, struct channel *ch)
 static void attach_tx(struct sock *s, struct channel *ch)
 {
 	s->had_writer = true;
-	s->tx = ch;
-	ch->sink = s;
-	ch->had_sink = true;
 	s->want_shutdown |= ch->closed;
-	job_start(&s->reader_job, ch->handle);
+	job_start(&s->reader_job);
 	if (s->dead) {
 		channel_fail(ch, s->error);
 		job_complete(s, &s->reader_job, s->error, false);
@@ -58,10 +52,13 @@ int rws_open_read_channel(rws_socket_t handle, rws_channel_t *out)
 		result = may_attach(s, s->had_reader);
 	if (result != 0)
 		return result;
-	*out = handle_make(HANDLE_READ_CHANNEL, s->sel->id, &s->slot);
-	channel_init(&s->read_channel, s->sel, *out, s->options.receive_buffer, false);
-	s->read_channel.owner = s;
+	/* What waited in it is there to be read. */
+	s->read_channel.role = CHANNEL_READ;
+	s->read_channel.total_written = s->read_channel.readable;
+	if (s->read_channel.readable > 0)
+		sock_tell(s, RWS_EV_READABLE);
 	attach_rx(s, &s->read_channel);
+	*out = sock_rx_handle(s);
 	return 0;
 }
 
@@ -74,10 +71,10 @@ int rws_open_write_channel(rws_socket_t handle, bool auto_flush, rws_channel_t *
 		result = may_attach(s, s->had_writer);
 	if (result != 0)
 		return result;
-	*out = handle_make(HANDLE_WRITE_CHANNEL, s->sel->id, &s->slot);
-	channel_init(&s->write_channel, s->sel, *out, s->options.send_buffer, auto_flush);
-	s->write_channel.owner = s;
+	s->write_channel.role = CHANNEL_WRITE;
+	s->write_channel.auto_flush = auto_flush;
 	attach_tx(s, &s->write_channel);
+	*out = sock_tx_handle(s);
 	return 0;
 }
 
@@ -95,16 +92,18 @@ int rws_connection(rws_socket_t handle, rws_channel_t *in, rws_channel_t *out)
 }
 
 /* The channel of an attach, and whether it may be: -ESHUTDOWN fails the channel, as ktor does. */
-static int user_channel(struct sock *s, rws_channel_t handle, bool reading, struct channel **ch)
+static int own_channel(struct sock *s, rws_channel_t handle, bool reading, struct own_channel **own)
 {
-	int result = channel_of(handle, ch);
+	struct channel *ch;
+	int result = channel_of(handle, &ch);
 
 	if (result != 0)
 		return result;
-	if ((*ch)->owner != NULL || (*ch)->sel != s->sel)
+	if (ch->role != CHANNEL_OWN || channel_own(ch)->sel != s->sel)
 		return -EINVAL;
+	*own = channel_own(ch);
 	result = may_attach(s, reading ? s->had_reader : s->had_writer);
-	if (result == 0 && (reading ? (*ch)->had_source : (*ch)->had_sink))
+	if (result == 0 && (reading ? (*own)->had_source : (*own)->had_sink))
 		result = -EALREADY;
 	if (result == -ESHUTDOWN)
 		rws_channel_close(handle, -ESHUTDOWN);
@@ -113,17 +112,23 @@ static int user_channel(struct sock *s, rws_channel_t handle, bool reading, stru
 
 int rws_attach_for_reading(rws_socket_t handle, rws_channel_t channel, rws_job_t *writer_job)
 {
-	struct channel *ch;
+	struct own_channel *own;
 	struct sock *s;
 	int result = sock_of(handle, &s);
 
 	if (result == 0)
-		result = user_channel(s, channel, true, &ch);
+		result = own_channel(s, channel, true, &own);
 	if (result != 0)
 		return result;
-	if (ch->closed)
-		return ch->cause != 0 ? ch->cause : -ESHUTDOWN;
-	attach_rx(s, ch);
+	if (own->channel.closed)
+		return own->channel.cause != 0 ? own->channel.cause : -ESHUTDOWN;
+	struct sock_extra *extra = sock_make_extra(s);
+	if (extra == NULL)
+		return -ENOMEM;
+	extra->rx = (struct attached){own, channel};
+	own->source = s;
+	own->had_source = true;
+	attach_rx(s, &own->channel);
 	if (writer_job != NULL)
 		*writer_job = job_handle(s, &s->writer_job);
 	return 0;
@@ -131,20 +136,40 @@ int rws_attach_for_reading(rws_socket_t handle, rws_channel_t channel, rws_job_t
 
 int rws_attach_for_writing(rws_socket_t handle, rws_channel_t channel, rws_job_t *reader_job)
 {
-	struct channel *ch;
+	struct own_channel *own;
 	struct sock *s;
 	int result = sock_of(handle, &s);
 
 	if (result == 0)
-		result = user_channel(s, channel, false, &ch);
+		result = own_channel(s, channel, false, &own);
 	if (result != 0)
 		return result;
-	if (ch->failed)
-		return ch->cause;
-	attach_tx(s, ch);
+	if (own->channel.failed)
+		return own->channel.cause;
+	struct sock_extra *extra = sock_make_extra(s);
+	if (extra == NULL)
+		return -ENOMEM;
+	extra->tx = (struct attached){own, channel};
+	own->sink = s;
+	own->had_sink = true;
+	attach_tx(s, &own->channel);
 	if (reader_job != NULL)
 		*reader_job = job_handle(s, &s->reader_job);
 	return 0;
+}
+
+rws_channel_t sock_rx_handle(const struct sock *s)
+{
+	if (s->read_channel.role == CHANNEL_READ)
+		return handle_make(HANDLE_READ_CHANNEL, s->sel->id, &s->slot);
+	return s->extra != NULL ? s->extra->rx.handle : RWS_NONE;
+}
+
+rws_channel_t sock_tx_handle(const struct sock *s)
+{
+	if (s->write_channel.role == CHANNEL_WRITE)
+		return handle_make(HANDLE_WRITE_CHANNEL, s->sel->id, &s->slot);
+	return s->extra != NULL ? s->extra->tx.handle : RWS_NONE;
 }
 
 /* ---- The other side of the channel is done ---------------------------------------------- */
@@ -152,8 +177,7 @@ int rws_attach_for_writing(rws_socket_t handle, rws_channel_t channel, rws_job_t
 void sock_rx_channel_closed(struct sock *s, int cause)
 {
 	s->rx_discard = true;
-	s->rxq_bytes = 0;
-	sock_discard(s, &s->rxq);
+	sock_discard_waiting(s);
 	job_complete(s, &s->writer_job, cause, cause != 0);
 }
 
@@ -170,19 +194,25 @@ void sock_tx_channel_closed(struct sock *s, int cause)
 
 void sock_cancel_writer_job(struct sock *s)
 {
-	channel_fail(s->rx, -ECANCELED);
+	channel_fail(sock_rx(s), -ECANCELED);
 }
 
 void sock_detach_rx(struct sock *s)
 {
-	if (s->rx != NULL)
-		s->rx->source = NULL;
-	s->rx = NULL;
+	struct attached *rx = s->extra != NULL ? &s->extra->rx : NULL;
+
+	if (rx == NULL || rx->own == NULL)
+		return;
+	rx->own->source = NULL;
+	rx->own = NULL;
 }
 
 void sock_detach_tx(struct sock *s)
 {
-	if (s->tx != NULL)
-		s->tx->sink = NULL;
-	s->tx = NULL;
+	struct attached *tx = s->extra != NULL ? &s->extra->tx : NULL;
+
+	if (tx == NULL || tx->own == NULL)
+		return;
+	tx->own->sink = NULL;
+	tx->own = NULL;
 }

@@ -91,9 +91,19 @@ static unsigned lane_take(struct lane *lane, struct chan_message *out, unsigned 
 		lane->ring, out, sizeof(struct chan_message), n, NULL);
 }
 
+static unsigned lane_room(const struct lane *lane)
+{
+	return CHAN_BATCH - lane->staged_count + rte_ring_free_count(lane->ring);
+}
+
 bool chan_post(struct chan *chan, const struct chan_message *message)
 {
 	return lane_put(&chan->requests, message);
+}
+
+unsigned chan_post_room(const struct chan *chan)
+{
+	return lane_room(&chan->requests);
 }
 
 bool chan_publish(struct chan *chan)
@@ -133,5 +143,5 @@ bool chan_requests_waiting(const struct chan *chan)
 
 unsigned chan_emit_room(const struct chan *chan)
 {
-	return CHAN_BATCH - chan->events.staged_count + rte_ring_free_count(chan->events.ring);
+	return lane_room(&chan->events);
 }

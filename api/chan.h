@@ -61,13 +61,17 @@ enum chan_request {
 };
 
 enum chan_event {
-	EV_OPENED,    /* sock, error; ep's local address is valid when error is 0 */
-	EV_CONNECTED, /* sock; ep's addresses are valid */
-	EV_ACCEPTED,  /* sock of the listener; ep with valid addresses */
+	EV_OPENED, /* sock, error; the local address of ep's connection is valid when error is 0 */
+	EV_CONNECTED, /* sock */
+	EV_ACCEPTED,  /* sock of the listener; ep, both addresses of its connection are valid */
 	EV_DATA,      /* sock, p, length: in-order payload chain; the application owns it */
 	EV_FIN,       /* sock: behind all EV_DATA */
-	EV_ACKED, /* sock, length: bytes acknowledged; for UDP payload bytes given to the device */
-	EV_SENT,  /* sock: after REQ_SHUTDOWN all bytes and the FIN were sent */
+	/*
+	 * sock, length: bytes acknowledged, count: conn_send_buffer; for UDP length: payload bytes
+	 * given to the device.
+	 */
+	EV_ACKED,
+	EV_SENT,      /* sock: after REQ_SHUTDOWN all bytes and the FIN were sent */
 	EV_FIN_ACKED, /* sock: and acknowledged */
 	EV_ERROR,    /* sock, error: TCP: dead, EV_DATA before it holds; UDP: ICMP error, goes on */
 	EV_DATAGRAM, /* sock, p, length, address, port: the application owns p */
@@ -86,7 +90,7 @@ struct chan_message {
 		const struct endpoint_setup *setup; /* sender's until EV_OPENED */
 	};
 	uint32_t length;
-	uint32_t count; /* REQ_RECVED: datagrams consumed */
+	uint32_t count; /* REQ_RECVED: datagrams consumed; EV_ACKED */
 	ip_addr_t address;
 };
 
@@ -104,7 +108,8 @@ void chan_free(struct chan *chan);
 /* Application's side. Messages are seen by the core at chan_publish, at the latest when 32 wait. */
 bool chan_post(
 	struct chan *chan, const struct chan_message *message); /* false: full, try next turn */
-bool chan_publish(struct chan *chan);                           /* true if there was anything */
+unsigned chan_post_room(const struct chan *chan); /* chan_post takes at least that many */
+bool chan_publish(struct chan *chan);             /* true if there was anything */
 unsigned chan_reap(struct chan *chan, struct chan_message *out, unsigned n);
 bool chan_events_waiting(const struct chan *chan);
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/cause.h"
+#include "api/grant.h"
 #include "api/remote.h"
 #include "api/selector.h"
 #include "api/socket.h"
@@ -15,7 +17,7 @@ static struct channel *channel_of_sock(uint64_t handle, struct sock *s)
 {
 	struct channel *ch =
 		handle_kind(handle) == HANDLE_READ_CHANNEL ? &s->read_channel : &s->write_channel;
-	return ch->sel == NULL ? NULL : ch;
+	return s->kind == SOCK_TCP && ch->role != CHANNEL_UNOPENED ? ch : NULL;
 }
 
 int channel_of(rws_channel_t handle, struct channel **out)
@@ -37,27 +39,22 @@ int channel_of(rws_channel_t handle, struct channel **out)
 	return *out == NULL ? -EBADF : 0;
 }
 
-void channel_init(struct channel *ch, struct rws_selector *sel, rws_channel_t handle,
-	size_t capacity, bool auto_flush)
-{
-	*ch = (struct channel){
-		.sel = sel,
-		.handle = handle,
-		.capacity = capacity != 0 ? capacity : CHANNEL_CAPACITY_DEFAULT,
-		.auto_flush = auto_flush,
-	};
-}
-
 /* ---- State ------------------------------------------------------------------------------ */
 
 size_t channel_room(const struct channel *ch)
 {
-	size_t held = ch->readable + ch->unflushed;
+	size_t held = (size_t)ch->readable + ch->unflushed;
+	size_t capacity = channel_capacity(ch);
 
 	/* A socket's own write channel: what is not acknowledged yet counts as well. */
-	if (ch->sink != NULL && ch->owner == ch->sink)
-		held += ch->sink->inflight;
-	return held < ch->capacity ? ch->capacity - held : 0;
+	if (ch->role == CHANNEL_WRITE)
+		held += channel_sock(ch)->inflight;
+	return held < capacity ? capacity - held : 0;
+}
+
+uint64_t channel_total_read(const struct channel *ch)
+{
+	return ch->total_written - ch->readable - ch->unflushed - ch->dropped;
 }
 
 int channel_read_state(const struct channel *ch)
@@ -83,48 +80,75 @@ int channel_write_state(const struct channel *ch)
 static void give_back(struct channel *ch, struct pbuf *p)
 {
 	if (p->pkt_flags & SEGMENT_RECEIVED)
-		sock_spend(ch->source, p);
+		sock_spend(channel_source(ch), p);
 	else
 		pbuf_free(p);
+}
+
+/* Where the number of the channel's grant is; NULL: nobody but a socket writes to it. */
+static inline uint16_t *grant_number(const struct channel *ch)
+{
+	return ch->role == CHANNEL_WRITE  ? &channel_sock(ch)->grant
+		: ch->role == CHANNEL_OWN ? &channel_own(ch)->grant
+					  : NULL;
+}
+
+static inline struct grant *find_grant(const struct channel *ch)
+{
+	const uint16_t *number = grant_number(ch);
+
+	if (number == NULL || *number == NO_GRANT)
+		return NULL;
+	return &channel_selector(ch)->grants.grants[*number];
+}
+
+struct grant *channel_granted(const struct channel *ch)
+{
+	return find_grant(ch);
+}
+
+/* The writer was granted room behind the bytes of p. */
+static bool is_granted(const struct channel *ch, const struct pbuf *p)
+{
+	const struct grant *grant = p == ch->list.tail ? find_grant(ch) : NULL;
+
+	return grant != NULL && grant->in_tail > 0;
 }
 
 /* An exhausted buffer goes back, but not from under the writer who was granted room in it. */
 static void pop_exhausted(struct channel *ch)
 {
-	struct pbuf *p = ch->list.head;
+	struct pbuf *p = segments_head(&ch->list);
 
-	if (p == NULL || ch->head_offset < p->len || (p == ch->list.tail && ch->grant_tail > 0))
-		return;
-	ch->head_offset = 0;
-	give_back(ch, segments_pop(&ch->list));
+	if (p != NULL && p->len == 0 && !is_granted(ch, p))
+		give_back(ch, segments_pop(&ch->list));
 }
 
-static void consume_from_head(struct channel *ch, size_t *left)
+static size_t consume_from_head(struct channel *ch, struct sock *source, size_t left)
 {
-	struct pbuf *p = ch->list.head;
-	size_t n = p->len - ch->head_offset;
+	struct pbuf *p = segments_head(&ch->list);
+	size_t n = p->len < left ? p->len : left;
 
-	if (n > *left)
-		n = *left;
-	ch->head_offset += (uint32_t)n;
-	*left -= n;
+	p->payload = (char *)p->payload + n;
+	p->len = (u16_t)(p->len - n);
 	if (p->pkt_flags & SEGMENT_RECEIVED)
-		ch->source->recved += (uint32_t)n;
+		source->recved += (uint32_t)n;
 	pop_exhausted(ch);
+	return n;
 }
 
 void channel_consume(struct channel *ch, size_t n)
 {
-	size_t left = n;
+	struct sock *source = channel_source(ch);
 
-	ch->readable -= n;
-	ch->total_read += n;
-	while (left > 0)
-		consume_from_head(ch, &left);
-	if (ch->source != NULL) {
-		selector_dirty(ch->source);
-		sock_pump_rx(ch->source);
-	}
+	ch->readable -= (uint32_t)n;
+	while (n > 0)
+		n -= consume_from_head(ch, source, n);
+	if (source == NULL)
+		return;
+	selector_dirty(source);
+	if (ch->role == CHANNEL_OWN)
+		sock_pump_rx(source);
 }
 
 void channel_put(struct channel *ch, struct pbuf *p)
@@ -137,7 +161,7 @@ void channel_put(struct channel *ch, struct pbuf *p)
 /* Moves bytes [from, len) of the head to a buffer of their own, so that the head can go. */
 static bool part_head(struct channel *ch, size_t from)
 {
-	struct pbuf *p = ch->list.head;
+	struct pbuf *p = segments_head(&ch->list);
 	struct pbuf *rest = channel_buffer(ch);
 
 	if (rest == NULL)
@@ -145,10 +169,7 @@ static bool part_head(struct channel *ch, size_t from)
 	rest->len = (u16_t)(p->len - from);
 	memcpy(rest->payload, (char *)p->payload + from, rest->len);
 	p->len = (u16_t)from;
-	rest->next = p->next;
-	p->next = rest;
-	if (ch->list.tail == p)
-		ch->list.tail = rest;
+	segments_insert(&ch->list, p, rest);
 	return true;
 }
 
@@ -161,7 +182,7 @@ static struct pbuf *take_copy(struct channel *ch, size_t n)
 		return NULL;
 	if (n > pktbuf_room(copy))
 		n = pktbuf_room(copy);
-	memcpy(copy->payload, (char *)ch->list.head->payload + ch->head_offset, n);
+	memcpy(copy->payload, segments_head(&ch->list)->payload, n);
 	copy->len = (u16_t)n;
 	channel_consume(ch, n);
 	return copy;
@@ -173,56 +194,69 @@ struct pbuf *channel_take(struct channel *ch)
 		return NULL;
 
 	pop_exhausted(ch);
-	struct pbuf *p = ch->list.head;
-	size_t there = p->len - ch->head_offset;
-	size_t n = there < ch->readable ? there : ch->readable;
-	bool granted = p == ch->list.tail && ch->grant_tail > 0;
+	struct pbuf *p = segments_head(&ch->list);
+	size_t n = p->len < ch->readable ? p->len : ch->readable;
 	/* A received one belongs to another stack core; a granted one to the writer. */
-	if ((p->pkt_flags & SEGMENT_RECEIVED) || granted)
+	if ((p->pkt_flags & SEGMENT_RECEIVED) || is_granted(ch, p))
 		return take_copy(ch, n);
-	if (n < there && !part_head(ch, ch->head_offset + n))
+	if (n < p->len && !part_head(ch, n))
 		return NULL;
 	segments_pop(&ch->list);
-	p->payload = (char *)p->payload + ch->head_offset;
-	p->len = (u16_t)n;
-	ch->head_offset = 0;
-	ch->readable -= n;
-	ch->total_read += n;
+	ch->readable -= (uint32_t)n;
 	return p;
 }
 
 struct pbuf *channel_buffer(struct channel *ch)
 {
-	struct pbuf *p = pktbuf_alloc(ch->sel->pool);
+	struct pbuf *p = pktbuf_alloc(channel_selector(ch)->pool);
+	struct sock *sink;
 
 	if (p != NULL)
 		p->pkt_flags &= (u16_t)~SEGMENT_RECEIVED;
-	else if (ch->sink != NULL)
-		selector_starve(ch->sink);
+	else if ((sink = channel_sink(ch)) != NULL)
+		selector_starve(sink);
 	return p;
-}
-
-void channel_drop_grant(struct channel *ch)
-{
-	segments_free(&ch->grant);
-	ch->granted = 0;
-	ch->grant_tail = 0;
 }
 
 void channel_drop_content(struct channel *ch)
 {
+	struct sock *source = channel_source(ch);
+
 	channel_drop_grant(ch);
 	while (!segments_empty(&ch->list)) {
 		struct pbuf *p = segments_pop(&ch->list);
 		if (p->pkt_flags & SEGMENT_RECEIVED)
-			ch->source->recved += p->len - ch->head_offset;
-		ch->head_offset = 0;
+			source->recved += p->len;
 		give_back(ch, p);
 	}
+	ch->dropped += ch->readable + ch->unflushed;
 	ch->readable = 0;
 	ch->unflushed = 0;
-	if (ch->source != NULL)
-		selector_dirty(ch->source);
+	if (source != NULL)
+		selector_dirty(source);
+}
+
+/* ---- Grants ----------------------------------------------------------------------------- */
+
+struct grant *channel_grant(struct channel *ch)
+{
+	uint16_t *number = grant_number(ch);
+
+	if (*number == NO_GRANT)
+		*number = grant_take(&channel_selector(ch)->grants);
+	return channel_granted(ch);
+}
+
+void channel_drop_grant(struct channel *ch)
+{
+	uint16_t *number = grant_number(ch);
+	struct grant *grant = find_grant(ch);
+
+	if (grant == NULL)
+		return;
+	segments_free(&grant->buffers);
+	grant_give(&channel_selector(ch)->grants, *number);
+	*number = NO_GRANT;
 }
 
 /* ---- Flush and close -------------------------------------------------------------------- */
@@ -233,21 +267,26 @@ void channel_flush(struct channel *ch)
 		return;
 	ch->readable += ch->unflushed;
 	ch->unflushed = 0;
-	if (ch->sink != NULL)
-		selector_dirty(ch->sink);
+	struct sock *sink = channel_sink(ch);
+	if (sink != NULL)
+		selector_dirty(sink);
 }
 
 /* What is attached goes on without the channel. One that is done with it already told it. */
 static void tell_source(struct channel *ch, int cause)
 {
-	if (ch->source != NULL && ch->source->writer_job.state == JOB_ACTIVE)
-		sock_rx_channel_closed(ch->source, cause);
+	struct sock *source = channel_source(ch);
+
+	if (source != NULL && source->writer_job.state == JOB_ACTIVE)
+		sock_rx_channel_closed(source, cause);
 }
 
 static void tell_sink(struct channel *ch, int cause)
 {
-	if (ch->sink != NULL && ch->sink->reader_job.state == JOB_ACTIVE)
-		sock_tx_channel_closed(ch->sink, cause);
+	struct sock *sink = channel_sink(ch);
+
+	if (sink != NULL && sink->reader_job.state == JOB_ACTIVE)
+		sock_tx_channel_closed(sink, cause);
 }
 
 void channel_end(struct channel *ch, int cause)
@@ -257,7 +296,7 @@ void channel_end(struct channel *ch, int cause)
 	channel_flush(ch);
 	channel_drop_grant(ch);
 	ch->closed = true;
-	ch->cause = cause;
+	ch->cause = cause_pack(cause);
 	tell_sink(ch, cause);
 }
 
@@ -267,7 +306,7 @@ void channel_fail(struct channel *ch, int cause)
 		return;
 	channel_drop_content(ch);
 	if (!ch->closed || ch->cause == 0)
-		ch->cause = cause;
+		ch->cause = cause_pack(cause);
 	ch->closed = true;
 	ch->failed = true;
 	tell_source(ch, cause);
@@ -328,8 +367,13 @@ int rws_channel_create(
 	struct own_channel *own = slot_take(&sel->channels);
 	if (own == NULL)
 		return -ENOBUFS;
+	own->channel.role = CHANNEL_OWN;
+	own->channel.auto_flush = auto_flush;
+	own->sel = sel;
+	own->capacity = capacity == 0             ? CHANNEL_CAPACITY_DEFAULT
+		: capacity > CHANNEL_CAPACITY_MAX ? CHANNEL_CAPACITY_MAX
+						  : capacity;
 	*out = handle_make(HANDLE_CHANNEL, sel->id, &own->slot);
-	channel_init(&own->channel, sel, *out, capacity, auto_flush);
 	return 0;
 }
 
@@ -341,11 +385,12 @@ void rws_channel_dispose(rws_channel_t handle)
 		return;
 	/* Also one that was closed well: a sink that has not got all of it resets. */
 	channel_fail(ch, -ECANCELED);
-	if (ch->source != NULL)
-		sock_detach_rx(ch->source);
-	if (ch->sink != NULL)
-		sock_detach_tx(ch->sink);
-	slot_give(&ch->sel->channels, slot_find(&ch->sel->channels, handle));
+	struct own_channel *own = channel_own(ch);
+	if (own->source != NULL)
+		sock_detach_rx(own->source);
+	if (own->sink != NULL)
+		sock_detach_tx(own->sink);
+	slot_give(&own->sel->channels, &own->slot);
 }
 
 /* ---- Asking ----------------------------------------------------------------------------- */
@@ -390,7 +435,7 @@ uint64_t rws_total_bytes_read(rws_channel_t handle)
 {
 	struct channel *ch;
 
-	return channel_of(handle, &ch) == 0 ? ch->total_read : 0;
+	return channel_of(handle, &ch) == 0 ? channel_total_read(ch) : 0;
 }
 
 uint64_t rws_total_bytes_written(rws_channel_t handle)

@@ -7,18 +7,23 @@
  *
  * Theory of operation
  * -------------------
- *   [ head_offset consumed | readable: flushed, unread | unflushed ]  and the grant behind it
+ *   [ readable: flushed, unread | unflushed ]  and the grant behind it
  *
- * The writer is the application, or the socket that the channel is attached to for reading
- * (`source`: its received pbufs go in as they are). The reader is the application, or the socket
- * that it is attached to for writing (`sink`: flushed pbufs go out as they are). Bytes are copied
- * only by the copying calls, and where a flush boundary lies within a buffer.
+ * The writer is the application, or the socket that the channel is attached to for reading (its
+ * source: its received pbufs go in as they are). The reader is the application, or the socket that
+ * it is attached to for writing (its sink: flushed pbufs go out as they are). Bytes are copied only
+ * by the copying calls, and where a flush boundary lies within a buffer. Bytes that were consumed
+ * are off the buffer: its payload begins behind them.
  *
- * A received pbuf goes back to its stack core through `source` when its last byte was consumed;
+ * A received pbuf goes back to its stack core through the source when its last byte was consumed;
  * the receive window grows with each byte consumed.
  *
  * `closed` says that no more bytes come in. `cause` is 0, or why; then either the content was
  * dropped (`failed`) or it is read before the cause shows (after a reset).
+ *
+ * Every TCP socket has two channels of its own within it, opened or not, so a channel holds only
+ * what differs from one to the next; whose it is and how much fits in follows from its role. See
+ * channel_source and those behind it in api/socket.h.
  */
 #ifndef RWS_CHANNEL_H
 #define RWS_CHANNEL_H
@@ -30,42 +35,45 @@
 #include "api/rws.h"
 #include "api/segments.h"
 
+struct grant;
 struct sock;
 
 #define CHANNEL_CAPACITY_DEFAULT ((size_t)1024 * 1024)
+#define CHANNEL_CAPACITY_MAX     ((size_t)1 << 31)
+
+enum channel_role {
+	CHANNEL_UNOPENED, /* a socket's, nothing but a place */
+	CHANNEL_READ,     /* a socket's read channel: the socket is its source */
+	CHANNEL_WRITE,    /* a socket's write channel: the socket is its sink */
+	CHANNEL_OWN,      /* the application's own, struct own_channel */
+};
 
 struct channel {
-	struct rws_selector *sel; /* NULL: was not opened */
-	rws_channel_t handle;
-	struct sock *owner;  /* the socket it is part of; NULL: made by rws_channel_create */
-	struct sock *source; /* attached for reading; NULL before, and when it is over */
-	struct sock *sink;   /* attached for writing */
-	bool had_source, had_sink;
-
 	struct segments list;
-	uint32_t head_offset;
-	size_t readable, unflushed, capacity;
-	uint64_t total_read, total_written;
-
-	struct segments grant; /* empty buffers lent to the writer, beside the tail's room */
-	size_t granted;
-	uint32_t grant_tail; /* bytes of it in the tail's room */
-
-	int cause;
-	bool closed, failed, auto_flush;
+	uint64_t total_written;
+	uint32_t readable, unflushed; /* bytes on the list */
+	uint32_t dropped;             /* written, and thrown away unread when it failed */
+	int16_t cause;
+	uint8_t role : 2; /* enum channel_role */
+	bool closed : 1, failed : 1, auto_flush : 1;
 };
+
+_Static_assert(sizeof(struct channel) == 32, "every socket has two");
 
 /* What rws_channel_create makes. */
 struct own_channel {
 	struct slot slot;
 	struct channel channel;
+	struct rws_selector *sel;
+	struct sock *source; /* attached for reading; NULL before, and when it is over */
+	struct sock *sink;   /* attached for writing */
+	size_t capacity;
+	uint16_t grant; /* api/grant.h */
+	bool had_source, had_sink;
 };
 
 /* The channel of a handle, for the owner's thread: 0, -EBADF, -EXDEV. */
 int channel_of(rws_channel_t handle, struct channel **ch);
-
-void channel_init(struct channel *ch, struct rws_selector *sel, rws_channel_t handle,
-	size_t capacity, bool auto_flush);
 
 /* Bytes that the writer may put in now. */
 size_t channel_room(const struct channel *ch);
@@ -75,6 +83,9 @@ int channel_read_state(const struct channel *ch);
 
 /* Why writing cannot: 0 it can, else -EAGAIN, -ESHUTDOWN or the cause. */
 int channel_write_state(const struct channel *ch);
+
+/* Bytes that were read from it. */
+uint64_t channel_total_read(const struct channel *ch);
 
 /* Takes n readable bytes off; received pbufs go back through the source. */
 void channel_consume(struct channel *ch, size_t n);
@@ -96,6 +107,12 @@ void channel_end(struct channel *ch, int cause);
 
 /* Fails it: content dropped, both sides and what is attached get the cause. */
 void channel_fail(struct channel *ch, int cause);
+
+/* What is granted to the writer, or NULL. */
+struct grant *channel_granted(const struct channel *ch);
+
+/* The same, an empty one if there is none; NULL: no place for it. */
+struct grant *channel_grant(struct channel *ch);
 
 /* The writer's grant ends; its buffers go back. */
 void channel_drop_grant(struct channel *ch);

@@ -7,6 +7,14 @@
 
 #include "api/socket.h"
 
+static void tell_when_readable(const struct channel *ch)
+{
+	struct sock *source = channel_source(ch);
+
+	if (source != NULL)
+		sock_arm(source, RWS_EV_READABLE);
+}
+
 /*
  * Finds the channel for a reader: 1 there are bytes, 0 the end of the stream, or why not. After
  * -EAGAIN the socket tells READABLE again.
@@ -17,11 +25,11 @@ static int reader_of(rws_channel_t handle, struct channel **ch)
 
 	if (result != 0)
 		return result;
-	if ((*ch)->sink != NULL)
+	if (channel_sink(*ch) != NULL)
 		return -EBUSY;
 	result = channel_read_state(*ch);
-	if (result == -EAGAIN && (*ch)->source != NULL)
-		sock_arm((*ch)->source, RWS_EV_READABLE);
+	if (result == -EAGAIN)
+		tell_when_readable(*ch);
 	return result == 0 ? 1 : result == 1 ? 0 : result;
 }
 
@@ -34,7 +42,7 @@ struct cursor {
 
 static struct cursor cursor_at(const struct channel *ch, size_t skip)
 {
-	struct cursor cursor = {ch->list.head, ch->head_offset, ch->readable};
+	struct cursor cursor = {segments_head(&ch->list), 0, ch->readable};
 
 	if (skip > cursor.left)
 		skip = cursor.left;
@@ -55,12 +63,12 @@ static struct cursor cursor_at(const struct channel *ch, size_t skip)
 /* The next contiguous piece of at most max bytes; its length, 0 at the end. */
 static size_t cursor_next(struct cursor *cursor, size_t max, char **bytes)
 {
-	while (cursor->left > 0 && cursor->p->len == cursor->offset) {
+	if (cursor->left == 0 || cursor->p == NULL)
+		return 0;
+	while (cursor->p->len == cursor->offset) {
 		cursor->p = cursor->p->next;
 		cursor->offset = 0;
 	}
-	if (cursor->left == 0)
-		return 0;
 
 	size_t n = cursor->p->len - cursor->offset;
 	if (n > cursor->left)
@@ -172,8 +180,7 @@ int rws_request(rws_channel_t handle, size_t skip, size_t at_least, struct iovec
 	if (there == 0 || there < at_least) {
 		if (ch->closed)
 			return ch->cause;
-		if (ch->source != NULL)
-			sock_arm(ch->source, RWS_EV_READABLE);
+		tell_when_readable(ch);
 		return -EAGAIN;
 	}
 	struct cursor cursor = cursor_at(ch, skip);
@@ -189,7 +196,7 @@ int rws_consumed(rws_channel_t handle, size_t n)
 
 	if (result != 0)
 		return result;
-	if (ch->sink != NULL)
+	if (channel_sink(ch) != NULL)
 		return -EBUSY;
 	if (ch->failed)
 		return ch->cause;

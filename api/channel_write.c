@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/grant.h"
 #include "api/selector.h"
 #include "api/socket.h"
 #include "driver/pktbuf.h"
@@ -12,9 +13,11 @@
 /* The writer has to wait: what it wrote goes on its way, and the socket tells WRITABLE again. */
 static int would_block(struct channel *ch)
 {
+	struct sock *sink = channel_sink(ch);
+
 	channel_flush(ch);
-	if (ch->sink != NULL)
-		sock_arm(ch->sink, RWS_EV_WRITABLE | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
+	if (sink != NULL)
+		sock_arm(sink, RWS_EV_WRITABLE | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
 	return -EAGAIN;
 }
 
@@ -25,7 +28,7 @@ static int writer_of(rws_channel_t handle, struct channel **ch)
 
 	if (result != 0)
 		return result;
-	if ((*ch)->source != NULL)
+	if (channel_source(*ch) != NULL)
 		return -EBUSY;
 	channel_drop_grant(*ch);
 	result = channel_write_state(*ch);
@@ -61,7 +64,7 @@ static size_t copy_in(struct channel *ch, const char *bytes, size_t n)
 		tail->len = (u16_t)(tail->len + piece);
 		done += piece;
 	}
-	ch->unflushed += done;
+	ch->unflushed += (uint32_t)done;
 	ch->total_written += done;
 	return done;
 }
@@ -117,45 +120,58 @@ int rws_write_fully(rws_channel_t handle, const void *buf, size_t n, size_t *don
 /* ---- Grants ----------------------------------------------------------------------------- */
 
 /* Lends `bytes` at most, as one more vector; how many. */
-static size_t grant_more(struct channel *ch, size_t bytes, struct iovec *iov)
+static size_t grant_more(struct channel *ch, struct grant *grant, size_t bytes, struct iovec *iov)
 {
-	uint32_t room = ch->granted == 0 ? tail_room(ch) : 0;
+	uint32_t room = grant->bytes == 0 ? tail_room(ch) : 0;
+	bool in_tail = room > 0;
 	struct pbuf *p = ch->list.tail;
 
-	if (room == 0) {
+	if (!in_tail) {
 		p = channel_buffer(ch);
 		if (p == NULL)
 			return 0;
-		segments_push(&ch->grant, p);
+		segments_push(&grant->buffers, p);
 		room = pktbuf_room(p);
 	}
 	size_t n = bytes < room ? bytes : room;
-	if (p == ch->list.tail)
-		ch->grant_tail = (uint32_t)n;
+	if (in_tail)
+		grant->in_tail = (uint32_t)n;
 	*iov = (struct iovec){(char *)p->payload + p->len, n};
-	ch->granted += n;
+	grant->bytes += (uint32_t)n;
 	return n;
+}
+
+/* Lends room bytes at most in at most n vectors; how many. */
+static int grant_all(struct channel *ch, struct grant *grant, size_t room, struct iovec *iov, int n)
+{
+	int count = 0;
+
+	while (count < n && grant->bytes < room &&
+		grant_more(ch, grant, room - grant->bytes, &iov[count]) > 0)
+		count++;
+	return count;
 }
 
 int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n)
 {
 	struct channel *ch;
 	int state = writer_of(handle, &ch);
-	int count = 0;
 
-	if (state == 0 && (min > ch->capacity || n <= 0))
+	if (state == 0 && (min > channel_capacity(ch) || n <= 0))
 		return -EINVAL;
 	if (state != 0)
 		return state;
 	size_t room = channel_room(ch);
 	if (room < min)
 		return would_block(ch);
-	while (count < n && ch->granted < room) {
-		if (grant_more(ch, room - ch->granted, &iov[count]) == 0)
-			break;
-		count++;
+	struct grant *grant = channel_grant(ch);
+	if (grant == NULL) {
+		if (channel_sink(ch) != NULL)
+			selector_starve(channel_sink(ch));
+		return would_block(ch);
 	}
-	if (ch->granted >= min && count > 0)
+	int count = grant_all(ch, grant, room, iov, n);
+	if (grant->bytes >= min && count > 0)
 		return count;
 	/* Either no buffers now, or so many bytes do not fit n vectors ever. */
 	channel_drop_grant(ch);
@@ -163,14 +179,14 @@ int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n
 }
 
 /* Puts the first n bytes of the grant behind the list. */
-static void take_grant(struct channel *ch, size_t n)
+static void take_grant(struct channel *ch, struct grant *grant, size_t n)
 {
-	size_t piece = n < ch->grant_tail ? n : ch->grant_tail;
+	size_t piece = n < grant->in_tail ? n : grant->in_tail;
 
 	if (piece > 0)
 		ch->list.tail->len = (u16_t)(ch->list.tail->len + piece);
-	for (size_t left = n - piece; left > 0; left -= piece) {
-		struct pbuf *p = segments_pop(&ch->grant);
+	for (size_t left = n - piece; left > 0 && !segments_empty(&grant->buffers); left -= piece) {
+		struct pbuf *p = segments_pop(&grant->buffers);
 		piece = left < pktbuf_room(p) ? left : pktbuf_room(p);
 		p->len = (u16_t)piece;
 		segments_push(&ch->list, p);
@@ -184,11 +200,13 @@ int rws_written(rws_channel_t handle, size_t n)
 
 	if (result != 0)
 		return result;
-	if (n > ch->granted)
+	struct grant *grant = channel_granted(ch);
+	if (n > (grant != NULL ? grant->bytes : 0))
 		return ch->closed ? channel_write_state(ch) : -EINVAL;
-	take_grant(ch, n);
+	if (grant != NULL)
+		take_grant(ch, grant, n);
 	channel_drop_grant(ch);
-	ch->unflushed += n;
+	ch->unflushed += (uint32_t)n;
 	ch->total_written += n;
 	flush_if_due(ch);
 	return 0;

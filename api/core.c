@@ -16,6 +16,7 @@
 #include "api/endpoint.h"
 #include "driver/pktbuf.h"
 #include "driver/port.h"
+#include "stack/gso.h"
 
 int64_t core_clock(const struct core *core)
 {
@@ -46,20 +47,21 @@ static bool forward(struct core *core, unsigned to, struct pbuf *p)
 }
 
 /* A copy of a frame in buffers of this core, or NULL: two cores must not share a pbuf. */
-static struct pbuf *copy_frame(struct core *core, const struct pbuf *p)
+static struct pbuf *copy_frame(struct core *core, const struct nif_frame *frame)
 {
 	struct pbuf *copy = NULL;
+	unsigned length = frame->header_length + frame->length;
 
-	for (unsigned done = 0; done < p->tot_len;) {
+	for (unsigned done = 0; done < length;) {
 		struct pbuf *part = pktbuf_alloc(core->pool);
 		if (part == NULL) {
 			stack_drop(core->stack, copy, DROP_NO_PBUF);
 			return NULL;
 		}
 		unsigned room = pktbuf_room(part);
-		unsigned left = p->tot_len - done;
+		unsigned left = length - done;
 		part->len = part->tot_len = (uint16_t)(left < room ? left : room);
-		pbuf_copy_partial(p, part->payload, part->len, (uint16_t)done);
+		nif_frame_copy(frame, done, part->payload, part->len);
 		done += part->len;
 		if (copy == NULL)
 			copy = part;
@@ -70,12 +72,14 @@ static struct pbuf *copy_frame(struct core *core, const struct pbuf *p)
 }
 
 /* A copy for each other core of a frame that all must learn from; the original stays. */
-static void forward_copies(struct core *core, const struct pbuf *p)
+static void forward_copies(struct core *core, struct pbuf *p)
 {
+	struct nif_frame frame = nif_frame_of(p);
+
 	for (unsigned to = 0; to < core->rws->core_count; to++) {
 		if (to == core->id)
 			continue;
-		struct pbuf *copy = copy_frame(core, p);
+		struct pbuf *copy = copy_frame(core, &frame);
 		if (copy == NULL)
 			continue;
 		copy->pkt_flags = p->pkt_flags;
@@ -85,18 +89,61 @@ static void forward_copies(struct core *core, const struct pbuf *p)
 	}
 }
 
-/* A core without a queue of its own sends through one that has. */
-enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p)
+static void free_copies(struct core *core, struct pbuf *const *copies, unsigned n)
 {
-	struct core *core = cp->core;
-	struct pbuf *copy = copy_frame(core, p);
+	for (unsigned i = 0; i < n; i++)
+		stack_free_pbufs(core->stack, copies[i]);
+}
 
-	if (copy == NULL)
-		return DROP_NONE; /* counted by copy_frame */
-	copy->pkt_flags = PKT_TO_SEND;
-	copy->if_idx = (uint8_t)(cp - core->ports);
-	if (forward(core, cp->sender, copy))
-		core_wake(core->rws->cores[cp->sender]);
+/* Copies of its segments, or of the frame as it is; their number, 0 when there are no buffers. */
+static unsigned copy_segments(
+	struct core *core, const struct nif_frame *frame, uint16_t offloads, struct pbuf **copies)
+{
+	unsigned n = 0;
+	struct gso gso;
+
+	if (frame->gso_size == 0) {
+		copies[0] = copy_frame(core, frame);
+		return copies[0] != NULL;
+	}
+	for (gso_start(&gso, frame, offloads); gso_next(&gso); n++) {
+		copies[n] = copy_frame(core, &gso.segment);
+		if (copies[n] == NULL) {
+			free_copies(core, copies, n);
+			return 0;
+		}
+	}
+	return n;
+}
+
+/*
+ * A core without a queue of its own sends through one that has. A super-segment goes there in
+ * segments, all or none of them: how to cut it does not fit into a pbuf.
+ */
+enum drop_reason core_output_elsewhere(struct core_port *cp, const struct nif_frame *frame)
+{
+	struct pbuf *copies[NIF_GSO_SEGMENTS_MAX];
+	struct core *core = cp->core, *sender = core->rws->cores[cp->sender];
+	struct port_info info;
+
+	if (nif_frame_segments(frame) > NIF_GSO_SEGMENTS_MAX) {
+		stack_drop(core->stack, NULL, DROP_TX_TOO_LONG);
+		return DROP_TX_TOO_LONG;
+	}
+	port_get_info(cp->port, &info);
+	unsigned n = copy_segments(core, frame, port_nif_offloads(info.offloads), copies);
+	if (n == 0)
+		return DROP_NO_PBUF; /* counted by copy_frame */
+	if (rte_ring_free_count(sender->from[core->id]) < n) {
+		free_copies(core, copies, n);
+		return DROP_FORWARD_FULL;
+	}
+	for (unsigned i = 0; i < n; i++) { /* only this core takes of the room that there is */
+		copies[i]->pkt_flags = PKT_TO_SEND;
+		copies[i]->if_idx = (uint8_t)(cp - core->ports);
+		forward(core, cp->sender, copies[i]);
+	}
+	core_wake(sender);
 	return DROP_NONE;
 }
 
@@ -123,7 +170,10 @@ static void send_forwarded(struct core *core, struct pbuf *p)
 
 	p->pkt_flags = 0;
 	cp->dirty = true;
-	port_tx(cp->port, cp->queue, p); /* which counts what it cannot send */
+	struct nif_frame frame = nif_frame_of(p);
+	enum drop_reason reason = port_tx(cp->port, cp->queue, &frame);
+	if (drop_reason_is_busy(reason))
+		stack_drop(core->stack, NULL, reason);
 	stack_free_pbufs(core->stack, p);
 }
 
@@ -359,6 +409,7 @@ static void core_housekeeping(struct core *core)
 			publish_known(core, i);
 		else
 			follow_known(core, i);
+	stack_tell_packets(core->stack, pktpool_in_use(core->pool), pktpool_size(core->pool));
 	publish_counters(core);
 }
 

@@ -7,17 +7,22 @@
 #include <semaphore.h>
 
 #include "api/core.h"
+#include "api/endpoint_pool.h"
 #include "api/runtime.h"
 #include "api/steer.h"
 
-struct endpoint;
-struct rte_mempool;
 struct rte_ring;
 
-#define CORE_PUBLISH_NS  1000000   /* how often counters are published */
-#define CORE_LINK_NS     100000000 /* how often core 0 asks devices for their link */
-#define CORE_ENDPOINTS   65536u
-#define CORE_ARENA_BYTES ((size_t)96 << 20)
+#define CORE_PUBLISH_NS 1000000   /* how often counters are published */
+#define CORE_LINK_NS    100000000 /* how often core 0 asks devices for their link */
+
+/*
+ * A core may have as many connections as a selector has sockets, and so many at least. Its arena
+ * has room for them and for what does not grow with them. All of it is touched as it is used.
+ */
+#define CORE_CONNECTIONS_MIN  65536u
+#define CORE_ARENA_CONNECTION ((size_t)1024)
+#define CORE_ARENA_BASE       ((size_t)32 << 20)
 
 /* One interface as this core sees it. */
 struct core_port {
@@ -51,7 +56,7 @@ struct core {
 	struct chan *chans[RUNTIME_SELECTORS_MAX];
 	struct selector_wake *wakes[RUNTIME_SELECTORS_MAX];
 	unsigned chan_count;
-	struct endpoint *pending, *pending_last; /* more to tell than the rings took */
+	uint32_t pending, pending_last; /* endpoints with more to tell than the rings took */
 	struct pktpool *pool;
 	struct rte_ring
 		*from[RUNTIME_CORES_MAX]; /* frames that other cores received for this one */
@@ -60,6 +65,7 @@ struct core {
 	unsigned idle_turns;
 
 	/* Written by others. */
+	_Alignas(64) struct endpoint_pool endpoints;
 	_Alignas(64) _Atomic bool sleeping; /* as in struct selector_wake */
 	_Atomic bool taken;                 /* RWS_INLINE: a selector has it */
 	_Atomic bool stop;
@@ -79,15 +85,15 @@ struct core {
 	sem_t entered;
 	int wake_fd, epoll_fd;
 	void *arena;
+	size_t arena_size;
 	struct steer_core steering;
-	struct rte_mempool *endpoints;
 };
 
 /* core.c; the other parts of struct core are in core_thread.c (life) and core_idle.c. */
 void core_tell_waiters(struct core *core);
 
 /* nif_ops.output of an interface without a queue for this core. */
-enum drop_reason core_output_elsewhere(struct core_port *cp, const struct pbuf *p);
+enum drop_reason core_output_elsewhere(struct core_port *cp, const struct nif_frame *frame);
 
 /* stack_config.redirect, where there is more than one core. */
 bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);

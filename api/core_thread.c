@@ -3,14 +3,13 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
-#include <rte_mempool.h>
 #include <rte_ring.h>
 
 #include "api/chan.h"
@@ -25,30 +24,17 @@
 
 /* ---- Interfaces of this core ------------------------------------------------------------ */
 
-static enum drop_reason output(void *device, struct pbuf *p)
+static enum drop_reason output(void *device, const struct nif_frame *frame)
 {
 	struct core_port *cp = device;
 
 	if (!cp->has_queue)
-		return core_output_elsewhere(cp, p);
+		return core_output_elsewhere(cp, frame);
 	cp->dirty = true;
-	return port_tx(cp->port, cp->queue, p);
+	return port_tx(cp->port, cp->queue, frame);
 }
 
 static const struct nif_ops core_nif_ops = {.output = output};
-
-static uint16_t nif_offloads(uint32_t port_offloads)
-{
-	uint16_t offloads = 0;
-
-	if (port_offloads & PORT_TX_IP_CHECKSUM)
-		offloads |= NIF_TX_IP_CHECKSUM;
-	if (port_offloads & PORT_TX_TCP_CHECKSUM)
-		offloads |= NIF_TX_TCP_CHECKSUM;
-	if (port_offloads & PORT_TX_UDP_CHECKSUM)
-		offloads |= NIF_TX_UDP_CHECKSUM;
-	return offloads;
-}
 
 static int add_addresses(
 	struct nif *nif, const struct runtime_interface *interface, struct fault *fault)
@@ -85,7 +71,7 @@ static int add_interface(struct core *core, unsigned index, struct fault *fault)
 		.ops = &core_nif_ops,
 		.device = cp,
 		.mtu = info.mtu,
-		.tx_offloads = nif_offloads(info.offloads),
+		.tx_offloads = port_nif_offloads(info.offloads),
 		.dhcp = interface->dhcp && core->id == 0,
 		.slaac = interface->slaac,
 	};
@@ -103,7 +89,7 @@ int core_enter(struct core *core, struct fault *fault)
 {
 	struct stack_config config = {
 		.arena = core->arena,
-		.arena_size = CORE_ARENA_BYTES,
+		.arena_size = core->arena_size,
 		.now_ns = (uint64_t)core_clock(core),
 		.primary = core->id == 0,
 		.claim_port = steer_claim,
@@ -302,15 +288,22 @@ static int make_rings(struct core *core)
 	return 0;
 }
 
-static int make_endpoints(struct core *core)
+/* What grows with the number of connections. */
+static int make_memory(struct core *core)
 {
-	char name[RTE_MEMPOOL_NAMESIZE];
-	static _Atomic unsigned serial;
+	uint32_t connections = core->rws->sockets_max;
 
-	snprintf(name, sizeof(name), "endpoints_%u", atomic_fetch_add(&serial, 1));
-	core->endpoints = rte_mempool_create(name, CORE_ENDPOINTS - 1, sizeof(struct endpoint), 256,
-		0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
-	return core->endpoints != NULL ? 0 : -ENOMEM;
+	if (connections < CORE_CONNECTIONS_MIN)
+		connections = CORE_CONNECTIONS_MIN;
+	core->arena_size = CORE_ARENA_BASE + connections * CORE_ARENA_CONNECTION;
+	core->arena = mmap(NULL, core->arena_size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (core->arena == MAP_FAILED) {
+		core->arena = NULL;
+		return -ENOMEM;
+	}
+	core->pending = core->pending_last = NO_ENDPOINT;
+	return endpoint_pool_init(&core->endpoints, connections);
 }
 
 static int make_wakes(struct core *core)
@@ -345,9 +338,10 @@ int core_create(struct rws *rws, unsigned id, int cpu, struct core **out, struct
 	core->wake_fd = core->epoll_fd = -1;
 	core->pool = rws->pools[id];
 	sem_init(&core->entered, 0, 0);
-	core->arena = aligned_alloc(RTE_CACHE_LINE_SIZE, CORE_ARENA_BYTES);
-	if (core->arena == NULL || make_rings(core) != 0 || make_endpoints(core) != 0 ||
-		make_wakes(core) != 0)
+	if (make_memory(core) != 0)
+		return fault_set(fault, -ENOMEM, "no memory for %u sockets on stack core %u",
+			rws->sockets_max, id);
+	if (make_rings(core) != 0 || make_wakes(core) != 0)
 		return fault_set(fault, -ENOMEM,
 			"no memory for stack core %u; give more with memory_mb, or use fewer cores",
 			id);
@@ -382,12 +376,13 @@ void core_free(struct core *core)
 	for (unsigned from = 0; from < RUNTIME_CORES_MAX; from++)
 		free_forward_ring(core->from[from]);
 	rte_free(core->calls);
-	rte_mempool_free(core->endpoints);
+	endpoint_pool_fini(&core->endpoints);
 	if (core->wake_fd >= 0)
 		close(core->wake_fd);
 	if (core->epoll_fd >= 0)
 		close(core->epoll_fd);
 	sem_destroy(&core->entered);
-	free(core->arena);
+	if (core->arena != NULL)
+		munmap(core->arena, core->arena_size);
 	rte_free(core);
 }

@@ -9,7 +9,7 @@
 int deadlines_init(struct deadlines *deadlines, uint32_t capacity)
 {
 	deadlines->count = 0;
-	deadlines->heap = calloc((size_t)capacity + 1, sizeof(struct sock *));
+	deadlines->heap = calloc((size_t)capacity + 1, sizeof(struct deadline));
 	return deadlines->heap == NULL ? -ENOMEM : 0;
 }
 
@@ -19,60 +19,59 @@ void deadlines_fini(struct deadlines *deadlines)
 	deadlines->heap = NULL;
 }
 
-static void put(struct deadlines *deadlines, uint32_t position, struct sock *s)
+static void put(struct deadlines *deadlines, uint32_t place, struct deadline d)
 {
-	deadlines->heap[position] = s;
-	s->deadline.position = position;
+	deadlines->heap[place] = d;
+	d.sock->deadline = place;
 }
 
-static int64_t at(const struct deadlines *deadlines, uint32_t position)
+static int64_t at(const struct deadlines *deadlines, uint32_t place)
 {
-	return deadlines->heap[position]->deadline.at;
+	return deadlines->heap[place].at;
 }
 
-static void sift_up(struct deadlines *deadlines, uint32_t position, struct sock *s)
+static void sift_up(struct deadlines *deadlines, uint32_t place, struct deadline d)
 {
-	while (position > 1 && at(deadlines, position / 2) > s->deadline.at) {
-		put(deadlines, position, deadlines->heap[position / 2]);
-		position /= 2;
+	while (place > 1 && at(deadlines, place / 2) > d.at) {
+		put(deadlines, place, deadlines->heap[place / 2]);
+		place /= 2;
 	}
-	put(deadlines, position, s);
+	put(deadlines, place, d);
 }
 
-static void sift_down(struct deadlines *deadlines, uint32_t position, struct sock *s)
+static void sift_down(struct deadlines *deadlines, uint32_t place, struct deadline d)
 {
-	for (uint32_t child = 2 * position; child <= deadlines->count; child = 2 * position) {
+	for (uint32_t child = 2 * place; child <= deadlines->count; child = 2 * place) {
 		if (child < deadlines->count && at(deadlines, child + 1) < at(deadlines, child))
 			child++;
-		if (at(deadlines, child) >= s->deadline.at)
+		if (at(deadlines, child) >= d.at)
 			break;
-		put(deadlines, position, deadlines->heap[child]);
-		position = child;
+		put(deadlines, place, deadlines->heap[child]);
+		place = child;
 	}
-	put(deadlines, position, s);
+	put(deadlines, place, d);
 }
 
 void deadline_set(struct deadlines *deadlines, struct sock *s, int64_t when)
 {
 	deadline_clear(deadlines, s);
-	s->deadline.at = when;
-	sift_up(deadlines, ++deadlines->count, s);
+	sift_up(deadlines, ++deadlines->count, (struct deadline){when, s});
 }
 
 void deadline_clear(struct deadlines *deadlines, struct sock *s)
 {
-	uint32_t position = s->deadline.position;
+	uint32_t place = s->deadline;
 
-	if (position == 0)
+	if (place == 0)
 		return;
-	s->deadline.position = 0;
-	struct sock *last = deadlines->heap[deadlines->count--];
-	if (last == s)
+	s->deadline = 0;
+	struct deadline last = deadlines->heap[deadlines->count--];
+	if (last.sock == s)
 		return;
-	if (position > 1 && at(deadlines, position / 2) > last->deadline.at)
-		sift_up(deadlines, position, last);
+	if (place > 1 && at(deadlines, place / 2) > last.at)
+		sift_up(deadlines, place, last);
 	else
-		sift_down(deadlines, position, last);
+		sift_down(deadlines, place, last);
 }
 
 int64_t deadline_next(const struct deadlines *deadlines)
@@ -84,7 +83,7 @@ struct sock *deadline_due(struct deadlines *deadlines, int64_t now)
 {
 	if (deadline_next(deadlines) > now || deadlines->count == 0)
 		return NULL;
-	struct sock *s = deadlines->heap[1];
+	struct sock *s = deadlines->heap[1].sock;
 	deadline_clear(deadlines, s);
 	return s;
 }

@@ -14,11 +14,11 @@ struct sock;
 
 struct deadline {
 	int64_t at;
-	uint32_t position; /* in the heap from 1; 0: not in it */
+	struct sock *sock; /* whose `deadline` is the place in the heap; 0: not in it */
 };
 
 struct deadlines {
-	struct sock **heap; /* from 1 */
+	struct deadline *heap; /* from 1 */
 	uint32_t count;
 };
 

@@ -19,7 +19,10 @@ struct datagram {
 };
 
 struct datagrams {
-	uint64_t dropped;
+	struct dgram_account account; /* the stack core's */
+	_Alignas(64) uint64_t dropped;
+	uint32_t spent; /* datagrams whose buffers are in the socket's `spent` */
+	int error;      /* the last one */
 	uint32_t first, count;
 	struct datagram queue[QUEUE_SLOTS];
 };
@@ -32,9 +35,10 @@ static void give_back(struct sock *s, struct pbuf *chain, uint32_t length)
 	while (chain != NULL) {
 		struct pbuf *p = chain;
 		chain = p->next;
-		segments_push(&s->spent, p);
+		p->next = s->spent;
+		s->spent = p;
 	}
-	s->spent_count++;
+	s->datagrams->spent++;
 	s->recved += length;
 	selector_dirty(s);
 }
@@ -57,6 +61,30 @@ void dgram_received(struct sock *s, const struct chan_message *message)
 void dgram_dropped(struct sock *s, uint32_t count)
 {
 	s->datagrams->dropped += count;
+}
+
+/* An ICMP error or a refused datagram; it goes on. */
+void dgram_failed(struct sock *s, int error)
+{
+	s->datagrams->error = error;
+	sock_arm(s, RWS_EV_ERROR);
+	sock_tell(s, RWS_EV_ERROR);
+}
+
+int dgram_error(const struct sock *s)
+{
+	return s->datagrams->error;
+}
+
+uint32_t dgram_spent(const struct sock *s)
+{
+	return s->kind == SOCK_UDP ? s->datagrams->spent : 0;
+}
+
+void dgram_forget_spent(struct sock *s)
+{
+	if (s->kind == SOCK_UDP)
+		s->datagrams->spent = 0;
 }
 
 static size_t copy_out(const struct datagram *d, void *buf, size_t capacity)
@@ -135,7 +163,7 @@ uint64_t rws_receive_dropped(rws_socket_t handle)
 
 unsigned dgram_waiting(const struct sock *s)
 {
-	return s->datagrams != NULL ? s->datagrams->count : 0;
+	return s->kind == SOCK_UDP ? s->datagrams->count : 0;
 }
 
 void dgram_drop_all(struct sock *s)
@@ -167,7 +195,7 @@ static int destination(
 		return -EISCONN;
 	if (address->port == 0 || address_is_any(address))
 		return -EINVAL;
-	if (address_is_broadcast(address) && !s->options.broadcast)
+	if (address_is_broadcast(address) && !s->options->broadcast)
 		return -EACCES;
 	if (s->local.family != 0 && address->family != s->local.family)
 		return -EAFNOSUPPORT;
@@ -193,8 +221,7 @@ static struct pbuf *copy_in(struct rws_selector *sel, const char *bytes, size_t 
 		done += p->len;
 		segments_push(&list, p);
 	} while (done < length);
-	segments_set_total(list.head, length);
-	return list.head;
+	return segments_chain(&list, length);
 }
 
 /* No buffer, or no place in the ring, or too much under way. */
@@ -215,17 +242,17 @@ static int send_one(struct sock *s, const struct rws_datagram *datagram)
 	int result = destination(s, datagram, &message.address, &message.port);
 	if (result != 0)
 		return result;
-	if (s->inflight > 0 && s->inflight + datagram->length > s->options.send_buffer)
+	if (s->inflight > 0 && s->inflight + datagram->length > s->options->send_buffer)
 		return would_block(s, false);
 	message.length = (uint32_t)datagram->length;
 	message.p = copy_in(s->sel, datagram->data, datagram->length);
 	if (message.p == NULL)
 		return would_block(s, true);
-	if (!chan_post(s->lane->chan, &message)) {
+	if (!chan_post(sock_lane(s)->chan, &message)) {
 		pbuf_free(message.p);
 		return would_block(s, true);
 	}
-	s->inflight += datagram->length;
+	s->inflight += (uint32_t)datagram->length;
 	return 0;
 }
 
@@ -254,19 +281,44 @@ int rws_send(rws_socket_t handle, const struct rws_datagram *datagram)
 /* ---- Opening ---------------------------------------------------------------------------- */
 
 /* One stack core has the socket: by its port, or in turn where the stack picks one. */
-static struct lane *choose_lane(struct rws_selector *sel, const struct rws_address *local)
+static unsigned choose_lane(struct rws_selector *sel, const struct rws_address *local)
 {
 	if (local == NULL || local->port == 0)
 		return selector_next_lane(sel);
-	return &sel->lanes[local->port % sel->lane_count];
+	return local->port % sel->lane_count;
 }
 
-static int open_socket(struct sock *s)
+static int make_queue(struct sock *s)
 {
-	s->datagrams = calloc(1, sizeof(*s->datagrams));
-	if (s->datagrams == NULL)
+	struct datagrams *datagrams =
+		aligned_alloc(_Alignof(struct datagrams), sizeof(struct datagrams));
+
+	if (datagrams == NULL)
 		return -ENOMEM;
-	s->ep = endpoint_alloc(s->lane->core, s->lane->chan);
+	datagrams->dropped = 0;
+	datagrams->first = datagrams->count = datagrams->spent = 0;
+	datagrams->error = 0;
+	s->datagrams = datagrams;
+	return 0;
+}
+
+static int set_up(struct sock *s, const struct rws_address *local, const struct rws_address *remote)
+{
+	struct endpoint_setup *setup = sock_make_setup(s);
+
+	if (setup == NULL)
+		return -ENOBUFS;
+	int result = address_to_ip(local, &setup->local, &setup->local_port);
+	if (result == 0)
+		result = address_to_ip(remote, &setup->remote, &setup->remote_port);
+	if (result == 0)
+		result = make_queue(s);
+	if (result != 0)
+		return result;
+	address_from_ip(&setup->remote, setup->remote_port, &s->remote);
+	setup->account = &s->datagrams->account;
+	s->lane = choose_lane(s->sel, local);
+	s->ep = endpoint_alloc(sock_lane(s)->core, sock_lane(s)->chan);
 	return s->ep == NULL ? -ENOBUFS : 0;
 }
 
@@ -281,7 +333,7 @@ static int await_opened(struct sock *s)
 			selector_idle(s->sel, INT64_MAX);
 	}
 	selector_leave(s->sel);
-	return s->open_error;
+	return s->dead ? s->error : 0;
 }
 
 static int udp_open(struct rws_selector *sel, const struct rws_address *local,
@@ -294,13 +346,7 @@ static int udp_open(struct rws_selector *sel, const struct rws_address *local,
 	struct sock *s = sock_create(sel, SOCK_UDP, options);
 	if (s == NULL)
 		return -ENOBUFS;
-	result = address_to_ip(local, &s->setup.local, &s->setup.local_port);
-	if (result == 0)
-		result = address_to_ip(remote, &s->setup.remote, &s->setup.remote_port);
-	sock_fill_setup(s);
-	s->lane = choose_lane(sel, local);
-	if (result == 0)
-		result = open_socket(s);
+	result = set_up(s, local, remote);
 	if (result != 0) {
 		sock_free(s);
 		return result;

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/endpoint.h"
 
-#include <errno.h>
-
-#include <rte_mempool.h>
-
 #include "api/core_internal.h"
 
 /* What an endpoint has to tell that the stack does not know of; above all CONN_EV_* bits. */
-enum {
-	TELL_OPENED = 1 << 14,
-	TELL_RELEASED = 1 << 15,
-};
+#define TELL_OPENED (1u << 13)
+
+_Static_assert(CONN_EV_ERROR < TELL_OPENED, "the stack's events fit below ours");
 
 struct endpoint *endpoint_alloc(struct core *core, struct chan *chan)
 {
-	void *memory;
+	struct endpoint *ep = endpoint_pool_take(&core->endpoints);
 
-	if (rte_mempool_get(core->endpoints, &memory) != 0)
+	if (ep == NULL)
 		return NULL;
-	struct endpoint *ep = memory;
-	*ep = (struct endpoint){.core = core, .chan = chan};
+	ep->chan = chan;
+	ep->sock = NULL;
+	ep->ready = NULL;
+	ep->error = 0;
+	ep->pending = 0;
+	ep->listed = ep->released = 0;
 	return ep;
 }
 
@@ -32,19 +31,19 @@ static bool emit(struct endpoint *ep, struct chan_message *message)
 	return chan_emit(ep->chan, message);
 }
 
-static bool tell(struct endpoint *ep, enum chan_event kind)
+static bool tell(struct endpoint *ep, enum chan_event kind, int error)
 {
-	struct chan_message message = {.kind = kind, .error = ep->error};
+	struct chan_message message = {.kind = kind, .error = error};
 
 	return emit(ep, &message);
 }
 
 /* Tells a plain event and clears its bit, if it is pending and the ring takes it. */
-static bool tell_bit(struct endpoint *ep, uint16_t bit, enum chan_event kind)
+static bool tell_bit(struct endpoint *ep, uint16_t bit, enum chan_event kind, int error)
 {
 	if ((ep->pending & bit) == 0)
 		return true;
-	if (!tell(ep, kind))
+	if (!tell(ep, kind, error))
 		return false;
 	ep->pending &= (uint16_t)~bit;
 	return true;
@@ -68,42 +67,36 @@ static bool tell_data(struct endpoint *ep)
 	return true;
 }
 
-static bool tell_acked(struct endpoint *ep)
+/* Tells that so many bytes need not be kept any more, and takes them off the account. */
+static bool tell_acked(struct endpoint *ep, uint32_t *acked)
 {
-	if (ep->acked == 0)
+	if (*acked == 0)
 		return true;
-	struct chan_message message = {.kind = EV_ACKED, .length = ep->acked};
+	struct chan_message message = {.kind = EV_ACKED, .length = *acked};
+	if (ep->ready->kind == READY_CONN)
+		message.count = conn_send_buffer(ep->conn);
 	if (!emit(ep, &message))
 		return false;
-	ep->acked = 0;
+	*acked = 0;
 	return true;
 }
 
 static bool tell_conn(struct endpoint *ep)
 {
 	struct conn *conn = ep->conn;
+	int error = conn->ready.error;
 
-	ep->pending |= conn->ready.events;
+	ep->pending |= conn->ready.events & (uint16_t)~CONN_EV_SPACE; /* told by tell_acked */
 	conn->ready.events = 0;
-	ep->acked += conn->acked;
-	conn->acked = 0;
-	if (ep->pending & CONN_EV_ERROR)
-		ep->error = conn->ready.error;
-	if (ep->pending & CONN_EV_CONNECTED) {
-		ep->local = conn->local;
-		ep->local_port = conn->local_port;
-	}
-	bool told = tell_bit(ep, CONN_EV_CONNECTED, EV_CONNECTED) && tell_data(ep) &&
-		tell_bit(ep, CONN_EV_FIN, EV_FIN) && tell_acked(ep) &&
-		tell_bit(ep, CONN_EV_SENT, EV_SENT) &&
-		tell_bit(ep, CONN_EV_FIN_ACKED, EV_FIN_ACKED) &&
-		tell_bit(ep, CONN_EV_ERROR, EV_ERROR);
-	ep->pending &= (uint16_t)~CONN_EV_SPACE; /* told by tell_acked */
-	return told;
+	return tell_bit(ep, CONN_EV_CONNECTED, EV_CONNECTED, 0) && tell_data(ep) &&
+		tell_bit(ep, CONN_EV_FIN, EV_FIN, 0) && tell_acked(ep, &conn->acked) &&
+		tell_bit(ep, CONN_EV_SENT, EV_SENT, 0) &&
+		tell_bit(ep, CONN_EV_FIN_ACKED, EV_FIN_ACKED, 0) &&
+		tell_bit(ep, CONN_EV_ERROR, EV_ERROR, error);
 }
 
 /* Makes an endpoint of each connection that waits to be accepted, and tells of it. */
-static bool tell_listener(struct endpoint *ep)
+static bool tell_listener(struct core *core, struct endpoint *ep)
 {
 	ep->conn->ready.events = 0;
 	for (;;) {
@@ -112,65 +105,71 @@ static bool tell_listener(struct endpoint *ep)
 		struct conn *conn = conn_accept(ep->conn);
 		if (conn == NULL)
 			return true;
-		struct endpoint *accepted = endpoint_alloc(ep->core, ep->chan);
+		struct endpoint *accepted = endpoint_alloc(core, ep->chan);
 		if (accepted == NULL) {
-			ep->core->counters.drops.count[DROP_ACCEPT_QUEUE_FULL]++;
+			core->counters.drops.count[DROP_ACCEPT_QUEUE_FULL]++;
 			conn_abort(conn);
 			continue;
 		}
-		accepted->kind = READY_CONN;
 		accepted->conn = conn;
-		accepted->local = conn->local;
-		accepted->remote = conn->remote;
-		accepted->local_port = conn->local_port;
-		accepted->remote_port = conn->remote_port;
 		conn->ready.user = accepted;
 		struct chan_message message = {.kind = EV_ACCEPTED, .ep = accepted};
 		emit(ep, &message);
 	}
 }
 
-static bool tell_dgram(struct endpoint *ep)
+static bool tell_datagrams(struct endpoint *ep, struct dgram_account *account)
 {
-	struct dgram *dgram = ep->dgram;
 	struct dgram_rx rx;
 
-	ep->pending |= dgram->ready.events;
-	dgram->ready.events = 0;
-	if (!tell_acked(ep))
-		return false;
-	while (ep->rx_bytes < ep->rx_bytes_max && ep->rx_count < ep->rx_count_max) {
+	while (account->rx_bytes < account->rx_bytes_max &&
+		account->rx_count < account->rx_count_max) {
 		if (chan_emit_room(ep->chan) == 0)
 			return false;
-		if (!dgram_next(dgram, &rx))
+		if (!dgram_next(ep->dgram, &rx))
 			break;
 		struct chan_message message = {.kind = EV_DATAGRAM,
 			.p = rx.payload,
 			.length = rx.payload->tot_len,
 			.address = rx.from,
 			.port = rx.from_port};
-		ep->rx_bytes += rx.payload->tot_len;
-		ep->rx_count++;
+		account->rx_bytes += rx.payload->tot_len;
+		account->rx_count++;
 		emit(ep, &message);
 	}
-	ep->pending &= (uint16_t)~DGRAM_EV_READABLE;
-	if (dgram->rx_dropped > ep->dropped) {
-		struct chan_message message = {
-			.kind = EV_DROPPED, .length = (uint32_t)(dgram->rx_dropped - ep->dropped)};
-		if (!emit(ep, &message))
-			return false;
-		ep->dropped = dgram->rx_dropped;
-	}
-	if (ep->pending & DGRAM_EV_ERROR)
-		ep->error = dgram->ready.error;
-	return tell_bit(ep, DGRAM_EV_ERROR, EV_ERROR);
+	return true;
 }
 
-static bool tell_ready(struct endpoint *ep)
+static bool tell_dropped(struct endpoint *ep, struct dgram_account *account)
 {
-	switch (ep->kind) {
+	uint64_t dropped = ep->dgram->rx_dropped;
+
+	if (dropped == account->dropped)
+		return true;
+	struct chan_message message = {
+		.kind = EV_DROPPED, .length = (uint32_t)(dropped - account->dropped)};
+	if (!emit(ep, &message))
+		return false;
+	account->dropped = dropped;
+	return true;
+}
+
+static bool tell_dgram(struct endpoint *ep)
+{
+	struct ready *ready = ep->ready;
+	struct dgram_account *account = ready->user;
+
+	ep->pending |= ready->events & (uint16_t)~DGRAM_EV_READABLE; /* found by dgram_next */
+	ready->events = 0;
+	return tell_acked(ep, &account->acked) && tell_datagrams(ep, account) &&
+		tell_dropped(ep, account) && tell_bit(ep, DGRAM_EV_ERROR, EV_ERROR, ready->error);
+}
+
+static bool tell_ready(struct core *core, struct endpoint *ep)
+{
+	switch (ep->ready->kind) {
 	case READY_LISTENER:
-		return tell_listener(ep);
+		return tell_listener(core, ep);
 	case READY_DGRAM:
 		return tell_dgram(ep);
 	default:
@@ -179,45 +178,55 @@ static bool tell_ready(struct endpoint *ep)
 }
 
 /* All that the endpoint has to tell, in the order of its life; false: the ring is full. */
-static bool tell_all(struct endpoint *ep)
+static bool tell_all(struct core *core, struct endpoint *ep)
 {
 	if (ep->released) {
-		if (ep->sock != NULL && !tell(ep, EV_RELEASED)) /* NULL: never adopted */
+		if (ep->sock != NULL && !tell(ep, EV_RELEASED, 0)) /* NULL: never adopted */
 			return false;
-		rte_mempool_put(ep->core->endpoints, ep);
+		endpoint_pool_give(&core->endpoints, ep);
 		return true;
 	}
-	if (!tell_bit(ep, TELL_OPENED, EV_OPENED))
+	if (!tell_bit(ep, TELL_OPENED, EV_OPENED, ep->error))
 		return false;
-	return ep->ready == NULL || tell_ready(ep);
+	return ep->ready == NULL || tell_ready(core, ep);
 }
 
 static void list_pending(struct core *core, struct endpoint *ep)
 {
+	uint32_t index = endpoint_pool_index(&core->endpoints, ep);
+
 	if (ep->listed)
 		return;
 	ep->listed = true;
-	ep->pending_next = NULL;
-	if (core->pending == NULL)
-		core->pending = ep;
+	atomic_store_explicit(&ep->next, NO_ENDPOINT, memory_order_relaxed);
+	if (core->pending == NO_ENDPOINT)
+		core->pending = index;
 	else
-		core->pending_last->pending_next = ep;
-	core->pending_last = ep;
+		atomic_store_explicit(&endpoint_pool_at(&core->endpoints, core->pending_last)->next,
+			index, memory_order_relaxed);
+	core->pending_last = index;
 }
 
 /* Once around the list of those that found the ring full; what still does goes back on it. */
 static void retry_pending(struct core *core)
 {
-	struct endpoint *ep = core->pending;
+	uint32_t index = core->pending;
 
-	core->pending = core->pending_last = NULL;
-	while (ep != NULL) {
-		struct endpoint *next = ep->pending_next;
+	core->pending = NO_ENDPOINT;
+	while (index != NO_ENDPOINT) {
+		struct endpoint *ep = endpoint_pool_at(&core->endpoints, index);
+		index = atomic_load_explicit(&ep->next, memory_order_relaxed);
 		ep->listed = false;
-		if (!tell_all(ep))
+		if (!tell_all(core, ep))
 			list_pending(core, ep);
-		ep = next;
 	}
+}
+
+static struct endpoint *endpoint_of(const struct ready *ready)
+{
+	if (ready->kind == READY_DGRAM && ready->user != NULL)
+		return ((struct dgram_account *)ready->user)->ep;
+	return ready->user;
 }
 
 void endpoint_flush_events(struct core *core)
@@ -226,11 +235,11 @@ void endpoint_flush_events(struct core *core)
 
 	retry_pending(core);
 	while ((ready = stack_next_ready(core->stack)) != NULL) {
-		struct endpoint *ep = ready->user;
+		struct endpoint *ep = endpoint_of(ready);
 		/* Before REQ_ADOPT nobody asks; its events stay with the connection until then. */
 		if (ep == NULL || ep->sock == NULL || ep->listed)
 			continue;
-		if (!tell_all(ep))
+		if (!tell_all(core, ep))
 			list_pending(core, ep);
 	}
 }
@@ -238,13 +247,13 @@ void endpoint_flush_events(struct core *core)
 /* ---- Requests --------------------------------------------------------------------------- */
 
 /* The answer to an open request waits on the pending list: endpoint_flush_events comes soon. */
-static void opened(struct core *core, struct endpoint *ep, int error)
+static void opened(struct core *core, struct endpoint *ep, int error, void *user)
 {
-	ep->error = error;
+	ep->error = (int16_t)error;
 	if (error != 0)
 		ep->ready = NULL;
 	else
-		ep->ready->user = ep;
+		ep->ready->user = user;
 	ep->pending |= TELL_OPENED;
 	list_pending(core, ep);
 }
@@ -254,14 +263,7 @@ static void open_conn(struct core *core, struct endpoint *ep, const struct endpo
 	int error = conn_connect(core->stack, &setup->local, setup->local_port, &setup->remote,
 		setup->remote_port, &setup->conn, &ep->conn);
 
-	ep->kind = READY_CONN;
-	ep->remote = setup->remote;
-	ep->remote_port = setup->remote_port;
-	if (error == 0) {
-		ep->local = ep->conn->local;
-		ep->local_port = ep->conn->local_port;
-	}
-	opened(core, ep, error);
+	opened(core, ep, error, ep);
 }
 
 static void open_listener(
@@ -270,12 +272,7 @@ static void open_listener(
 	int error =
 		conn_listen(core->stack, &setup->local, setup->local_port, &setup->conn, &ep->conn);
 
-	ep->kind = READY_LISTENER;
-	if (error == 0) {
-		ep->local = ep->conn->local;
-		ep->local_port = ep->conn->local_port;
-	}
-	opened(core, ep, error);
+	opened(core, ep, error, ep);
 }
 
 static uint32_t half(uint32_t wanted, uint32_t otherwise)
@@ -291,22 +288,17 @@ static void open_dgram(struct core *core, struct endpoint *ep, const struct endp
 {
 	bool connected = setup->remote_port != 0;
 	struct dgram_options options = setup->dgram;
+	struct dgram_account *account = setup->account;
 
-	ep->rx_bytes_max = half(options.receive_bytes, DGRAM_RECEIVE_BYTES);
-	ep->rx_count_max = half(options.receive_count, DGRAM_RECEIVE_COUNT);
-	options.receive_bytes = ep->rx_bytes_max;
-	options.receive_count = ep->rx_count_max;
+	options.receive_bytes = half(options.receive_bytes, DGRAM_RECEIVE_BYTES);
+	options.receive_count = half(options.receive_count, DGRAM_RECEIVE_COUNT);
+	*account = (struct dgram_account){.ep = ep,
+		.rx_bytes_max = options.receive_bytes,
+		.rx_count_max = options.receive_count};
 	int error = dgram_open(core->stack, &setup->local, setup->local_port,
 		connected ? &setup->remote : NULL, setup->remote_port, &options, &ep->dgram);
 
-	ep->kind = READY_DGRAM;
-	ep->remote = setup->remote;
-	ep->remote_port = setup->remote_port;
-	if (error == 0) {
-		ep->local = ep->dgram->local;
-		ep->local_port = ep->dgram->local_port;
-	}
-	opened(core, ep, error);
+	opened(core, ep, error, account);
 }
 
 static void adopt(struct core *core, struct endpoint *ep)
@@ -321,17 +313,17 @@ static void send_to(struct core *core, struct endpoint *ep, const struct chan_me
 		stack_free_pbufs(core->stack, request->p);
 		return;
 	}
+	struct dgram_account *account = ep->ready->user;
 	bool connected = request->address.type == IPADDR_TYPE_ANY && request->port == 0;
 	uint32_t length = request->p->tot_len;
 	int error = dgram_send(
 		ep->dgram, request->p, connected ? NULL : &request->address, request->port);
 
 	if (error != 0) {
-		ep->error = error;
 		ep->dgram->ready.error = error;
 		ep->pending |= DGRAM_EV_ERROR;
 	}
-	ep->acked += length;
+	account->acked += length;
 	list_pending(core, ep);
 }
 
@@ -340,11 +332,12 @@ static void recved(struct core *core, struct endpoint *ep, const struct chan_mes
 	stack_free_pbufs(core->stack, request->p);
 	if (ep == NULL || ep->ready == NULL)
 		return;
-	if (ep->kind == READY_CONN) {
+	if (ep->ready->kind == READY_CONN) {
 		conn_recved(ep->conn, request->length);
-	} else if (ep->kind == READY_DGRAM) {
-		ep->rx_bytes -= request->length;
-		ep->rx_count -= request->count;
+	} else if (ep->ready->kind == READY_DGRAM) {
+		struct dgram_account *account = ep->ready->user;
+		account->rx_bytes -= request->length;
+		account->rx_count -= request->count;
 		list_pending(core, ep);
 	}
 }
@@ -353,7 +346,7 @@ static void abort_or_close(struct endpoint *ep, bool abort)
 {
 	if (ep->ready == NULL)
 		return;
-	if (ep->kind == READY_DGRAM)
+	if (ep->ready->kind == READY_DGRAM)
 		dgram_close(ep->dgram);
 	else if (abort)
 		conn_abort(ep->conn);

@@ -12,17 +12,23 @@ enum { PART_SOCKET, PART_READER_JOB, PART_WRITER_JOB, PART_CONTEXT, PARTS };
 
 /* ---- Gathering -------------------------------------------------------------------------- */
 
+static bool is_due(const struct callbacks *callbacks, enum job_kind kind, const struct job *job)
+{
+	return callbacks->done[kind].fn != NULL && job->state == JOB_DONE;
+}
+
 static bool wants_callback(const struct sock *s)
 {
+	const struct callbacks *callbacks = s->extra != NULL ? s->extra->callbacks : NULL;
 	uint32_t bits = s->pending;
 
+	if (callbacks == NULL)
+		return false;
 	if (s->reader_job.news || s->writer_job.news)
 		bits |= RWS_EV_JOB_DONE;
-	if (s->callbacks != NULL && (bits & s->callbacks->bits) != 0)
-		return true;
-	return (s->reader_job.fn != NULL && s->reader_job.state == JOB_DONE) ||
-		(s->writer_job.fn != NULL && s->writer_job.state == JOB_DONE) ||
-		(s->context.fn != NULL && s->context.state == JOB_DONE);
+	return (bits & callbacks->bits) != 0 || is_due(callbacks, JOB_READER, &s->reader_job) ||
+		is_due(callbacks, JOB_WRITER, &s->writer_job) ||
+		is_due(callbacks, JOB_CONTEXT, &s->context);
 }
 
 static bool has_news(const struct sock *s)
@@ -33,24 +39,24 @@ static bool has_news(const struct sock *s)
 static void unlist(struct sock *s)
 {
 	if (s->is_ready)
-		TAILQ_REMOVE(&s->sel->ready, s, event_link);
+		slot_list_remove(&s->sel->ready, &s->slot);
 	if (s->is_news)
-		TAILQ_REMOVE(&s->sel->news, s, event_link);
+		slot_list_remove(&s->sel->news, &s->slot);
 	s->is_ready = s->is_news = false;
 }
 
 /* A socket that waits to be accepted, or is disposed, has nobody to tell. */
 void sock_list_events(struct sock *s)
 {
-	if (s->disposed || s->accepted_by != NULL || s->is_news)
+	if (s->disposed || s->is_queued || s->is_news)
 		return;
 	if (wants_callback(s)) {
 		unlist(s);
 		s->is_news = true;
-		TAILQ_INSERT_TAIL(&s->sel->news, s, event_link);
+		slot_list_append(&s->sel->news, &s->slot);
 	} else if (has_news(s) && !s->is_ready) {
 		s->is_ready = true;
-		TAILQ_INSERT_TAIL(&s->sel->ready, s, event_link);
+		slot_list_append(&s->sel->ready, &s->slot);
 	}
 }
 
@@ -59,19 +65,14 @@ void sock_tell(struct sock *s, uint32_t bits)
 	bits &= s->armed;
 	if (bits == 0)
 		return;
-	s->armed &= ~bits;
-	s->pending |= bits;
+	s->armed &= (uint16_t)~bits;
+	s->pending |= (uint16_t)bits;
 	sock_list_events(s);
 }
 
 void sock_arm(struct sock *s, uint32_t bits)
 {
-	s->armed |= bits;
-}
-
-void sock_job_news(struct sock *s)
-{
-	sock_list_events(s);
+	s->armed |= (uint16_t)bits;
 }
 
 void sock_forget_events(struct sock *s)
@@ -91,8 +92,10 @@ static uint64_t available(const struct sock *s)
 	case SOCK_UDP:
 		return dgram_waiting(s);
 	default:
-		return s->rx != NULL ? s->rx->readable : s->rxq_bytes;
+		break;
 	}
+	const struct channel *rx = sock_rx(s);
+	return rx != NULL ? rx->readable : s->read_channel.readable;
 }
 
 static void fill_socket(struct sock *s, uint32_t bits, struct rws_event *event)
@@ -106,7 +109,7 @@ static void fill_socket(struct sock *s, uint32_t bits, struct rws_event *event)
 	if (bits & RWS_EV_CONTEXT_DONE)
 		event->result = s->context.result;
 	else if (bits & RWS_EV_ERROR)
-		event->result = s->event_result;
+		event->result = s->kind == SOCK_UDP ? dgram_error(s) : s->error;
 }
 
 static bool take_bits(struct sock *s, uint32_t mask, struct rws_event *event)
@@ -115,7 +118,7 @@ static bool take_bits(struct sock *s, uint32_t mask, struct rws_event *event)
 
 	if (bits == 0)
 		return false;
-	s->pending &= ~bits;
+	s->pending &= (uint16_t)~bits;
 	fill_socket(s, bits, event);
 	return true;
 }
@@ -153,7 +156,7 @@ unsigned events_take(struct rws_selector *sel, struct rws_event *events, unsigne
 	unsigned count = 0;
 	struct sock *s;
 
-	while (count < max && (s = TAILQ_FIRST(&sel->ready)) != NULL) {
+	while (count < max && (s = slot_list_first(&sel->ready)) != NULL) {
 		for (unsigned part = 0; part < PARTS && count < max; part++)
 			count += take_part(s, part, &events[count]);
 		if (!has_news(s))
@@ -172,17 +175,32 @@ static bool is_same(const struct sock *s, uint32_t generation)
 
 static void call_bit(struct sock *s, unsigned bit, struct rws_event *event)
 {
-	rws_callback *fn = s->callbacks->fn[bit];
-	void *user = s->callbacks->user[bit];
+	const struct callbacks *callbacks = s->extra->callbacks;
+	rws_callback *fn = callbacks->fn[bit];
+	void *user = callbacks->user[bit];
 
 	/* Acknowledged and drained are told each time to who asked for them. */
-	s->armed |= (1u << bit) & (RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
+	s->armed |= (uint16_t)((1u << bit) & (RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED));
 	fn(user, event);
 }
 
 static bool has_callback(const struct sock *s, uint32_t bit)
 {
-	return s->callbacks != NULL && (s->callbacks->bits & bit) != 0;
+	return s->extra != NULL && s->extra->callbacks != NULL &&
+		(s->extra->callbacks->bits & bit) != 0;
+}
+
+/* What is to be called when the job is done; once. */
+static struct job_callback take_done(struct sock *s, const struct job *job)
+{
+	struct job_callback done = {0};
+
+	if (job->had_fn) {
+		struct job_callback *kept = &s->extra->callbacks->done[job_kind(s, job)];
+		done = *kept;
+		kept->fn = NULL;
+	}
+	return done;
 }
 
 static bool dispatch_bits(struct sock *s, uint32_t generation, uint32_t mask)
@@ -203,18 +221,16 @@ static bool dispatch_bits(struct sock *s, uint32_t generation, uint32_t mask)
 static bool dispatch_job(struct sock *s, uint32_t generation, struct job *job)
 {
 	struct rws_event event;
-	void (*fn)(void *user, rws_job_t job, int result) = job->fn;
 
 	if (job->state != JOB_DONE)
 		return true;
+	struct job_callback done = take_done(s, job);
 	if (has_callback(s, RWS_EV_JOB_DONE) && take_job(s, job, &event))
 		call_bit(s, (unsigned)__builtin_ctz(RWS_EV_JOB_DONE), &event);
 	if (!is_same(s, generation))
 		return false;
-	if (fn != NULL) {
-		job->fn = NULL;
-		fn(job->user, job_handle(s, job), job->result);
-	}
+	if (done.fn != NULL)
+		done.fn(done.user, job_handle(s, job), job->result);
 	return is_same(s, generation);
 }
 
@@ -233,30 +249,34 @@ static void dispatch(struct sock *s)
 
 void events_dispatch(struct rws_selector *sel)
 {
-	struct sock *s, *last = TAILQ_LAST(&sel->news, sock_list);
-	unsigned n = 0;
+	struct sock *s;
+	unsigned n = slot_list_count(&sel->news);
 
-	TAILQ_FOREACH (s, &sel->news, event_link)
-		n++;
 	sel->in_callback = true;
 	remote_run_posts(sel);
 	/* Those that are there now; what callbacks bring about waits for the next turn. */
-	while (last != NULL && n-- > 0 && (s = TAILQ_FIRST(&sel->news)) != NULL)
+	while (n-- > 0 && (s = slot_list_first(&sel->news)) != NULL)
 		dispatch(s);
 	sel->in_callback = false;
 }
 
-static int set_callback(struct sock *s, unsigned bit, rws_callback *fn, void *user)
+struct callbacks *sock_callbacks(struct sock *s)
 {
-	struct callbacks *callbacks = s->callbacks;
+	struct sock_extra *extra = sock_make_extra(s);
 
+	if (extra != NULL && extra->callbacks == NULL)
+		extra->callbacks = calloc(1, sizeof(*extra->callbacks));
+	return extra != NULL ? extra->callbacks : NULL;
+}
+
+static void set_callback(struct callbacks *callbacks, unsigned bit, rws_callback *fn, void *user)
+{
 	callbacks->fn[bit] = fn;
 	callbacks->user[bit] = user;
 	if (fn != NULL)
 		callbacks->bits |= 1u << bit;
 	else
 		callbacks->bits &= ~(1u << bit);
-	return 0;
 }
 
 int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user)
@@ -268,15 +288,14 @@ int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user)
 		return result;
 	if (bits == 0 || bits >= 1u << SOCK_BITS)
 		return -EINVAL;
-	if (s->callbacks == NULL)
-		s->callbacks = calloc(1, sizeof(*s->callbacks));
-	if (s->callbacks == NULL)
+	struct callbacks *callbacks = sock_callbacks(s);
+	if (callbacks == NULL)
 		return -ENOMEM;
-	if (fn != NULL && (s->callbacks->bits & bits) != 0)
+	if (fn != NULL && (callbacks->bits & bits) != 0)
 		return -EBUSY;
 	for (unsigned bit = 0; bit < SOCK_BITS; bit++) {
 		if (bits & (1u << bit))
-			set_callback(s, bit, fn, user);
+			set_callback(callbacks, bit, fn, user);
 	}
 	sock_list_events(s);
 	return 0;

@@ -8,8 +8,6 @@
 
 #include "api/runtime.h"
 
-#define NO_SLOT UINT32_MAX
-
 /*
  * The selectors of the process, by the id in their handles. `visitors` pairs with `selector`, both
  * sequentially consistent: a visitor raises its count and then loads the pointer, a closing
@@ -22,10 +20,11 @@ static struct entry {
 	uint32_t next_generation; /* of the id's next user; written while nobody is registered */
 } entries[RUNTIME_SELECTORS_MAX];
 
+/* Its address tells threads apart. Initial exec: every call of the API asks, without a call. */
+static _Thread_local char here __attribute__((tls_model("initial-exec")));
+
 uintptr_t handle_this_thread(void)
 {
-	static _Thread_local char here;
-
 	return (uintptr_t)&here;
 }
 
@@ -64,7 +63,7 @@ int handle_owner_selector(uint64_t handle, struct rws_selector **sel)
 		atomic_load_explicit(&entries[id].selector, memory_order_relaxed);
 	if (found == NULL)
 		return -EBADF;
-	if (atomic_load_explicit(&entries[id].owner, memory_order_relaxed) != handle_this_thread())
+	if (atomic_load_explicit(&entries[id].owner, memory_order_relaxed) != (uintptr_t)&here)
 		return -EXDEV;
 	*sel = found;
 	return 0;
@@ -88,9 +87,10 @@ void handle_leave(unsigned id)
 
 /* ---- Slots ------------------------------------------------------------------------------ */
 
-static struct slot *slot_at(const struct slot_table *table, uint32_t index)
+/* While a slot is free, what follows it names the next free one. */
+static uint32_t *next_free(struct slot *slot)
 {
-	return (struct slot *)(table->memory + (size_t)index * table->element);
+	return (uint32_t *)(slot + 1);
 }
 
 int slot_table_init(
@@ -103,7 +103,8 @@ int slot_table_init(
 		.first_generation = first_generation & ~1u,
 		.last_generation = first_generation & ~1u,
 	};
-	if (capacity == 0 || capacity > HANDLE_INDEX_MAX)
+	if (capacity == 0 || capacity > HANDLE_INDEX_MAX ||
+		element < sizeof(struct slot) + sizeof(uint32_t))
 		return -EINVAL;
 	table->memory = calloc(capacity, element);
 	return table->memory == NULL ? -ENOMEM : 0;
@@ -119,7 +120,7 @@ static struct slot *free_slot(struct slot_table *table)
 {
 	if (table->free != NO_SLOT) {
 		struct slot *slot = slot_at(table, table->free);
-		table->free = slot->next_free;
+		table->free = *next_free(slot);
 		return slot;
 	}
 	if (table->touched == table->capacity)
@@ -161,21 +162,7 @@ void slot_retire(struct slot_table *table, struct slot *slot)
 void slot_give(struct slot_table *table, struct slot *slot)
 {
 	slot_retire(table, slot);
-	slot->next_free = table->free;
+	*next_free(slot) = table->free;
 	table->free = slot->index;
 	table->live--;
-}
-
-struct slot *slot_find(const struct slot_table *table, uint64_t handle)
-{
-	uint32_t index = handle_index(handle);
-	uint32_t generation = handle_generation(handle);
-
-	if (index >= table->capacity || (generation & 1) == 0)
-		return NULL;
-	struct slot *slot = slot_at(table, index);
-	/* Acquire pairs with the release in next_generation. */
-	if (atomic_load_explicit(&slot->generation, memory_order_acquire) != generation)
-		return NULL;
-	return slot;
 }

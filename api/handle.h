@@ -18,6 +18,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "api/rws.h"
@@ -57,16 +58,15 @@ static inline uint32_t handle_generation(uint64_t handle)
 	return (uint32_t)handle & HANDLE_GENERATION_MAX;
 }
 
+#define NO_SLOT UINT32_MAX
+
 /* First member of whatever a handle leads to. */
 struct slot {
 	_Atomic uint32_t generation; /* written by the owner, read by any thread */
 	uint32_t index;
-	uint32_t next_free;
-
-	/* Requests of other threads: generation << 32 | REMOTE_*; api/remote.c. */
-	_Atomic uint64_t remote;
-	_Atomic bool remote_listed;
-	struct slot *remote_next;
+	/* Requests of other threads, api/remote.c: what is asked, and the next slot with any. */
+	_Atomic uint32_t remote;
+	uint32_t remote_next;
 };
 
 struct slot_table {
@@ -74,13 +74,16 @@ struct slot_table {
 	size_t element; /* bytes each, struct slot first */
 	uint32_t capacity;
 	uint32_t touched; /* slots that were ever used: the first so many */
-	uint32_t free;    /* first of the free ones below `touched`, UINT32_MAX for none */
+	uint32_t free;    /* first of the free ones below `touched`, or NO_SLOT */
 	uint32_t live;    /* slots taken */
 	uint32_t first_generation;
 	uint32_t last_generation; /* highest there was */
 };
 
-/* 0 or -ENOMEM. Memory is touched as slots are used. */
+/*
+ * Elements are larger than struct slot by four bytes at least. 0, -ENOMEM or -EINVAL. Memory is
+ * touched as slots are used.
+ */
 int slot_table_init(
 	struct slot_table *table, size_t element, uint32_t capacity, uint32_t first_generation);
 void slot_table_fini(struct slot_table *table);
@@ -92,8 +95,25 @@ void *slot_take(struct slot_table *table);
 void slot_retire(struct slot_table *table, struct slot *slot);
 void slot_give(struct slot_table *table, struct slot *slot);
 
+static inline struct slot *slot_at(const struct slot_table *table, uint32_t index)
+{
+	return (struct slot *)(void *)(table->memory + (size_t)index * table->element);
+}
+
 /* The slot the handle names, also from other threads; NULL when there is none any more. */
-struct slot *slot_find(const struct slot_table *table, uint64_t handle);
+static inline struct slot *slot_find(const struct slot_table *table, uint64_t handle)
+{
+	uint32_t index = handle_index(handle);
+	uint32_t generation = handle_generation(handle);
+
+	if (index >= table->capacity || (generation & 1) == 0)
+		return NULL;
+	struct slot *slot = slot_at(table, index);
+	/* Acquire pairs with the release in next_generation. */
+	if (atomic_load_explicit(&slot->generation, memory_order_acquire) != generation)
+		return NULL;
+	return slot;
+}
 
 static inline bool slot_is_live(const struct slot *slot)
 {

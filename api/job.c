@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "api/cause.h"
 #include "api/remote.h"
 #include "api/socket.h"
 
-void job_start(struct job *job, rws_channel_t channel)
+void job_start(struct job *job)
 {
 	job->state = JOB_ACTIVE;
-	job->channel = channel;
 	job->result = -EINPROGRESS;
 }
 
@@ -19,19 +19,28 @@ void job_complete(struct sock *s, struct job *job, int result, bool cancelled)
 	if (job->state != JOB_ACTIVE)
 		return;
 	job->state = JOB_DONE;
-	job->result = result;
+	job->result = cause_pack(result);
 	job->cancelled = cancelled;
 	job->news = job != &s->context; /* that one is told as RWS_EV_CONTEXT_DONE */
-	sock_job_news(s);
+	sock_list_events(s);
+}
+
+enum job_kind job_kind(const struct sock *s, const struct job *job)
+{
+	return job == &s->reader_job    ? JOB_READER
+		: job == &s->writer_job ? JOB_WRITER
+					: JOB_CONTEXT;
 }
 
 rws_job_t job_handle(const struct sock *s, const struct job *job)
 {
-	enum handle_kind kind = job == &s->reader_job ? HANDLE_READER_JOB
-		: job == &s->writer_job               ? HANDLE_WRITER_JOB
-						      : HANDLE_CONTEXT;
+	static const enum handle_kind kinds[JOBS] = {
+		[JOB_READER] = HANDLE_READER_JOB,
+		[JOB_WRITER] = HANDLE_WRITER_JOB,
+		[JOB_CONTEXT] = HANDLE_CONTEXT,
+	};
 
-	return handle_make(kind, s->sel->id, &s->slot);
+	return handle_make(kinds[job_kind(s, job)], s->sel->id, &s->slot);
 }
 
 /* The job of a handle, for the owner's thread: 0, -EBADF, -EXDEV. */
@@ -126,7 +135,16 @@ rws_channel_t rws_job_channel(rws_job_t handle)
 	struct sock *s;
 	struct job *job;
 
-	return job_of(handle, &s, &job) == 0 ? job->channel : RWS_NONE;
+	if (job_of(handle, &s, &job) != 0)
+		return RWS_NONE;
+	switch (job_kind(s, job)) {
+	case JOB_READER:
+		return sock_tx_handle(s);
+	case JOB_WRITER:
+		return sock_rx_handle(s);
+	default:
+		return RWS_NONE;
+	}
 }
 
 int rws_job_on_completion(
@@ -142,10 +160,12 @@ int rws_job_on_completion(
 		return -EINVAL;
 	if (job->had_fn)
 		return -EBUSY;
+	struct callbacks *callbacks = sock_callbacks(s);
+	if (callbacks == NULL)
+		return -ENOMEM;
 	job->had_fn = true;
-	job->fn = fn;
-	job->user = user;
+	callbacks->done[job_kind(s, job)] = (struct job_callback){fn, user};
 	if (job->state == JOB_DONE)
-		sock_job_news(s);
+		sock_list_events(s);
 	return 0;
 }

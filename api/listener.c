@@ -26,7 +26,7 @@ struct listener_end {
 };
 
 struct listener {
-	struct sock_list queue; /* by accept_link */
+	struct slot_list queue; /* by event_link */
 	unsigned waiting;
 	unsigned count; /* of ends in use */
 	struct listener_end ends[];
@@ -41,12 +41,13 @@ static struct listener_end *end_of(struct sock *s, const struct lane *lane)
 
 static bool post_end(struct sock *s, struct listener_end *end)
 {
-	struct chan_message open = {
-		.kind = REQ_LISTEN, .ep = end->ep, .sock = s, .setup = &s->setup};
+	struct chan_message open = {.kind = REQ_LISTEN, .ep = end->ep, .sock = s};
 	struct chan_message release = {.kind = REQ_RELEASE, .ep = end->ep, .sock = s};
 
-	if (!end->open_posted)
+	if (!end->open_posted) {
+		open.setup = s->extra->setup;
 		end->open_posted = chan_post(end->lane->chan, &open);
+	}
 	if (end->open_posted && s->closing && !end->release_posted)
 		end->release_posted = chan_post(end->lane->chan, &release);
 	return end->open_posted && (!s->closing || end->release_posted);
@@ -67,9 +68,10 @@ void listener_opened(struct lane *lane, struct sock *s, int error)
 
 	end->opened = true;
 	end->error = error;
-	if (error == 0 && !s->opened) {
-		s->opened = true;
-		address_from_ip(&end->ep->local, end->ep->local_port, &s->local);
+	if (error == 0 && !s->opened && !end->release_posted) {
+		const struct conn *conn = end->ep->conn;
+		s->opened = s->is_bound = true;
+		address_from_ip(&conn->local, conn->local_port, &s->local);
 	}
 }
 
@@ -105,7 +107,7 @@ static int open_end(struct sock *s, struct lane *lane)
 	return end->error;
 }
 
-static int open_ends(struct sock *s)
+static int open_ends(struct sock *s, struct endpoint_setup *setup)
 {
 	struct rws_selector *sel = s->sel;
 
@@ -113,7 +115,7 @@ static int open_ends(struct sock *s)
 		int result = open_end(s, &sel->lanes[i]);
 		if (result != 0)
 			return result;
-		s->setup.local_port = s->local.port;
+		setup->local_port = s->local.port;
 	}
 	return 0;
 }
@@ -125,7 +127,7 @@ static int listener_create(struct sock *s)
 	s->listener = calloc(1, size);
 	if (s->listener == NULL)
 		return -ENOMEM;
-	TAILQ_INIT(&s->listener->queue);
+	slot_list_init(&s->listener->queue, &s->sel->socks, offsetof(struct sock, event_link));
 	return 0;
 }
 
@@ -139,17 +141,18 @@ int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
 	struct sock *s = sock_create(sel, SOCK_LISTENER, options);
 	if (s == NULL)
 		return -ENOBUFS;
-	result = address_to_ip(local, &s->setup.local, &s->setup.local_port);
+	struct endpoint_setup *setup = sock_make_setup(s);
+	result = setup == NULL ? -ENOBUFS : address_to_ip(local, &setup->local, &setup->local_port);
 	if (result == 0)
 		result = listener_create(s);
 	if (result != 0) {
 		sock_free(s);
 		return result;
 	}
-	sock_fill_setup(s);
-	s->setup.conn.reuse_port |= s->sel->lane_count > 1; /* its own ends share the port */
+	setup->conn.reuse_port |= s->sel->lane_count > 1; /* its own ends share the port */
 	*server = sock_handle(s);
-	result = open_ends(s);
+	result = open_ends(s, setup);
+	sock_drop_setup(s);
 	if (result != 0)
 		sock_dispose(s);
 	return result;
@@ -162,8 +165,8 @@ void listener_accepted(struct lane *lane, struct sock *s, struct endpoint *ep)
 	struct listener *listener = s->listener;
 	struct sock *accepted = NULL;
 
-	if (!s->closing && listener->waiting < s->options.backlog)
-		accepted = sock_create(s->sel, SOCK_TCP, &s->options);
+	if (!s->closing && listener->waiting < s->options->backlog)
+		accepted = sock_create_accepted(s);
 	if (accepted == NULL) {
 		if (!s->closing)
 			atomic_fetch_add_explicit(
@@ -171,15 +174,16 @@ void listener_accepted(struct lane *lane, struct sock *s, struct endpoint *ep)
 		lane_orphan(lane, ep);
 		return;
 	}
-	accepted->lane = lane;
+	accepted->lane = (uint32_t)(lane - s->sel->lanes);
 	accepted->ep = ep;
 	accepted->opened = accepted->connected = true;
-	accepted->armed &= ~(uint32_t)RWS_EV_CONNECTED;
-	address_from_ip(&ep->local, ep->local_port, &accepted->local);
-	address_from_ip(&ep->remote, ep->remote_port, &accepted->remote);
-	accepted->options.local = accepted->local;
+	accepted->armed &= (uint16_t)~RWS_EV_CONNECTED;
+	address_from_ip(&ep->conn->local, ep->conn->local_port, &accepted->local);
+	address_from_ip(&ep->conn->remote, ep->conn->remote_port, &accepted->remote);
+	accepted->is_bound = true;
+	accepted->is_queued = true;
 	accepted->accepted_by = s;
-	TAILQ_INSERT_TAIL(&listener->queue, accepted, accept_link);
+	slot_list_append(&listener->queue, &accepted->slot);
 	listener->waiting++;
 	selector_dirty(accepted);
 	sock_tell(s, RWS_EV_ACCEPTABLE);
@@ -189,14 +193,15 @@ static void unqueue(struct sock *accepted)
 {
 	struct listener *listener = accepted->accepted_by->listener;
 
-	TAILQ_REMOVE(&listener->queue, accepted, accept_link);
+	slot_list_remove(&listener->queue, &accepted->slot);
 	listener->waiting--;
-	accepted->accepted_by = NULL;
+	accepted->is_queued = false;
+	accepted->user = NULL; /* from here on the application's */
 }
 
 void listener_forget(struct sock *accepted)
 {
-	if (accepted->accepted_by == NULL)
+	if (!accepted->is_queued)
 		return;
 	unqueue(accepted);
 	sock_dispose(accepted);
@@ -214,7 +219,7 @@ int rws_accept_burst(rws_socket_t server, rws_socket_t *sockets, unsigned n)
 		return -EINVAL;
 	if (s->closing)
 		return -ECANCELED;
-	while ((unsigned)count < n && (accepted = TAILQ_FIRST(&s->listener->queue)) != NULL) {
+	while ((unsigned)count < n && (accepted = slot_list_first(&s->listener->queue)) != NULL) {
 		unqueue(accepted);
 		sockets[count++] = sock_handle(accepted);
 		sock_list_events(accepted);
@@ -233,7 +238,7 @@ int rws_accept(rws_socket_t server, rws_socket_t *s)
 
 unsigned listener_waiting(const struct sock *s)
 {
-	return s->listener != NULL ? s->listener->waiting : 0;
+	return s->kind == SOCK_LISTENER ? s->listener->waiting : 0;
 }
 
 /* ---- Closing ---------------------------------------------------------------------------- */
@@ -242,7 +247,7 @@ void listener_close(struct sock *s)
 {
 	struct sock *accepted;
 
-	while ((accepted = TAILQ_FIRST(&s->listener->queue)) != NULL) {
+	while ((accepted = slot_list_first(&s->listener->queue)) != NULL) {
 		unqueue(accepted);
 		sock_abort(accepted, -ECONNABORTED, -ECANCELED);
 		sock_dispose(accepted);

@@ -11,6 +11,15 @@
 #include "api/selector.h"
 #include "api/socket.h"
 
+/*
+ * A slot's word: generation << REMOTE_BITS | REMOTE_LISTED | REMOTE_*. Of the generation 25 bits
+ * fit: an old request could only be taken for a new one if the slot had 2^24 owners while the
+ * request waits, which is one turn of the loop.
+ */
+#define REMOTE_BITS   7u
+#define REMOTE_MASK   ((1u << REMOTE_BITS) - 1)
+#define REMOTE_LISTED (1u << (REMOTE_BITS - 1))
+
 struct remote_post {
 	void (*fn)(void *user);
 	void *user;
@@ -34,34 +43,47 @@ static void wake(struct rws_selector *sel)
 	(void)ignored;
 }
 
-/* Adds the bits to those for the same generation; those for one that is gone are forgotten. */
-static void add_bits(struct slot *slot, uint32_t generation, uint32_t bits)
+/*
+ * Adds the bits to those for the same generation; those for one that is gone are forgotten. True:
+ * the slot was on no list, the caller pushes it. Acquire and release: pairs with the exchange in
+ * take_word, behind which remote_next is the next pusher's.
+ */
+static bool add_bits(struct slot *slot, uint32_t generation, uint32_t bits)
 {
-	uint64_t old = atomic_load_explicit(&slot->remote, memory_order_relaxed);
-	uint64_t wanted;
+	uint32_t meant = generation << REMOTE_BITS;
+	uint32_t old = atomic_load_explicit(&slot->remote, memory_order_relaxed);
+	uint32_t wanted;
 
 	do {
-		uint32_t kept = (uint32_t)(old >> 32) == generation ? (uint32_t)old : 0;
-		wanted = (uint64_t)generation << 32 | kept | bits;
+		uint32_t kept = (old & ~REMOTE_MASK) == meant ? old & REMOTE_MASK : 0;
+		wanted = meant | kept | bits | REMOTE_LISTED;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&slot->remote, &old, wanted, memory_order_release, memory_order_relaxed));
+		&slot->remote, &old, wanted, memory_order_acq_rel, memory_order_relaxed));
+	return (old & REMOTE_LISTED) == 0;
 }
 
-/* Release: the owner's acquire exchange in remote_run sees the link and the bits. */
-static void push(struct rws_selector *sel, struct slot *slot)
+/* Release: the owner's acquire exchange in remote_run sees the link. */
+static void push(struct rws_selector *sel, struct slot *slot, uint32_t name)
 {
-	if (atomic_exchange_explicit(&slot->remote_listed, true, memory_order_acq_rel))
-		return;
-	struct slot *head = atomic_load_explicit(&sel->remote, memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&sel->remote, memory_order_relaxed);
+
 	do {
 		slot->remote_next = head;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&sel->remote, &head, slot, memory_order_release, memory_order_relaxed));
+		&sel->remote, &head, name, memory_order_release, memory_order_relaxed));
 }
 
 static struct slot_table *table_of(struct rws_selector *sel, uint64_t handle)
 {
 	return handle_kind(handle) == HANDLE_CHANNEL ? &sel->channels : &sel->socks;
+}
+
+/* On the list slots go by their index, and the table it is of. */
+#define NAME_CHANNEL (1u << 31)
+
+static uint32_t name_of(uint64_t handle)
+{
+	return handle_index(handle) | (handle_kind(handle) == HANDLE_CHANNEL ? NAME_CHANNEL : 0);
 }
 
 int remote_request(uint64_t handle, uint32_t bits)
@@ -73,8 +95,8 @@ int remote_request(uint64_t handle, uint32_t bits)
 		return -EBADF;
 	struct slot *slot = slot_find(table_of(sel, handle), handle);
 	if (slot != NULL) {
-		add_bits(slot, handle_generation(handle), bits);
-		push(sel, slot);
+		if (add_bits(slot, handle_generation(handle), bits))
+			push(sel, slot, name_of(handle));
 		wake(sel);
 	}
 	handle_leave(id);
@@ -97,6 +119,7 @@ int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *us
 
 int remote_init(struct rws_selector *sel)
 {
+	atomic_init(&sel->remote, NO_SLOT);
 	ssize_t size = rte_ring_get_memsize_elem(sizeof(struct remote_post), 2 * REMOTE_POSTS);
 
 	sel->posts = aligned_alloc(RTE_CACHE_LINE_SIZE, (size_t)size);
@@ -118,7 +141,7 @@ static void run_channel(struct own_channel *own, uint32_t bits)
 
 static void run_sock(struct sock *s, uint32_t bits)
 {
-	if ((bits & REMOTE_FLUSH) && s->write_channel.sel != NULL)
+	if ((bits & REMOTE_FLUSH) && s->kind == SOCK_TCP && s->write_channel.role == CHANNEL_WRITE)
 		channel_flush(&s->write_channel);
 	if ((bits & REMOTE_CANCEL_WRITER) && s->writer_job.state == JOB_ACTIVE)
 		sock_cancel_writer_job(s);
@@ -127,52 +150,47 @@ static void run_sock(struct sock *s, uint32_t bits)
 	if ((bits & REMOTE_CANCEL_CONTEXT) && s->context.state == JOB_ACTIVE)
 		sock_abort(s, -ECANCELED, -ECANCELED);
 	if (bits & REMOTE_CLOSE)
-		sock_close(s, s->options.linger_ns);
+		sock_close(s, s->options->linger_ns);
 	if (bits & REMOTE_DISPOSE)
 		sock_dispose(s);
 }
 
-static bool is_in(const struct slot_table *table, const struct slot *slot)
+/*
+ * What was asked of the slot's present generation, and its next on the list; it can be listed again
+ * from here on.
+ */
+static uint32_t take_word(struct slot *slot, uint32_t *next)
 {
-	const char *at = (const char *)slot;
+	uint32_t generation = atomic_load_explicit(&slot->generation, memory_order_relaxed);
 
-	return at >= table->memory && at < table->memory + table->capacity * table->element;
+	*next = slot->remote_next;
+	uint32_t word = atomic_exchange_explicit(&slot->remote, 0, memory_order_acq_rel);
+	return (word & ~REMOTE_MASK) == generation << REMOTE_BITS ? word & (REMOTE_LISTED - 1) : 0;
 }
 
-static void run_slot(struct rws_selector *sel, struct slot *slot)
+/* Does what was asked of one slot; returns the name of the next. */
+static uint32_t run_slot(struct rws_selector *sel, uint32_t name)
 {
-	/* Listed again from here on; what comes after the exchange below finds it unlisted. */
-	atomic_store_explicit(&slot->remote_listed, false, memory_order_seq_cst);
-	uint64_t word = atomic_exchange_explicit(&slot->remote, 0, memory_order_acq_rel);
-	uint32_t generation = (uint32_t)(word >> 32);
+	bool is_channel = (name & NAME_CHANNEL) != 0;
+	struct slot *slot =
+		slot_at(is_channel ? &sel->channels : &sel->socks, name & ~NAME_CHANNEL);
+	uint32_t bits = take_word(slot, &name);
 
-	if (word == 0 ||
-		generation != atomic_load_explicit(&slot->generation, memory_order_relaxed))
-		return;
-	if (is_in(&sel->channels, slot))
-		run_channel((struct own_channel *)slot, (uint32_t)word);
-	else
-		run_sock((struct sock *)slot, (uint32_t)word);
-}
-
-static bool run_slots(struct rws_selector *sel)
-{
-	struct slot *slot = NULL;
-
-	if (atomic_load_explicit(&sel->remote, memory_order_relaxed) != NULL)
-		slot = atomic_exchange_explicit(&sel->remote, NULL, memory_order_acquire);
-	bool any = slot != NULL;
-	while (slot != NULL) {
-		struct slot *next = slot->remote_next;
-		run_slot(sel, slot);
-		slot = next;
-	}
-	return any;
+	if (bits != 0 && is_channel)
+		run_channel((struct own_channel *)slot, bits);
+	else if (bits != 0)
+		run_sock((struct sock *)slot, bits);
+	return name;
 }
 
 bool remote_run(struct rws_selector *sel)
 {
-	return run_slots(sel);
+	if (atomic_load_explicit(&sel->remote, memory_order_relaxed) == NO_SLOT)
+		return false;
+	uint32_t name = atomic_exchange_explicit(&sel->remote, NO_SLOT, memory_order_acquire);
+	while (name != NO_SLOT)
+		name = run_slot(sel, name);
+	return true;
 }
 
 void remote_run_posts(struct rws_selector *sel)
@@ -189,5 +207,5 @@ void remote_run_posts(struct rws_selector *sel)
 
 bool remote_waiting(const struct rws_selector *sel)
 {
-	return atomic_load(&sel->remote) != NULL || !rte_ring_empty(sel->posts);
+	return atomic_load(&sel->remote) != NO_SLOT || !rte_ring_empty(sel->posts);
 }

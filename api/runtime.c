@@ -13,7 +13,7 @@
 
 /*
  * Receive buffers of a core. Where the caller bounds the memory they get half of it; the rest is
- * for transmit buffers, endpoints and rings.
+ * for transmit buffers and rings.
  */
 #define RX_BUFFERS_DEFAULT   16384u
 #define RX_BUFFER_BYTES      2560u /* with all headers, rounded up */

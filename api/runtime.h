@@ -21,6 +21,9 @@
 #define RUNTIME_INTERFACES_MAX 8u
 #define RUNTIME_ADDRESSES_MAX  8u
 
+#define RUNTIME_SOCKETS_DEFAULT         65536u
+#define RUNTIME_SEND_BUFFER_MAX_DEFAULT (4u * 1024u * 1024u)
+
 struct port;
 struct pktpool;
 
@@ -49,7 +52,8 @@ struct rws {
 	enum rws_idle idle;
 	unsigned core_count;
 	struct core *cores[RUNTIME_CORES_MAX];
-	uint32_t sockets_max; /* of each selector */
+	uint32_t sockets_max; /* of each selector; at least 1 */
+	uint32_t send_buffer_max;
 	unsigned memory_mb;
 	_Atomic unsigned selector_count;
 	_Atomic uint64_t accept_overflows; /* connections reset by selectors: no place for them */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/handle.h"
 #include "api/runtime.h"
 
 int runtime_fail(struct rws_error *error, int code, const char *format, ...)
@@ -205,10 +206,16 @@ int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUN
 		return runtime_fail(error, -EINVAL,
 			"%u interfaces; name 1 to %u devices, such as net_tap0,iface=rws0",
 			config->interface_count, RUNTIME_INTERFACES_MAX);
+	if (config->sockets > HANDLE_INDEX_MAX)
+		return runtime_fail(error, -EINVAL,
+			"%u sockets are too many; a selector has at most %u", config->sockets,
+			HANDLE_INDEX_MAX);
 	rws->placement = config->placement;
 	rws->idle = config->idle;
 	rws->memory_mb = config->memory_mb;
-	rws->sockets_max = config->sockets != 0 ? config->sockets : 65536;
+	rws->send_buffer_max = config->send_buffer_max != 0 ? config->send_buffer_max
+							    : RUNTIME_SEND_BUFFER_MAX_DEFAULT;
+	rws->sockets_max = config->sockets != 0 ? config->sockets : RUNTIME_SOCKETS_DEFAULT;
 	rws->interface_count = config->interface_count;
 	for (unsigned i = 0; i < config->interface_count; i++) {
 		int code = parse_interface(&config->interfaces[i], &rws->interfaces[i], error);

@@ -83,7 +83,18 @@ struct rws_config {
 	enum rws_idle idle;
 	unsigned memory_mb; /* for packet buffers and rings in all; 0 for a default */
 	bool hugepages;     /* needed by most PCI devices, not by virtual ones */
-	unsigned sockets;   /* of each selector at most; 0 for 65,536 */
+	/*
+	 * Sockets of each selector at most, and connections of each stack core, 65,536 of those at
+	 * least: up to 16,777,215; 0 for 65,536. Memory is reserved for all of them, about 1.3 KB
+	 * each, and used as they come; packet buffers and rings are not part of it.
+	 */
+	unsigned sockets;
+	/*
+	 * Bytes that the send buffer of a connection grows to by itself, where the socket's options
+	 * do not set one; 0 for 4 MiB. All connections of a selector together grow by half of its
+	 * packet buffers at most, and by nothing while any of them waits for one.
+	 */
+	uint32_t send_buffer_max;
 };
 
 /* Defaults: nothing but size set, all else zero. */
@@ -247,8 +258,8 @@ struct rws_options {
 	bool broadcast;           /* UDP: may send to broadcast addresses */
 	bool rst_drop;            /* a reset discards bytes received before it [deliver them] */
 	uint16_t backlog;         /* listeners: connections waiting for accept [511] */
-	uint32_t send_buffer;     /* bytes written and not yet acknowledged [1 MiB] */
-	uint32_t receive_buffer;  /* bytes received and not yet read [1 MiB] */
+	uint32_t send_buffer;     /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
+	uint32_t receive_buffer;  /* bytes received and not yet read [1 MiB, TCP: growing] */
 	int64_t linger_ns;        /* how long close may take to send what is buffered [30 s] */
 	bool linger_zero;         /* close sends RST at once */
 	struct rws_address local; /* connect: local end [any] */
@@ -259,8 +270,9 @@ int rws_get_options(rws_socket_t s, struct rws_options *options);
 
 /*
  * Starts a connection; ends with RWS_EV_CONNECTED, or RWS_EV_ERROR and the context's result:
- * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH. options may be NULL. Fails at once with
- * -EINVAL, -EAFNOSUPPORT, -ENOBUFS, -EXDEV.
+ * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -EPROTO (somebody on the way could not
+ * read our header). options may be NULL. Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS,
+ * -EXDEV.
  */
 int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 	const struct rws_options *options, rws_socket_t *s);
@@ -394,7 +406,7 @@ int rws_job_on_completion(
 
 /*
  * A channel of the application's own: what is written to it can be read from it. capacity in
- * bytes, 0 for 1 MiB. To be attached to sockets, or as a pipe within the thread. Freed by
+ * bytes, 0 for 1 MiB, at most 2 GiB. To be attached to sockets, or as a pipe within the thread. Freed by
  * rws_channel_dispose, or with the selector.
  */
 int rws_channel_create(

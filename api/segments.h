@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lists of pbufs as byte sequences: linked by pbuf.next, each of ref 1, lengths in pbuf.len only
- * (tot_len means nothing in here; it ends at 65,535).
+ * Lists of pbufs as byte sequences: each of ref 1, lengths in pbuf.len only (tot_len means nothing
+ * in here; it ends at 65,535).
  *
  * Called from api/channel*.c and api/socket*.c.
+ *
+ * A list is a ring linked by pbuf.next and known by its last pbuf, whose next is the first: one
+ * pointer reaches both ends.
  */
 #ifndef RWS_SEGMENTS_H
 #define RWS_SEGMENTS_H
@@ -20,63 +23,72 @@
 #define SEGMENT_RECEIVED 0x8000u
 
 struct segments {
-	struct pbuf *head, *tail;
+	struct pbuf *tail; /* NULL: empty */
 };
 
 static inline bool segments_empty(const struct segments *list)
 {
-	return list->head == NULL;
+	return list->tail == NULL;
+}
+
+static inline struct pbuf *segments_head(const struct segments *list)
+{
+	return list->tail != NULL ? list->tail->next : NULL;
+}
+
+/* Puts one pbuf behind `at` on its list. */
+static inline void segments_insert(struct segments *list, struct pbuf *at, struct pbuf *p)
+{
+	p->next = at->next;
+	at->next = p;
+	if (list->tail == at)
+		list->tail = p;
 }
 
 /* Appends one pbuf; its own next is overwritten. */
 static inline void segments_push(struct segments *list, struct pbuf *p)
 {
-	p->next = NULL;
-	if (list->head == NULL)
-		list->head = p;
-	else
-		list->tail->next = p;
-	list->tail = p;
+	if (list->tail == NULL) {
+		p->next = p;
+		list->tail = p;
+	} else {
+		segments_insert(list, list->tail, p);
+	}
 }
 
 static inline struct pbuf *segments_pop(struct segments *list)
 {
-	struct pbuf *p = list->head;
+	struct pbuf *p = list->tail->next;
 
-	list->head = p->next;
-	if (list->head == NULL)
+	if (p == list->tail)
 		list->tail = NULL;
+	else
+		list->tail->next = p->next;
 	p->next = NULL;
 	return p;
 }
 
-/* Moves all of `from` behind `to`. */
-static inline void segments_append(struct segments *to, struct segments *from)
+/* Takes all of it as a chain that ends with NULL, of at most 65,535 bytes, as the stack wants it. */
+static inline struct pbuf *segments_chain(struct segments *list, size_t bytes)
 {
-	if (from->head == NULL)
-		return;
-	if (to->head == NULL)
-		to->head = from->head;
-	else
-		to->tail->next = from->head;
-	to->tail = from->tail;
-	*from = (struct segments){0};
+	struct pbuf *head = segments_head(list);
+
+	if (head == NULL)
+		return NULL;
+	list->tail->next = NULL;
+	list->tail = NULL;
+	for (struct pbuf *p = head; p != NULL; p = p->next) {
+		p->tot_len = (u16_t)bytes;
+		bytes -= p->len;
+	}
+	return head;
 }
 
 /* Frees pbufs of the selector's own pool, one by one. */
 static inline void segments_free(struct segments *list)
 {
-	while (list->head != NULL)
+	while (!segments_empty(list))
 		pbuf_free(segments_pop(list));
-}
-
-/* Sets tot_len of a list of at most 65,535 bytes, as the stack wants it. */
-static inline void segments_set_total(struct pbuf *p, size_t bytes)
-{
-	for (; p != NULL; p = p->next) {
-		p->tot_len = (u16_t)bytes;
-		bytes -= p->len;
-	}
 }
 
 #endif

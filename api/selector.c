@@ -47,9 +47,10 @@ void selector_dirty(struct sock *s)
 {
 	if (s->is_dirty)
 		return;
+	struct lane *lane = sock_lane(s);
 	s->is_dirty = true;
-	s->sel->dirty_count++;
-	TAILQ_INSERT_TAIL(&s->sel->dirty, s, dirty_link);
+	lane->dirty_count++;
+	slot_list_append(&lane->dirty, &s->slot);
 }
 
 void selector_starve(struct sock *s)
@@ -57,12 +58,21 @@ void selector_starve(struct sock *s)
 	if (s->is_starved)
 		return;
 	s->is_starved = true;
-	TAILQ_INSERT_TAIL(&s->sel->starved, s, starved_link);
+	sock_shrink_send_buffer(s);
+	slot_list_append(&s->sel->starved, &s->slot);
 }
 
-struct lane *selector_next_lane(struct rws_selector *sel)
+void selector_sate(struct sock *s)
 {
-	return &sel->lanes[sel->next_lane++ % sel->lane_count];
+	if (!s->is_starved)
+		return;
+	slot_list_remove(&s->sel->starved, &s->slot);
+	s->is_starved = false;
+}
+
+unsigned selector_next_lane(struct rws_selector *sel)
+{
+	return sel->next_lane++ % sel->lane_count;
 }
 
 /* ---- Orphans ---------------------------------------------------------------------------- */
@@ -102,21 +112,29 @@ void selector_clean(struct sock *s)
 {
 	if (!s->is_dirty)
 		return;
-	TAILQ_REMOVE(&s->sel->dirty, s, dirty_link);
-	s->sel->dirty_count--;
+	struct lane *lane = sock_lane(s);
+	slot_list_remove(&lane->dirty, &s->slot);
+	lane->dirty_count--;
 	s->is_dirty = false;
 }
 
-/* Those that are dirty now; one that found its ring full goes back on the list. */
-static void post_dirty(struct rws_selector *sel)
+/*
+ * Those that are dirty now, as far as the ring takes them: the others stay where they are, and are
+ * not looked at. One that found it full goes behind them.
+ */
+static void post_dirty(struct lane *lane)
 {
 	struct sock *s;
 
-	for (unsigned n = sel->dirty_count; n > 0 && (s = TAILQ_FIRST(&sel->dirty)); n--) {
+	for (unsigned n = lane->dirty_count; n > 0 && (s = slot_list_first(&lane->dirty)) != NULL;
+		n--) {
 		selector_clean(s);
 		/* One that said all may be gone by then. */
-		if (!sock_post(s))
-			selector_dirty(s);
+		if (sock_post(s))
+			continue;
+		selector_dirty(s);
+		if (chan_post_room(lane->chan) == 0)
+			return;
 	}
 }
 
@@ -126,6 +144,7 @@ static bool publish(struct rws_selector *sel)
 
 	for (unsigned i = 0; i < sel->lane_count; i++) {
 		struct lane *lane = &sel->lanes[i];
+		post_dirty(lane);
 		post_orphans(lane);
 		if (!chan_publish(lane->chan))
 			continue;
@@ -163,15 +182,14 @@ static void feed_starved(struct rws_selector *sel)
 {
 	struct sock *s;
 
-	if (TAILQ_EMPTY(&sel->starved))
+	if (slot_list_empty(&sel->starved))
 		return;
 	struct pbuf *p = pktbuf_alloc(sel->pool);
 	if (p == NULL)
 		return;
 	pbuf_free(p);
-	while ((s = TAILQ_FIRST(&sel->starved)) != NULL) {
-		TAILQ_REMOVE(&sel->starved, s, starved_link);
-		s->is_starved = false;
+	while ((s = slot_list_first(&sel->starved)) != NULL) {
+		selector_sate(s);
 		sock_tell(s, RWS_EV_WRITABLE);
 		selector_dirty(s);
 	}
@@ -185,7 +203,6 @@ void selector_turn(struct rws_selector *sel)
 	busy |= remote_run(sel);
 	expire(sel);
 	feed_starved(sel);
-	post_dirty(sel);
 	busy |= publish(sel);
 	if (sel->is_inline)
 		busy |= core_run_once(sel->lanes[0].core);
@@ -198,10 +215,11 @@ void selector_turn(struct rws_selector *sel)
 
 static bool anything_waits(const struct rws_selector *sel)
 {
-	if (remote_waiting(sel) || !TAILQ_EMPTY(&sel->dirty) || !TAILQ_EMPTY(&sel->news))
+	if (remote_waiting(sel) || !slot_list_empty(&sel->news))
 		return true;
 	for (unsigned i = 0; i < sel->lane_count; i++) {
-		if (chan_events_waiting(sel->lanes[i].chan))
+		const struct lane *lane = &sel->lanes[i];
+		if (!slot_list_empty(&lane->dirty) || chan_events_waiting(lane->chan))
 			return true;
 	}
 	return false;
@@ -244,7 +262,7 @@ static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
 
 	if (next < until)
 		until = next;
-	if (!TAILQ_EMPTY(&sel->starved) && sel->now + STARVED_NS < until)
+	if (!slot_list_empty(&sel->starved) && sel->now + STARVED_NS < until)
 		until = sel->now + STARVED_NS;
 	return until;
 }
@@ -329,7 +347,7 @@ static void arm_eventfd(struct rws_selector *sel)
 
 	atomic_store(&sel->wake.sleeping, true);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (anything_waits(sel) || !TAILQ_EMPTY(&sel->ready)) {
+	if (anything_waits(sel) || !slot_list_empty(&sel->ready)) {
 		ssize_t ignored = write(sel->wake.fd, &one, sizeof(one));
 		(void)ignored;
 	}

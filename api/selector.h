@@ -10,7 +10,7 @@
  *
  *   what other threads asked for    remote_run
  *   lingering closes that are due   deadline_run
- *   what sockets have to say        selector_post -> chan_publish
+ *   what sockets have to say        sock_post -> chan_publish
  *   the stack core itself           core_run_once, with RWS_INLINE only
  *   what stack cores have to say    selector_reap -> socket_event
  *
@@ -18,8 +18,8 @@
  * run on the owner's thread: there are no locks. What other threads touch is said in api/handle.h
  * and api/remote.h.
  *
- * Lists of sockets, each intrusive, each socket at most once on each:
- *   dirty    something to post that is not yet posted; also after a full ring
+ * Lists of sockets, each socket at most once on each:
+ *   dirty    something to post that is not yet posted; also after a full ring; one list a lane
  *   starved  a write found no buffer or a full ring; told WRITABLE when there is room again
  *   ready    events for rws_selector_select
  *   news     events or completions that callbacks wait for
@@ -28,20 +28,21 @@
 #define RWS_SELECTOR_H
 
 #include <stdatomic.h>
-#include <sys/queue.h>
 
+#include "api/block_pool.h"
 #include "api/core.h"
 #include "api/deadline.h"
+#include "api/grant.h"
 #include "api/handle.h"
+#include "api/options.h"
 #include "api/runtime.h"
 #include "api/rws.h"
+#include "api/slot_list.h"
 
 struct chan;
 struct endpoint;
 struct rte_ring;
 struct sock;
-
-TAILQ_HEAD(sock_list, sock);
 
 /* Accepted connections that nobody took in (no socket, full queue), to be reset. */
 #define LANE_ORPHANS 256u
@@ -52,6 +53,8 @@ struct lane {
 	struct chan *chan;
 	unsigned id; /* index of the core */
 	bool joined;
+	struct slot_list dirty;
+	unsigned dirty_count;
 	unsigned orphan_count;
 	struct endpoint *orphans[LANE_ORPHANS];
 	bool orphan_aborted; /* REQ_ABORT of the first one was posted, REQ_RELEASE not yet */
@@ -69,12 +72,15 @@ struct rws_selector {
 	unsigned lane_count;
 	unsigned next_lane; /* round robin of connections */
 
-	struct pktpool *pool; /* transmit buffers */
+	struct pktpool *pool;      /* transmit buffers */
+	uint32_t send_growth_left; /* bytes that send buffers may still grow by, all together */
 	struct slot_table socks, channels;
 	struct deadlines deadlines;
+	struct options_seen options;
+	struct block_pool setups, extras; /* struct endpoint_setup, struct sock_extra */
+	struct grant_table grants;
 
-	struct sock_list dirty, starved, ready, news;
-	unsigned dirty_count;
+	struct slot_list starved, ready, news;
 
 	bool in_callback;
 	bool interrupted;   /* rws_selector_post ran something */
@@ -85,8 +91,8 @@ struct rws_selector {
 	uint32_t await_bits;
 
 	/* Other threads. */
-	_Atomic(struct slot *) remote; /* stack of slots with requests, api/remote.c */
-	struct rte_ring *posts;        /* of struct remote_post */
+	_Atomic uint32_t remote; /* first slot with requests, api/remote.c */
+	struct rte_ring *posts;  /* of struct remote_post */
 
 	struct selector_wake wake;
 	bool external_wait; /* rws_selector_eventfd was called */
@@ -108,9 +114,10 @@ void selector_clean(struct sock *s);
 
 /* The socket shall be told WRITABLE when there are buffers or ring slots again. */
 void selector_starve(struct sock *s);
+void selector_sate(struct sock *s);
 
 /* The next lane to connect through. */
-struct lane *selector_next_lane(struct rws_selector *sel);
+unsigned selector_next_lane(struct rws_selector *sel);
 
 /* Remembers an endpoint to be reset and released; there is room for a batch of events always. */
 void lane_orphan(struct lane *lane, struct endpoint *ep);

@@ -13,11 +13,10 @@
 #include "api/socket.h"
 #include "driver/pktbuf.h"
 
-#define TX_BUFFERS      8192u /* of each selector, for bytes on their way out */
-#define SOCKETS_DEFAULT 65536u
-#define CHANNELS_MAX    16384u             /* of rws_channel_create, alive at once */
-#define CLOSE_NS        (5 * 1000000000LL) /* how long a close waits for the stack cores */
-#define CLOSE_STEP_NS   1000000
+#define TX_BUFFERS    8192u              /* of each selector, for bytes on their way out */
+#define CHANNELS_MAX  16384u             /* of rws_channel_create, alive at once */
+#define CLOSE_NS      (5 * 1000000000LL) /* how long a close waits for the stack cores */
+#define CLOSE_STEP_NS 1000000
 
 /* ---- Creating --------------------------------------------------------------------------- */
 
@@ -38,6 +37,7 @@ static int make_pool(struct rws_selector *sel)
 		result = pktpool_create(&config, pool, NULL);
 	}
 	sel->pool = *pool;
+	sel->send_growth_left = TX_BUFFERS / 2 * PKTBUF_DATA_DEFAULT;
 	return result;
 }
 
@@ -46,6 +46,7 @@ static int join_core(struct rws_selector *sel, unsigned core)
 	struct lane *lane = &sel->lanes[sel->lane_count];
 
 	*lane = (struct lane){.core = sel->rws->cores[core], .id = core};
+	slot_list_init(&lane->dirty, &sel->socks, offsetof(struct sock, dirty_link));
 	int result = chan_create(&lane->chan, NULL);
 	if (result != 0)
 		return result;
@@ -77,7 +78,7 @@ static int join_cores(struct rws_selector *sel, unsigned core)
 
 static int make_tables(struct rws_selector *sel, uint32_t generation)
 {
-	uint32_t sockets = sel->rws->sockets_max != 0 ? sel->rws->sockets_max : SOCKETS_DEFAULT;
+	uint32_t sockets = sel->rws->sockets_max;
 	int result = slot_table_init(&sel->socks, sizeof(struct sock), sockets, generation);
 
 	if (result == 0)
@@ -85,15 +86,18 @@ static int make_tables(struct rws_selector *sel, uint32_t generation)
 			&sel->channels, sizeof(struct own_channel), CHANNELS_MAX, generation);
 	if (result == 0)
 		result = deadlines_init(&sel->deadlines, sockets);
+	if (result == 0)
+		result = grant_table_init(&sel->grants);
 	return result;
 }
 
 static void init_lists(struct rws_selector *sel)
 {
-	TAILQ_INIT(&sel->dirty);
-	TAILQ_INIT(&sel->starved);
-	TAILQ_INIT(&sel->ready);
-	TAILQ_INIT(&sel->news);
+	slot_list_init(&sel->starved, &sel->socks, offsetof(struct sock, starved_link));
+	slot_list_init(&sel->ready, &sel->socks, offsetof(struct sock, event_link));
+	slot_list_init(&sel->news, &sel->socks, offsetof(struct sock, event_link));
+	block_pool_init(&sel->setups, sizeof(struct endpoint_setup));
+	block_pool_init(&sel->extras, sizeof(struct sock_extra));
 }
 
 /* The generation that the id's next selector starts with: above all there were. */
@@ -119,6 +123,10 @@ static void free_all(struct rws_selector *sel)
 	slot_table_fini(&sel->socks);
 	slot_table_fini(&sel->channels);
 	deadlines_fini(&sel->deadlines);
+	options_forget(&sel->options);
+	block_pool_fini(&sel->setups);
+	block_pool_fini(&sel->extras);
+	grant_table_fini(&sel->grants);
 	remote_fini(sel);
 	if (sel->wake.fd >= 0)
 		close(sel->wake.fd);
@@ -172,11 +180,6 @@ int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **ou
 
 /* ---- Closing ---------------------------------------------------------------------------- */
 
-static struct sock *sock_at(struct rws_selector *sel, uint32_t index)
-{
-	return (struct sock *)(sel->socks.memory + index * sel->socks.element);
-}
-
 /*
  * Aborts and disposes all that is alive, and what lingers after its dispose; how many could still
  * be named.
@@ -186,10 +189,10 @@ static int abort_all(struct rws_selector *sel)
 	int alive = 0;
 
 	for (uint32_t i = 0; i < sel->socks.touched; i++) {
-		struct sock *s = sock_at(sel, i);
+		struct sock *s = (struct sock *)slot_at(&sel->socks, i);
 		if (s->context.state == JOB_NONE) /* a free slot */
 			continue;
-		alive += slot_is_live(&s->slot) && s->accepted_by == NULL;
+		alive += slot_is_live(&s->slot) && !s->is_queued;
 		sock_abort(s, -ECANCELED, -ECANCELED);
 		sock_dispose(s);
 	}
@@ -199,10 +202,9 @@ static int abort_all(struct rws_selector *sel)
 static void drop_channels(struct rws_selector *sel)
 {
 	for (uint32_t i = 0; i < sel->channels.touched; i++) {
-		struct own_channel *own =
-			(struct own_channel *)(sel->channels.memory + i * sel->channels.element);
-		if (slot_is_live(&own->slot))
-			rws_channel_dispose(own->channel.handle);
+		const struct slot *slot = slot_at(&sel->channels, i);
+		if (slot_is_live(slot))
+			rws_channel_dispose(handle_make(HANDLE_CHANNEL, sel->id, slot));
 	}
 }
 

@@ -4,12 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/address.h"
+#include "api/options.h"
 #include "api/remote.h"
 
-#define BUFFER_DEFAULT  (1024u * 1024u)
-#define BACKLOG_DEFAULT 511u
-#define LINGER_DEFAULT  (30 * (int64_t)1000000000)
-#define TTL_DEFAULT     64u
+#define ALL_BITS ((1 << SOCK_BITS) - 1)
 
 /* ---- Finding ---------------------------------------------------------------------------- */
 
@@ -38,35 +37,59 @@ rws_socket_t sock_handle(const struct sock *s)
 
 /* ---- Birth and death -------------------------------------------------------------------- */
 
-static void options_with_defaults(struct rws_options *to, const struct rws_options *from)
+static void init(struct sock *s, struct rws_selector *sel, enum sock_kind kind)
 {
-	*to = from != NULL ? *from : (struct rws_options){0};
-	if (to->ttl == 0)
-		to->ttl = TTL_DEFAULT;
-	if (to->backlog == 0)
-		to->backlog = BACKLOG_DEFAULT;
-	if (to->send_buffer == 0)
-		to->send_buffer = BUFFER_DEFAULT;
-	if (to->receive_buffer == 0)
-		to->receive_buffer = BUFFER_DEFAULT;
-	if (to->linger_ns <= 0)
-		to->linger_ns = LINGER_DEFAULT;
+	s->sel = sel;
+	s->kind = kind;
+	s->armed = (uint16_t)(ALL_BITS & ~RWS_EV_WRITABLE);
+	s->tx_told = s->acked_told = true;
+	job_start(&s->context);
 }
 
 struct sock *sock_create(
 	struct rws_selector *sel, enum sock_kind kind, const struct rws_options *options)
 {
+	const struct rws_options *shared = options_take(&sel->options, options);
+
+	if (shared == NULL)
+		return NULL;
 	struct sock *s = slot_take(&sel->socks);
+	if (s == NULL) {
+		options_drop(shared);
+		return NULL;
+	}
+	init(s, sel, kind);
+	s->options = shared;
+	s->send_buffer = shared->send_buffer;
+	if (options != NULL) {
+		s->local = options->local;
+		s->asked_family = s->local.family != 0;
+		s->asked_ip = !address_is_any(&s->local);
+		s->asked_port = s->local.port != 0;
+	}
+	return s;
+}
+
+struct sock *sock_create_accepted(struct sock *listener)
+{
+	struct sock *s = slot_take(&listener->sel->socks);
 
 	if (s == NULL)
 		return NULL;
-	s->sel = sel;
-	s->kind = kind;
-	s->armed = ~(uint32_t)RWS_EV_WRITABLE;
-	s->tx_told = s->acked_told = true;
-	options_with_defaults(&s->options, options);
-	job_start(&s->context, RWS_NONE);
+	init(s, listener->sel, SOCK_TCP);
+	s->options = options_share(listener->options);
+	s->send_buffer = s->options->send_buffer;
+	s->asked_family = s->asked_ip = s->asked_port = true; /* its local end has no other */
 	return s;
+}
+
+/* SOCK_TCP has no part of its own beyond struct sock. */
+static void free_kind(struct sock *s)
+{
+	if (s->kind == SOCK_LISTENER)
+		listener_free(s);
+	else if (s->kind == SOCK_UDP)
+		dgram_free(s);
 }
 
 void sock_free(struct sock *s)
@@ -76,33 +99,106 @@ void sock_free(struct sock *s)
 	deadline_clear(&sel->deadlines, s);
 	sock_forget_events(s);
 	selector_clean(s);
-	if (s->is_starved)
-		TAILQ_REMOVE(&sel->starved, s, starved_link);
+	selector_sate(s);
 	sock_detach_rx(s);
 	sock_detach_tx(s);
-	listener_free(s);
-	dgram_free(s);
-	free(s->callbacks);
+	free_kind(s);
+	sock_drop_setup(s);
+	if (s->extra != NULL) {
+		free(s->extra->callbacks);
+		block_give(&sel->extras, s->extra);
+	}
+	s->extra = NULL;
+	options_drop(s->options);
 	s->context.state = JOB_NONE;
 	slot_give(&sel->socks, &s->slot);
 }
 
 void sock_free_if_over(struct sock *s)
 {
-	if (s->disposed && s->released && segments_empty(&s->spent))
+	if (s->disposed && s->released && s->spent == NULL)
 		sock_free(s);
 }
 
+/* ---- The extra part --------------------------------------------------------------------- */
+
+struct sock_extra *sock_make_extra(struct sock *s)
+{
+	if (s->extra == NULL)
+		s->extra = block_take(&s->sel->extras);
+	return s->extra;
+}
+
+struct endpoint_setup *sock_make_setup(struct sock *s)
+{
+	const struct rws_options *o = s->options;
+	struct sock_extra *extra = sock_make_extra(s);
+	struct endpoint_setup *setup = extra != NULL ? block_take(&s->sel->setups) : NULL;
+
+	if (setup == NULL)
+		return NULL;
+	extra->setup = setup;
+	setup->conn = (struct conn_options){
+		.tos = o->type_of_service,
+		.ttl = o->ttl,
+		.no_delay = !o->delay,
+		.keep_alive = o->keep_alive,
+		.reuse_address = o->reuse_address,
+		.reuse_port = o->reuse_port,
+		.backlog = o->backlog,
+		.receive_window = options_receive_buffer_grows(o) ? 0 : o->receive_buffer,
+	};
+	setup->dgram = (struct dgram_options){
+		.tos = o->type_of_service,
+		.ttl = o->ttl,
+		.broadcast = o->broadcast,
+		.reuse_address = o->reuse_address,
+		.reuse_port = o->reuse_port,
+		.receive_bytes = o->receive_buffer,
+	};
+	return setup;
+}
+
+void sock_drop_setup(struct sock *s)
+{
+	struct sock_extra *extra = s->extra;
+
+	if (extra == NULL || extra->setup == NULL)
+		return;
+	block_give(&s->sel->setups, extra->setup);
+	extra->setup = NULL;
+	if (extra->callbacks != NULL || extra->rx.handle != RWS_NONE ||
+		extra->tx.handle != RWS_NONE)
+		return;
+	block_give(&s->sel->extras, extra);
+	s->extra = NULL;
+}
+
 /* ---- Asking ----------------------------------------------------------------------------- */
+
+/* The local end that the options named, out of the one that there is. */
+static struct rws_address asked_local(const struct sock *s)
+{
+	struct rws_address asked = {0};
+
+	if (s->asked_ip)
+		asked = s->local;
+	asked.family = s->asked_family ? s->local.family : 0;
+	asked.port = s->asked_port ? s->local.port : 0;
+	return asked;
+}
 
 int rws_get_options(rws_socket_t handle, struct rws_options *options)
 {
 	struct sock *s;
 	int result = sock_of(handle, &s);
 
-	if (result == 0)
-		*options = s->options;
-	return result;
+	if (result != 0)
+		return result;
+	*options = *s->options;
+	options->send_buffer = s->send_buffer;
+	options->local = asked_local(s);
+	return 0;
 }
 
 int rws_local_address(rws_socket_t handle, struct rws_address *address)
@@ -112,7 +208,7 @@ int rws_local_address(rws_socket_t handle, struct rws_address *address)
 
 	if (result != 0)
 		return result;
-	if (s->local.port == 0)
+	if (!s->is_bound)
 		return -EINVAL;
 	*address = s->local;
 	return 0;
@@ -172,7 +268,7 @@ int rws_close(rws_socket_t handle)
 	if (result == -EXDEV)
 		return remote_request(handle, REMOTE_CLOSE);
 	if (result == 0)
-		sock_close(s, s->options.linger_ns);
+		sock_close(s, s->options->linger_ns);
 	return result;
 }
 

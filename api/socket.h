@@ -18,26 +18,48 @@
  *   context    done; the stack core is asked to release the endpoint once no received buffer is out
  *   disposed   the handle is no more
  *   freed      context done, disposed and EV_RELEASED
+ *
+ * A million sockets may be idle, so one holds what every connection has, in few bytes, and no
+ * more: equal options are shared (api/options.h), what is needed while it is opened, callbacks and
+ * channels of the application's own lie in a struct sock_extra, and lists are linked by index.
  */
 #ifndef RWS_SOCKET_H
 #define RWS_SOCKET_H
-
-#include <sys/queue.h>
 
 #include "api/channel.h"
 #include "api/endpoint.h"
 #include "api/handle.h"
 #include "api/job.h"
 #include "api/selector.h"
+#include "api/slot_list.h"
 
 enum sock_kind { SOCK_TCP, SOCK_LISTENER, SOCK_UDP };
 
-#define SOCK_BITS 10u /* RWS_EV_* */
+#define SOCK_BITS 10 /* RWS_EV_* */
+
+struct job_callback {
+	void (*fn)(void *user, rws_job_t job, int result); /* called once, then NULL */
+	void *user;
+};
 
 struct callbacks {
 	uint32_t bits; /* those that have one */
 	rws_callback *fn[SOCK_BITS];
 	void *user[SOCK_BITS];
+	struct job_callback done[JOBS];
+};
+
+/* A channel of the application's own that a direction is, or was, attached to. */
+struct attached {
+	struct own_channel *own; /* NULL: not attached, or disposed */
+	rws_channel_t handle;
+};
+
+/* What few sockets have, or have for a while. Memory: the selector's pools. */
+struct sock_extra {
+	struct endpoint_setup *setup; /* the stack core's from open_posted to opened, then NULL */
+	struct callbacks *callbacks;  /* of rws_on and rws_job_on_completion */
+	struct attached rx, tx;
 };
 
 struct listener;
@@ -45,64 +67,73 @@ struct datagrams;
 
 struct sock {
 	struct slot slot; /* first member */
-	struct rws_selector *sel;
-	struct lane *lane;
-	struct endpoint *ep;
-	void *user;
-	uint8_t kind; /* enum sock_kind */
-
-	/* Said to the stack core, or heard from it. */
-	bool open_posted, opened, connected;
-	bool want_shutdown, shutdown_posted, sent, fin_acked;
-	bool want_abort, abort_posted;
-	bool release_posted, released;
-	bool fin_received;
-
-	/* Life. */
-	bool closing, dead, disposed;
-	bool linger_for_ack; /* rws_close_linger: the context waits for the ack of our FIN */
-	bool rx_discard;     /* what is received is nobody's */
-	bool had_reader, had_writer;
-	bool tx_told; /* DRAINED, and then ACKED, since the last byte was sent */
-	bool acked_told;
-	int error;      /* first cause of failure */
-	int open_error; /* EV_OPENED's */
-
-	struct rws_options options;
-	struct rws_address local, remote;
 
 	/* Receiving. */
-	struct segments rxq; /* received, in no channel yet */
-	size_t rxq_bytes;
-	struct segments spent; /* consumed, to go back with REQ_RECVED */
-	uint32_t spent_count;  /* datagrams in it */
-	uint32_t recved;       /* bytes to tell with it */
-	uint32_t lent;         /* pbufs that are neither back nor in `spent` */
+	uint32_t recved;    /* bytes to tell with REQ_RECVED */
+	uint32_t lent;      /* pbufs that are neither back nor in `spent` */
+	struct pbuf *spent; /* a chain of those consumed, to go back with it, the last one first */
 
-	/* Sending. */
-	struct segments staged; /* taken from the channel, not yet posted */
-	uint32_t staged_bytes;
-	size_t inflight; /* bytes given to the stack core (or staged), not yet acknowledged */
+	uint32_t inflight;    /* bytes given to the stack core and not yet acknowledged */
+	uint32_t send_buffer; /* TCP: of the options, and what it grew by; sock_grow_send_buffer */
+	uint32_t deadline : 24; /* place among the selector's, 0: none; api/deadline.h */
+	uint32_t lane : 8;      /* index in sel->lanes */
 
-	struct channel *rx, *tx; /* attached now; may be the socket's own below */
-	struct channel read_channel, write_channel;
+	struct rws_selector *sel;
+	struct endpoint *ep;
+	const struct rws_options *options; /* shared; all but `local` */
+	struct sock_extra *extra;          /* NULL while there is none */
+	union {
+		void *user;               /* the application's, once it has the socket */
+		struct sock *accepted_by; /* while is_queued: the listener that has it */
+	};
+
+	struct slot_link dirty_link, starved_link;
+	struct slot_link event_link; /* of ready or news; while is_queued of the listener's queue */
+
+	uint32_t kind : 2; /* enum sock_kind */
+
+	/* Said to the stack core, or heard from it. */
+	bool open_posted : 1, opened : 1, connected : 1;
+	bool want_shutdown : 1, shutdown_posted : 1, fin_acked : 1;
+	bool want_abort : 1, abort_posted : 1;
+	bool release_posted : 1, released : 1;
+	bool fin_received : 1;
+
+	/* Life. */
+	bool closing : 1, dead : 1, disposed : 1;
+	bool linger_for_ack : 1; /* rws_close_linger: the context waits for the ack of our FIN */
+	bool rx_discard : 1;     /* what is received is nobody's */
+	bool had_reader : 1, had_writer : 1;
+	bool tx_told : 1; /* DRAINED, and then ACKED, since the last byte was sent */
+	bool acked_told : 1;
+
+	/* The lists it is on. */
+	bool is_dirty : 1, is_starved : 1, is_ready : 1, is_news : 1;
+	bool is_queued : 1; /* at its listener: nobody has accepted it yet */
+
+	/* `local` is what the stack core opened; before, what the application asked for. */
+	bool is_bound : 1;
+	bool asked_family : 1, asked_ip : 1, asked_port : 1; /* given in its options */
+
+	uint16_t armed, pending; /* RWS_EV_* */
+
+	int16_t error;  /* first cause of failure */
+	uint16_t grant; /* of write_channel, api/grant.h */
 	struct job reader_job, writer_job, context;
 
-	/* Events. */
-	uint32_t armed, pending;
-	int event_result;
-	struct callbacks *callbacks;
+	union {
+		struct {
+			/* SOCK_TCP. What is received waits in read_channel, opened or not. */
+			struct channel read_channel, write_channel;
+		};
+		struct listener *listener;   /* SOCK_LISTENER; api/listener.c */
+		struct datagrams *datagrams; /* SOCK_UDP; api/dgram_socket.c */
+	};
 
-	bool is_dirty, is_starved, is_ready, is_news;
-	TAILQ_ENTRY(sock) dirty_link, starved_link, event_link, accept_link;
-	struct deadline deadline;
-
-	struct listener *listener;   /* SOCK_LISTENER; api/listener.c */
-	struct sock *accepted_by;    /* waits in that listener's queue */
-	struct datagrams *datagrams; /* SOCK_UDP; api/dgram_socket.c */
-
-	struct endpoint_setup setup; /* the stack core's from open_posted to opened */
+	struct rws_address local, remote;
 };
+
+_Static_assert(sizeof(struct sock) <= 240, "idle connections are many; see memory_test");
 
 /* The socket of a socket's handle, for the owner's thread: 0, -EBADF, -EXDEV. */
 int sock_of(rws_socket_t handle, struct sock **s);
@@ -116,8 +147,15 @@ rws_socket_t sock_handle(const struct sock *s);
 struct sock *sock_create(
 	struct rws_selector *sel, enum sock_kind kind, const struct rws_options *options);
 
-/* Fills the options of s->setup from s->options. */
-void sock_fill_setup(struct sock *s);
+/* One that its listener accepts, with the listener's options; NULL when the table is full. */
+struct sock *sock_create_accepted(struct sock *listener);
+
+/* What is needed to open s, its options filled in, until sock_drop_setup; NULL: no memory. */
+struct endpoint_setup *sock_make_setup(struct sock *s);
+void sock_drop_setup(struct sock *s);
+
+/* The extra part of s, made on demand; NULL: no memory. */
+struct sock_extra *sock_make_extra(struct sock *s);
 
 /* Gives the slot back if nobody can name the socket any more. */
 void sock_free_if_over(struct sock *s);
@@ -140,8 +178,11 @@ void sock_pump_rx(struct sock *s);
 /* Tells WRITABLE when there is room enough to be worth it. */
 void sock_tell_room(struct sock *s);
 
-/* A received chain goes back to the stack core: nobody wants the bytes. */
-void sock_discard(struct sock *s, struct segments *list);
+/* The send buffer is that of the options again. */
+void sock_shrink_send_buffer(struct sock *s);
+
+/* What was received and is in no channel yet goes back to the stack core: nobody wants it. */
+void sock_discard_waiting(struct sock *s);
 
 /* One received pbuf was consumed. */
 void sock_spend(struct sock *s, struct pbuf *p);
@@ -164,19 +205,25 @@ void sock_linger_expired(struct sock *s);
 
 void sock_complete_context(struct sock *s);
 
-/* attach.c: the direction's channel was closed or failed by its other side. */
+/* attach.c: the handle of the channel that a direction is or was attached to; RWS_NONE. */
+rws_channel_t sock_rx_handle(const struct sock *s);
+rws_channel_t sock_tx_handle(const struct sock *s);
+
+/* The direction's channel was closed or failed by its other side. */
 void sock_rx_channel_closed(struct sock *s, int cause);
 void sock_tx_channel_closed(struct sock *s, int cause);
 void sock_cancel_writer_job(struct sock *s);
+
+/* Parts the socket from a channel of the application's own. */
 void sock_detach_rx(struct sock *s);
 void sock_detach_tx(struct sock *s);
 
 /* events.c */
 void sock_tell(struct sock *s, uint32_t bits);
 void sock_arm(struct sock *s, uint32_t bits);
-void sock_job_news(struct sock *s);
-void sock_list_events(struct sock *s); /* after a change of who is told */
+void sock_list_events(struct sock *s); /* after a change of who is told, or of a job */
 void sock_forget_events(struct sock *s);
+struct callbacks *sock_callbacks(struct sock *s); /* made on demand; NULL: no memory */
 
 /* What is true of it now, of RWS_EV_*; for awaits. */
 uint32_t sock_levels(const struct sock *s);
@@ -194,8 +241,85 @@ unsigned listener_waiting(const struct sock *s);
 /* dgram_socket.c */
 void dgram_received(struct sock *s, const struct chan_message *message);
 void dgram_dropped(struct sock *s, uint32_t count);
+void dgram_failed(struct sock *s, int error);
 void dgram_drop_all(struct sock *s);
 void dgram_free(struct sock *s);
 unsigned dgram_waiting(const struct sock *s);
+int dgram_error(const struct sock *s);      /* for RWS_EV_ERROR */
+uint32_t dgram_spent(const struct sock *s); /* datagrams that go back with s->spent */
+void dgram_forget_spent(struct sock *s);
+
+/* ---- What belongs to what --------------------------------------------------------------- */
+
+static inline struct lane *sock_lane(const struct sock *s)
+{
+	return &s->sel->lanes[s->lane];
+}
+
+/* The channel that received bytes go to: the socket's own or the application's; NULL: none. */
+static inline struct channel *sock_rx(const struct sock *s)
+{
+	if (s->kind != SOCK_TCP)
+		return NULL;
+	if (s->read_channel.role == CHANNEL_READ)
+		return (struct channel *)(uintptr_t)&s->read_channel;
+	return s->extra != NULL && s->extra->rx.own != NULL ? &s->extra->rx.own->channel : NULL;
+}
+
+/* The channel whose bytes are sent, in the same way. */
+static inline struct channel *sock_tx(const struct sock *s)
+{
+	if (s->kind != SOCK_TCP)
+		return NULL;
+	if (s->write_channel.role == CHANNEL_WRITE)
+		return (struct channel *)(uintptr_t)&s->write_channel;
+	return s->extra != NULL && s->extra->tx.own != NULL ? &s->extra->tx.own->channel : NULL;
+}
+
+static inline struct own_channel *channel_own(const struct channel *ch)
+{
+	return (struct own_channel *)((uintptr_t)ch - offsetof(struct own_channel, channel));
+}
+
+/* The socket that a read or write channel is part of. */
+static inline struct sock *channel_sock(const struct channel *ch)
+{
+	return (struct sock *)((uintptr_t)ch -
+		(ch->role == CHANNEL_READ ? offsetof(struct sock, read_channel)
+					  : offsetof(struct sock, write_channel)));
+}
+
+/* The socket whose received bytes go into it, or NULL. */
+static inline struct sock *channel_source(const struct channel *ch)
+{
+	return ch->role == CHANNEL_READ   ? channel_sock(ch)
+		: ch->role == CHANNEL_OWN ? channel_own(ch)->source
+					  : NULL;
+}
+
+/* The socket that sends what is written to it, or NULL. */
+static inline struct sock *channel_sink(const struct channel *ch)
+{
+	return ch->role == CHANNEL_WRITE  ? channel_sock(ch)
+		: ch->role == CHANNEL_OWN ? channel_own(ch)->sink
+					  : NULL;
+}
+
+static inline struct rws_selector *channel_selector(const struct channel *ch)
+{
+	return ch->role == CHANNEL_OWN ? channel_own(ch)->sel : channel_sock(ch)->sel;
+}
+
+static inline size_t channel_capacity(const struct channel *ch)
+{
+	switch (ch->role) {
+	case CHANNEL_READ:
+		return channel_sock(ch)->options->receive_buffer;
+	case CHANNEL_WRITE:
+		return channel_sock(ch)->send_buffer;
+	default:
+		return channel_own(ch)->capacity;
+	}
+}
 
 #endif

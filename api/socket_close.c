@@ -4,37 +4,37 @@
 
 #include <errno.h>
 
-static void discard_rxq(struct sock *s)
-{
-	s->rxq_bytes = 0;
-	sock_discard(s, &s->rxq);
-}
+#include "api/cause.h"
 
 /* What was received and what still comes is nobody's: it goes back, so the peer can go on. */
 static void stop_receiving(struct sock *s)
 {
+	struct channel *rx = sock_rx(s);
+
 	s->rx_discard = true;
-	discard_rxq(s);
-	if (s->rx != NULL)
-		channel_drop_content(s->rx);
+	sock_discard_waiting(s);
+	if (rx != NULL)
+		channel_drop_content(rx);
 }
 
 /* Jobs first: a channel tells what is attached to it only while the job is active. */
 static void fail_rx(struct sock *s, int cause, int job_result)
 {
+	struct channel *rx = sock_rx(s);
+
 	job_complete(s, &s->writer_job, job_result, job_result == -ECANCELED);
-	if (s->rx != NULL)
-		channel_fail(s->rx, cause);
+	if (rx != NULL)
+		channel_fail(rx, cause);
 }
 
 static void fail_tx(struct sock *s, int cause, int job_result, bool cancelled)
 {
+	struct channel *tx = sock_tx(s);
+
 	job_complete(s, &s->reader_job, job_result, cancelled);
-	segments_free(&s->staged);
-	s->staged_bytes = 0;
 	s->inflight = 0;
-	if (s->tx != NULL)
-		channel_fail(s->tx, cause);
+	if (tx != NULL)
+		channel_fail(tx, cause);
 }
 
 void sock_complete_context(struct sock *s)
@@ -59,26 +59,28 @@ void sock_close_step(struct sock *s)
 	sock_complete_context(s);
 }
 
-static bool has_bytes_to_send(const struct sock *s)
+static bool has_bytes_to_send(const struct channel *tx)
 {
-	return s->tx != NULL && (s->tx->readable > 0 || s->tx->unflushed > 0);
+	return tx != NULL && (tx->readable > 0 || tx->unflushed > 0);
 }
 
 static void close_tcp(struct sock *s, int64_t linger_ns)
 {
+	struct channel *tx = sock_tx(s);
+
 	if (s->dead) {
 		stop_receiving(s);
 		fail_rx(s, -ECANCELED, -ECANCELED);
 		return;
 	}
-	if (s->options.linger_zero || (!s->connected && !has_bytes_to_send(s))) {
+	if (s->options->linger_zero || (!s->connected && !has_bytes_to_send(tx))) {
 		sock_abort(s, 0, -ECANCELED);
 		return;
 	}
 	stop_receiving(s);
-	if (s->tx != NULL)
-		channel_end(s->tx, 0);
-	s->want_shutdown = s->tx != NULL || s->linger_for_ack;
+	if (tx != NULL)
+		channel_end(tx, 0);
+	s->want_shutdown = tx != NULL || s->linger_for_ack;
 	if (s->want_shutdown)
 		deadline_set(&s->sel->deadlines, s, s->sel->now + linger_ns);
 	selector_dirty(s);
@@ -118,7 +120,7 @@ void sock_abort(struct sock *s, int cause, int job_result)
 {
 	if (s->kind != SOCK_TCP) {
 		if (s->error == 0 && s->context.state != JOB_DONE)
-			s->error = cause;
+			s->error = cause_pack(cause);
 		sock_close(s, 0);
 		return;
 	}
@@ -126,7 +128,7 @@ void sock_abort(struct sock *s, int cause, int job_result)
 		return;
 	s->closing = s->dead = s->want_abort = true;
 	if (s->error == 0)
-		s->error = cause;
+		s->error = cause_pack(cause);
 	fail_tx(s, job_result, job_result, job_result != -ETIMEDOUT);
 	stop_receiving(s);
 	fail_rx(s, -ECANCELED, -ECANCELED);
@@ -140,18 +142,18 @@ void sock_died(struct sock *s, int error)
 		return;
 	s->dead = true;
 	if (s->error == 0)
-		s->error = error;
+		s->error = cause_pack(error);
 	fail_tx(s, error, error, false);
-	if (s->options.rst_drop || s->closing) {
+	struct channel *rx = sock_rx(s);
+	if (s->options->rst_drop || s->closing) {
 		stop_receiving(s);
 		fail_rx(s, error, error);
-	} else if (s->rx != NULL) {
+	} else if (rx != NULL) {
 		/* Contract, decision 1: what came in order is read first. */
 		sock_pump_rx(s);
-		channel_end(s->rx, error);
+		channel_end(rx, error);
 		job_complete(s, &s->writer_job, error, false);
 	}
-	s->event_result = error;
 	sock_tell(s, RWS_EV_ERROR);
 	sock_complete_context(s);
 	listener_forget(s);
@@ -161,12 +163,13 @@ void sock_dispose(struct sock *s)
 {
 	if (s->disposed)
 		return;
-	sock_close(s, s->options.linger_ns);
-	discard_rxq(s);
-	if (s->rx == &s->read_channel)
-		channel_drop_content(s->rx);
+	struct channel *rx = sock_rx(s);
+	sock_close(s, s->options->linger_ns);
+	sock_discard_waiting(s);
+	if (rx != NULL && rx->role == CHANNEL_READ)
+		channel_drop_content(rx);
 	s->disposed = true;
-	s->rx_discard |= s->rx == NULL || s->rx == &s->read_channel;
+	s->rx_discard |= rx == NULL || rx->role == CHANNEL_READ;
 	slot_retire(&s->sel->socks, &s->slot);
 	sock_forget_events(s);
 	sock_free_if_over(s);

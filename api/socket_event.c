@@ -6,26 +6,48 @@
 
 #include "api/address.h"
 
+#define GROWTH_STEP 4u /* a send buffer grows by a quarter at least */
+
 /* ---- Receiving -------------------------------------------------------------------------- */
+
+/* To the chain of those that go back. */
+static void send_back(struct sock *s, struct pbuf *p)
+{
+	p->next = s->spent;
+	s->spent = p;
+	selector_dirty(s);
+}
 
 void sock_spend(struct sock *s, struct pbuf *p)
 {
 	p->pkt_flags &= (u16_t)~SEGMENT_RECEIVED;
-	segments_push(&s->spent, p);
 	s->lent--;
-	selector_dirty(s);
+	send_back(s, p);
 }
 
-void sock_discard(struct sock *s, struct segments *list)
+/* The place where received bytes wait that are in no channel of the application's yet. */
+static struct channel *waiting(struct sock *s)
 {
-	while (!segments_empty(list)) {
-		struct pbuf *p = segments_pop(list);
+	bool unopened = s->kind == SOCK_TCP && s->read_channel.role == CHANNEL_UNOPENED;
+
+	return unopened ? &s->read_channel : NULL;
+}
+
+void sock_discard_waiting(struct sock *s)
+{
+	struct channel *ch = waiting(s);
+
+	if (ch == NULL)
+		return;
+	ch->readable = 0;
+	while (!segments_empty(&ch->list)) {
+		struct pbuf *p = segments_pop(&ch->list);
 		s->recved += p->len;
 		sock_spend(s, p);
 	}
 }
 
-/* Takes a received chain in, one pbuf after the other. */
+/* Takes a received chain in, one pbuf after the other: into the read channel, opened or not. */
 static void receive(struct sock *s, struct pbuf *chain)
 {
 	while (chain != NULL) {
@@ -33,58 +55,75 @@ static void receive(struct sock *s, struct pbuf *chain)
 		chain = p->next;
 		p->pkt_flags |= SEGMENT_RECEIVED;
 		s->lent++;
-		s->rxq_bytes += p->len;
-		segments_push(&s->rxq, p);
+		channel_put(&s->read_channel, p);
 	}
 }
 
-/* The socket's own channel takes all: the receive window bounds it already. */
-static bool rx_has_room(const struct sock *s, const struct pbuf *p)
+/* A received chain goes back at once: nobody wants the bytes. */
+static void refuse(struct sock *s, struct pbuf *chain)
 {
-	const struct channel *ch = s->rx;
-
-	return ch->owner == s || ch->readable == 0 || p->len <= channel_room(ch);
+	while (chain != NULL) {
+		struct pbuf *p = chain;
+		chain = p->next;
+		s->recved += p->len;
+		send_back(s, p);
+	}
 }
 
 /* The peer's end of stream stands behind all that it sent. */
-static void end_rx(struct sock *s)
+static void end_rx(struct sock *s, struct channel *rx)
 {
-	channel_end(s->rx, s->dead ? s->error : 0);
-	job_complete(s, &s->writer_job, s->dead ? s->error : 0, false);
+	int cause = s->dead ? s->error : 0;
+
+	channel_end(rx, cause);
+	job_complete(s, &s->writer_job, cause, false);
+}
+
+/* From where it waits into the application's own channel, as far as that has room. */
+static void move_waiting(struct sock *s, struct channel *from, struct channel *to)
+{
+	struct sock *sink = channel_sink(to);
+	struct pbuf *p;
+	bool any = false;
+
+	while ((p = segments_head(&from->list)) != NULL &&
+		(to->readable == 0 || p->len <= channel_room(to))) {
+		from->readable -= p->len;
+		channel_put(to, segments_pop(&from->list));
+		any = true;
+	}
+	if (!any)
+		return;
+	sock_tell(s, RWS_EV_READABLE);
+	if (sink != NULL)
+		selector_dirty(sink);
 }
 
 void sock_pump_rx(struct sock *s)
 {
-	bool any = false;
+	struct channel *rx = sock_rx(s);
+	struct channel *from = waiting(s);
 
-	if (s->rx == NULL || s->rx_discard)
+	if (rx == NULL || s->rx_discard)
 		return;
-	while (!segments_empty(&s->rxq) && rx_has_room(s, s->rxq.head)) {
-		struct pbuf *p = segments_pop(&s->rxq);
-		s->rxq_bytes -= p->len;
-		channel_put(s->rx, p);
-		any = true;
-	}
-	if (any) {
-		sock_tell(s, RWS_EV_READABLE);
-		if (s->rx->sink != NULL)
-			selector_dirty(s->rx->sink);
-	}
-	if (segments_empty(&s->rxq) && (s->fin_received || s->dead) && !s->rx->closed)
-		end_rx(s);
+	if (from != NULL)
+		move_waiting(s, from, rx);
+	if ((from == NULL || segments_empty(&from->list)) && (s->fin_received || s->dead) &&
+		!rx->closed)
+		end_rx(s, rx);
 }
 
 static void data(struct sock *s, struct pbuf *chain)
 {
-	receive(s, chain);
 	if (s->rx_discard || s->release_posted) {
-		s->rxq_bytes = 0;
-		sock_discard(s, &s->rxq);
-	} else if (s->rx != NULL) {
-		sock_pump_rx(s);
-	} else {
-		sock_tell(s, RWS_EV_READABLE);
+		refuse(s, chain);
+		return;
 	}
+	receive(s, chain);
+	if (waiting(s) != NULL && sock_rx(s) != NULL)
+		sock_pump_rx(s);
+	else
+		sock_tell(s, RWS_EV_READABLE);
 }
 
 static void fin(struct sock *s)
@@ -99,21 +138,55 @@ static void fin(struct sock *s)
 /* Room worth waking a writer for: a quarter of it all. */
 void sock_tell_room(struct sock *s)
 {
-	if (s->tx != NULL && !s->tx->closed && channel_room(s->tx) >= s->tx->capacity / 4)
+	const struct channel *tx = sock_tx(s);
+
+	if ((s->armed & RWS_EV_WRITABLE) == 0) /* nobody waits for it */
+		return;
+	if (tx != NULL && !tx->closed && channel_room(tx) >= channel_capacity(tx) / 4)
 		sock_tell(s, RWS_EV_WRITABLE);
 }
 
-static void acked(struct sock *s, uint32_t bytes)
+/*
+ * Auto-tuning: grows with the congestion window. By steps worth the while, within what all of the
+ * selector's sockets may have beyond their options, and not while one of them waits for buffers.
+ */
+static void grow_send_buffer(struct sock *s, uint32_t worth)
 {
+	struct rws_selector *sel = s->sel;
+
+	if (worth > sel->rws->send_buffer_max)
+		worth = sel->rws->send_buffer_max;
+	if (worth < s->send_buffer + s->send_buffer / GROWTH_STEP ||
+		!options_send_buffer_grows(s->options))
+		return;
+	uint32_t growth = worth - s->send_buffer;
+	if (growth > sel->send_growth_left || !slot_list_empty(&sel->starved))
+		return;
+	sel->send_growth_left -= growth;
+	s->send_buffer = worth;
+}
+
+void sock_shrink_send_buffer(struct sock *s)
+{
+	s->sel->send_growth_left += s->send_buffer - s->options->send_buffer;
+	s->send_buffer = s->options->send_buffer;
+}
+
+static void acked(struct sock *s, const struct chan_message *message)
+{
+	uint32_t bytes = message->length;
+	const struct channel *tx = sock_tx(s);
+
 	s->inflight -= bytes < s->inflight ? bytes : s->inflight;
 	if (s->kind == SOCK_UDP) {
-		if (s->inflight <= (size_t)s->options.send_buffer / 4 * 3)
+		if (s->inflight <= (size_t)s->options->send_buffer / 4 * 3)
 			sock_tell(s, RWS_EV_WRITABLE);
 		return;
 	}
-	if (s->tx == NULL)
+	grow_send_buffer(s, message->count);
+	if (tx == NULL)
 		return;
-	if (s->tx->readable > 0)
+	if (tx->readable > 0)
 		selector_dirty(s);
 	sock_tell_room(s);
 	if (s->inflight == 0 && !s->acked_told && sock_is_drained(s)) {
@@ -124,29 +197,32 @@ static void acked(struct sock *s, uint32_t bytes)
 
 static void sent(struct sock *s)
 {
-	s->sent = true;
 	job_complete(s, &s->reader_job, 0, false);
 	sock_close_step(s);
 }
 
 /* ---- Life ------------------------------------------------------------------------------- */
 
-static void take_addresses(struct sock *s)
+/* The local end; the other one is what the socket was opened to. */
+static void take_local(struct sock *s)
 {
-	if (s->release_posted) /* the endpoint may be another's by now */
+	if (s->abort_posted || s->release_posted) /* the connection may be no more */
 		return;
-	address_from_ip(&s->ep->local, s->ep->local_port, &s->local);
-	address_from_ip(&s->ep->remote, s->ep->remote_port, &s->remote);
+	if (s->kind == SOCK_UDP)
+		address_from_ip(&s->ep->dgram->local, s->ep->dgram->local_port, &s->local);
+	else
+		address_from_ip(&s->ep->conn->local, s->ep->conn->local_port, &s->local);
+	s->is_bound = true;
 }
 
 static void opened(struct sock *s, int error)
 {
 	s->opened = true;
-	s->open_error = error;
+	sock_drop_setup(s);
 	if (error != 0)
 		sock_died(s, error);
 	else
-		take_addresses(s);
+		take_local(s);
 }
 
 static void connected(struct sock *s)
@@ -154,21 +230,16 @@ static void connected(struct sock *s)
 	if (s->dead)
 		return;
 	s->connected = true;
-	take_addresses(s);
 	sock_tell(s, RWS_EV_CONNECTED);
 	selector_dirty(s);
 }
 
-/* UDP: an ICMP error or a refused datagram; it goes on. */
 static void failed(struct sock *s, int error)
 {
-	if (s->kind == SOCK_UDP) {
-		s->event_result = error;
-		s->armed |= RWS_EV_ERROR;
-		sock_tell(s, RWS_EV_ERROR);
-		return;
-	}
-	sock_died(s, error);
+	if (s->kind == SOCK_UDP)
+		dgram_failed(s, error);
+	else
+		sock_died(s, error);
 }
 
 static void released(struct lane *lane, struct sock *s)
@@ -179,6 +250,7 @@ static void released(struct lane *lane, struct sock *s)
 	}
 	s->released = true;
 	s->ep = NULL;
+	sock_shrink_send_buffer(s);
 	sock_free_if_over(s);
 }
 
@@ -206,7 +278,7 @@ void socket_event(struct lane *lane, const struct chan_message *message)
 		fin(s);
 		break;
 	case EV_ACKED:
-		acked(s, message->length);
+		acked(s, message);
 		break;
 	case EV_SENT:
 		sent(s);

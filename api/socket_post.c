@@ -11,7 +11,7 @@ static bool post(struct sock *s, struct chan_message *message)
 {
 	message->ep = s->release_posted ? NULL : s->ep;
 	message->sock = s;
-	return chan_post(s->lane->chan, message);
+	return chan_post(sock_lane(s)->chan, message);
 }
 
 static bool post_open(struct sock *s)
@@ -24,73 +24,74 @@ static bool post_open(struct sock *s)
 	if (s->open_posted)
 		return true;
 	if (!s->opened)
-		message.setup = &s->setup;
+		message.setup = s->extra->setup;
 	s->open_posted = post(s, &message);
 	return s->open_posted;
 }
 
 static bool post_recved(struct sock *s)
 {
-	struct chan_message message = {.kind = REQ_RECVED,
-		.length = s->recved,
-		.count = s->spent_count,
-		.p = s->spent.head};
+	struct chan_message message = {
+		.kind = REQ_RECVED, .length = s->recved, .count = dgram_spent(s), .p = s->spent};
 
-	if (s->recved == 0 && segments_empty(&s->spent))
+	if (s->recved == 0 && s->spent == NULL)
 		return true;
 	if (!post(s, &message))
 		return false;
-	s->spent = (struct segments){0};
-	s->spent_count = 0;
+	dgram_forget_spent(s);
+	s->spent = NULL;
 	s->recved = 0;
 	return true;
 }
 
 /* Takes flushed buffers off the channel, as many as one message and the send buffer allow. */
-static void stage(struct sock *s)
+static uint32_t take(struct sock *s, struct channel *tx, struct segments *list)
 {
+	uint32_t bytes = 0;
 	struct pbuf *p;
 
-	while (s->staged_bytes < SEND_MAX && s->inflight < s->options.send_buffer &&
-		(p = channel_take(s->tx)) != NULL) {
-		segments_push(&s->staged, p);
-		s->staged_bytes += p->len;
+	while (bytes < SEND_MAX && s->inflight < s->send_buffer && (p = channel_take(tx)) != NULL) {
+		segments_push(list, p);
+		bytes += p->len;
 		s->inflight += p->len;
 		s->tx_told = s->acked_told = false;
 	}
+	return bytes;
 }
 
-static bool post_staged(struct sock *s)
+/* One message of bytes to send; false: there is none to send, or no buffer to part them with. */
+static bool post_bytes(struct sock *s, struct channel *tx)
 {
-	struct chan_message message = {
-		.kind = REQ_SEND, .p = s->staged.head, .length = s->staged_bytes};
+	struct segments list = {0};
+	struct chan_message message = {.kind = REQ_SEND, .length = take(s, tx, &list)};
 
-	segments_set_total(s->staged.head, s->staged_bytes);
-	if (!post(s, &message))
+	if (message.length == 0)
 		return false;
-	s->staged = (struct segments){0};
-	s->staged_bytes = 0;
-	return true;
+	message.p = segments_chain(&list, message.length);
+	return post(s, &message);
 }
 
 bool sock_is_drained(const struct sock *s)
 {
-	return segments_empty(&s->staged) && (s->tx == NULL || s->tx->readable == 0);
+	const struct channel *tx = sock_tx(s);
+
+	return tx == NULL || tx->readable == 0;
 }
 
 static bool post_data(struct sock *s)
 {
-	if (s->tx == NULL || !s->connected || s->dead)
+	struct channel *tx = sock_tx(s);
+
+	if (tx == NULL || !s->connected || s->dead)
 		return true;
-	for (;;) {
-		if (segments_empty(&s->staged))
-			stage(s);
-		if (segments_empty(&s->staged))
-			break;
-		if (!post_staged(s))
+	while (tx->readable > 0) {
+		/* Buffers stay in the channel until there is a place for the message. */
+		if (chan_post_room(sock_lane(s)->chan) == 0)
 			return false;
+		if (!post_bytes(s, tx))
+			break;
 	}
-	if (s->tx->owner != s)
+	if (tx->role == CHANNEL_OWN)
 		sock_tell_room(s);
 	if (!s->tx_told && sock_is_drained(s)) {
 		s->tx_told = true;

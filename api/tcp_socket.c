@@ -6,30 +6,6 @@
 
 #include "api/address.h"
 
-void sock_fill_setup(struct sock *s)
-{
-	const struct rws_options *o = &s->options;
-
-	s->setup.conn = (struct conn_options){
-		.tos = o->type_of_service,
-		.ttl = o->ttl,
-		.no_delay = !o->delay,
-		.keep_alive = o->keep_alive,
-		.reuse_address = o->reuse_address,
-		.reuse_port = o->reuse_port,
-		.backlog = o->backlog,
-		.receive_window = o->receive_buffer,
-	};
-	s->setup.dgram = (struct dgram_options){
-		.tos = o->type_of_service,
-		.ttl = o->ttl,
-		.broadcast = o->broadcast,
-		.reuse_address = o->reuse_address,
-		.reuse_port = o->reuse_port,
-		.receive_bytes = o->receive_buffer,
-	};
-}
-
 /* RFC 9293 3.9.2.3: a connection has two ends, and each is one host. */
 static int check_remote(const struct rws_address *remote, const struct rws_address *local)
 {
@@ -45,18 +21,21 @@ static int check_remote(const struct rws_address *remote, const struct rws_addre
 
 static int set_up(struct sock *s, const struct rws_address *remote)
 {
-	struct endpoint_setup *setup = &s->setup;
-	int result = check_remote(remote, &s->options.local);
+	int result = check_remote(remote, &s->local);
 
-	if (result == 0)
-		result = address_to_ip(remote, &setup->remote, &setup->remote_port);
-	if (result == 0)
-		result = address_to_ip(&s->options.local, &setup->local, &setup->local_port);
 	if (result != 0)
 		return result;
-	sock_fill_setup(s);
+	struct endpoint_setup *setup = sock_make_setup(s);
+	if (setup == NULL)
+		return -ENOBUFS;
+	result = address_to_ip(remote, &setup->remote, &setup->remote_port);
+	if (result == 0)
+		result = address_to_ip(&s->local, &setup->local, &setup->local_port);
+	if (result != 0)
+		return result;
+	address_from_ip(&setup->remote, setup->remote_port, &s->remote);
 	s->lane = selector_next_lane(s->sel);
-	s->ep = endpoint_alloc(s->lane->core, s->lane->chan);
+	s->ep = endpoint_alloc(sock_lane(s)->core, sock_lane(s)->chan);
 	return s->ep == NULL ? -ENOBUFS : 0;
 }
 
@@ -75,7 +54,6 @@ int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 		sock_free(s);
 		return result;
 	}
-	s->remote = *remote;
 	selector_dirty(s);
 	*out = sock_handle(s);
 	return 0;

@@ -12,7 +12,7 @@
 static void turn(struct rws_selector *sel)
 {
 	selector_turn(sel);
-	if (!TAILQ_EMPTY(&sel->news) || remote_waiting(sel))
+	if (!slot_list_empty(&sel->news) || remote_waiting(sel))
 		events_dispatch(sel);
 }
 
@@ -90,9 +90,10 @@ static bool sock_is_readable(const struct sock *s)
 	default:
 		break;
 	}
-	if (s->rx == NULL)
-		return s->rxq_bytes > 0 || s->fin_received;
-	return channel_read_state(s->rx) >= 0;
+	const struct channel *rx = sock_rx(s);
+	if (rx == NULL)
+		return s->read_channel.readable > 0 || s->fin_received;
+	return channel_read_state(rx) >= 0;
 }
 
 static bool sock_is_writable(const struct sock *s)
@@ -101,22 +102,24 @@ static bool sock_is_writable(const struct sock *s)
 	case SOCK_LISTENER:
 		return false;
 	case SOCK_UDP:
-		return !s->closing && s->inflight < s->options.send_buffer;
+		return !s->closing && s->inflight < s->options->send_buffer;
 	default:
 		break;
 	}
-	if (s->tx == NULL)
+	const struct channel *tx = sock_tx(s);
+	if (tx == NULL)
 		return s->connected && !s->closing && !s->dead;
-	return s->connected && channel_write_state(s->tx) == 0;
+	return s->connected && channel_write_state(tx) == 0;
 }
 
 uint32_t sock_levels(const struct sock *s)
 {
+	bool drained = s->connected && sock_is_drained(s);
+
 	return bit_if(sock_is_readable(s), RWS_EV_READABLE) |
 		bit_if(sock_is_writable(s), RWS_EV_WRITABLE) |
-		bit_if(s->fin_received, RWS_EV_RX_EOF) |
-		bit_if(s->connected && sock_is_drained(s), RWS_EV_TX_DRAINED) |
-		bit_if(s->connected && sock_is_drained(s) && s->inflight == 0, RWS_EV_TX_ACKED) |
+		bit_if(s->fin_received, RWS_EV_RX_EOF) | bit_if(drained, RWS_EV_TX_DRAINED) |
+		bit_if(drained && s->inflight == 0, RWS_EV_TX_ACKED) |
 		bit_if(listener_waiting(s) > 0, RWS_EV_ACCEPTABLE) |
 		bit_if(s->connected, RWS_EV_CONNECTED) |
 		bit_if(s->reader_job.state == JOB_DONE || s->writer_job.state == JOB_DONE,
@@ -145,9 +148,9 @@ static int sock_look(const struct sock *s, uint32_t bits)
 
 	if (levels != 0)
 		return (int)levels;
-	int failure = channel_failure(s->rx, bits & RWS_EV_READABLE);
+	int failure = channel_failure(sock_rx(s), bits & RWS_EV_READABLE);
 	if (failure == 0)
-		failure = channel_failure(s->tx, bits & RWS_EV_WRITABLE);
+		failure = channel_failure(sock_tx(s), bits & RWS_EV_WRITABLE);
 	if (failure == 0 && s->context.state == JOB_DONE)
 		failure = s->context.result != 0 ? s->context.result : -ECANCELED;
 	return failure;
@@ -296,7 +299,7 @@ int rws_await_content(rws_channel_t handle, size_t min, int64_t deadline)
 
 	if (result != 0)
 		return result;
-	if (min > ch->capacity)
+	if (min > channel_capacity(ch))
 		return -EINVAL;
 	result = await(handle, RWS_EV_READABLE, content_holds, min, deadline);
 	return result == CONTENT_ENDED ? 0 : result;
@@ -323,7 +326,7 @@ int rws_await_free_space(rws_channel_t handle, size_t min, int64_t deadline)
 
 	if (result != 0)
 		return result;
-	if (min > ch->capacity)
+	if (min > channel_capacity(ch))
 		return -EINVAL;
 	return await(handle, RWS_EV_WRITABLE, space_holds, min, deadline);
 }

@@ -12,6 +12,8 @@
 #include "apps/app_interfaces.h"
 
 #define BACKLOG         4096 /* a crowd that comes at once finds room until the next turn */
+#define SOCKETS_BESIDE  64   /* that are no connection */
+#define SOCKETS_DEFAULT 65536
 #define MS              1000000LL
 #define CONTROL_TURN_NS (5 * MS)
 #define FIRST_WORD_NS   (2000 * MS)  /* silence until then */
@@ -107,6 +109,18 @@ static struct rws_interface interface_config(const struct options_interface *fro
 	};
 }
 
+/*
+ * The sockets of a thread: its connections, as many again that still send their last bytes, those
+ * that wait to be accepted. 0: the default has room for all of them.
+ */
+static unsigned sockets_wanted(const struct app_program *program)
+{
+	uint64_t connections = program->connections != NULL ? *program->connections : 0;
+	uint64_t wanted = 2 * connections + BACKLOG + SOCKETS_BESIDE;
+
+	return wanted > SOCKETS_DEFAULT ? (unsigned)wanted : 0;
+}
+
 /* What rws_create refuses is what the user asked for: bad input. */
 static int create_runtime(struct app *app)
 {
@@ -127,6 +141,7 @@ static int create_runtime(struct app *app)
 						    : RWS_IDLE_SLEEP;
 	config.memory_mb = (unsigned)options->memory_mb;
 	config.hugepages = options->hugepages;
+	config.sockets = sockets_wanted(app->program);
 	if (rws_create(&config, &app->rws, &error) < 0) {
 		app_error(app, "%s", error.text);
 		return APP_BAD_INPUT;

@@ -63,7 +63,8 @@ struct app_program {
 
 	/* What the ready line says is done, "serving /srv/www"; NULL for programs without one. */
 	void (*describe)(const struct app *app, char *text, size_t size);
-	const uint64_t *port; /* for the ready line */
+	const uint64_t *port;        /* for the ready line */
+	const uint64_t *connections; /* at once on each thread; NULL: few */
 };
 
 struct app {

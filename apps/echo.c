@@ -34,7 +34,7 @@ static const struct option_row rows[] = {
 		.argument = "N",
 		.kind = OPTION_NUMBER,
 		.min = 1,
-		.max = 65535,
+		.max = 8000000,
 		.offset = offsetof(struct echo_options, connections),
 		.fallback = "10000",
 		.text = "TCP connections at once on each thread; others wait in the backlog"},
@@ -110,6 +110,7 @@ int main(int argc, char **argv)
 		.serve = serve,
 		.finish = finish,
 		.describe = describe,
+		.connections = &own.connections,
 		.port = &own.port,
 	};
 

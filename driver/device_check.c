@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_build_config.h>
@@ -127,6 +128,22 @@ static void driver_of(struct device_name *device)
 	device->driver[length] = '\0';
 }
 
+/* net_vhost calls a socket iface; it makes that, or with client=1 connects to it. */
+static int parse_vhost(const char *devargs, struct device_name *device, struct fault *fault)
+{
+	char client[2] = "0";
+
+	if (!device_argument(devargs, "iface", device->socket, sizeof(device->socket)))
+		return fault_set(fault, -EINVAL,
+			"%s: say which socket, with at most %zu characters, as in "
+			"%s,iface=/run/rws.sock",
+			device->name, sizeof(device->socket) - 1, device->name);
+	device_argument(devargs, "client", client, sizeof(client));
+	if (client[0] != '0')
+		device->socket[0] = '\0';
+	return 0;
+}
+
 int device_parse(const char *devargs, struct device_name *device, struct fault *fault)
 {
 	memset(device, 0, sizeof(*device));
@@ -153,6 +170,8 @@ int device_parse(const char *devargs, struct device_name *device, struct fault *
 			devargs);
 	memcpy(device->name, devargs, length);
 	driver_of(device);
+	if (strcmp(device->driver, "net_vhost") == 0)
+		return parse_vhost(devargs, device, fault);
 	if (strstr(devargs, ",iface=") != NULL &&
 		!device_argument(devargs, "iface", device->iface, IFNAMSIZ))
 		return fault_set(fault, -EINVAL, "%s: interface name longer than %d characters",
@@ -331,6 +350,39 @@ static int check_interface(const struct device_name *device, struct fault *fault
 	return check_capability(device, CAP_NET_RAW, "cap_net_raw", fault);
 }
 
+/* ---- vhost-user ---- */
+
+static bool somebody_listens(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	bool listens = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+	close(fd);
+	return listens;
+}
+
+/* net_vhost removes whatever it finds at the path of its socket. */
+static int check_vhost(const struct device_name *device, struct fault *fault)
+{
+	struct stat status;
+
+	if (lstat(device->socket, &status) != 0)
+		return 0;
+	if (!S_ISSOCK(status.st_mode))
+		return fault_set(fault, -EEXIST,
+			"%s: %s exists and is no socket: take another name", device->name,
+			device->socket);
+	if (somebody_listens(device->socket))
+		return fault_set(fault, -EBUSY,
+			"%s: another process uses the socket %s: take another name", device->name,
+			device->socket);
+	return 0;
+}
+
 /* ---- PCI ---- */
 
 static bool read_link_name(const char *path, char *name, size_t size)
@@ -390,6 +442,8 @@ int device_check(const struct device_name *device, struct fault *fault)
 		return err;
 	if (strcmp(device->driver, "net_tap") == 0)
 		return check_tap(device, fault);
+	if (strcmp(device->driver, "net_vhost") == 0)
+		return check_vhost(device, fault);
 	if (strcmp(device->driver, "net_af_packet") == 0 ||
 		strcmp(device->driver, "net_af_xdp") == 0)
 		return check_interface(device, fault);

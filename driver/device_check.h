@@ -17,6 +17,7 @@ struct device_name {
 	char name[DEVICE_NAME_MAX];   /* as DPDK will call the port: "net_tap0", "0000:01:00.0" */
 	char driver[DEVICE_NAME_MAX]; /* "net_tap"; "" for PCI */
 	char iface[DEVICE_NAME_MAX];  /* value of iface=, "" without */
+	char socket[108];             /* path of the socket that net_vhost is to make, or "" */
 	bool pci;
 };
 

@@ -35,6 +35,7 @@ struct dpdk_queue {
 	struct tx_build build;
 	int fd; /* -1 without receive interrupts */
 	unsigned staged, refusals;
+	unsigned prepared; /* staged ones at the head that rte_eth_tx_prepare has seen */
 	struct rte_mbuf *stage[TX_STAGE_MAX];
 } __attribute__((aligned(64)));
 
@@ -56,7 +57,7 @@ static inline struct dpdk_port *dpdk_port_of(struct port *port)
 
 /* dpdk_rxtx.c */
 unsigned dpdk_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
-enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p);
+enum drop_reason dpdk_tx(struct port *port, unsigned queue, const struct nif_frame *frame);
 unsigned dpdk_tx_flush(struct port *port, unsigned queue);
 void dpdk_tx_reclaim(struct port *port, unsigned queue);
 

@@ -23,6 +23,7 @@
 #define DESCRIPTORS_DEFAULT 1024u
 #define POOL_DATA_MIN       512u
 #define SEGMENTS_MAX        40u
+#define GSO_SEGMENTS_MAX    128u
 
 /* Everything that the negotiation knows; gone when the port runs. */
 struct setup {
@@ -176,14 +177,16 @@ static int choose_offloads(struct setup *s, const struct dpdk_port *d)
 		.rss_table_size = s->info.reta_size,
 	};
 	struct offload_need need = {
-		/* TSO is not wanted yet: nobody above makes frames longer than the MTU. */
 		.wanted = PORT_RX_IP_CHECKSUM | PORT_RX_L4_CHECKSUM | PORT_RX_SCATTER |
 			PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM | PORT_TX_UDP_CHECKSUM |
-			PORT_TX_MULTI_SEGS | PORT_RSS,
+			PORT_TX_MULTI_SEGS | PORT_TX_TSO | PORT_RSS,
 		.scatter = frame_max(s->mtu) > s->data_size,
 		.queues = s->queues,
 	};
 
+	/* It cuts in software, and sums what it cut as wrongly as the rest: ours is as fast. */
+	if ((d->traits & PMD_ODD_SEGMENT_SUMS) != 0)
+		need.wanted &= ~(uint32_t)PORT_TX_TSO;
 	/* What passes by the PMD gets no checksum from it. */
 	if (s->device_mtu != s->mtu && (d->traits & PMD_DIRECT_JUMBO) != 0)
 		need.wanted &= ~(uint32_t)(PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM |
@@ -367,14 +370,21 @@ static int make_tx_pool(const struct setup *s, struct dpdk_port *d, uint16_t q)
 	return d->queues[q].build.small != NULL ? 0 : -rte_errno;
 }
 
+/* 0: the device knows no limit. */
+static uint16_t at_most(uint16_t device, uint16_t ours)
+{
+	return device != 0 ? RTE_MIN(device, ours) : ours;
+}
+
 static void open_tx_build(const struct setup *s, struct dpdk_port *d, uint16_t q)
 {
 	struct tx_build *build = &d->queues[q].build;
-	uint16_t most = s->info.tx_desc_lim.nb_seg_max;
+	const struct rte_eth_desc_lim *limit = &s->info.tx_desc_lim;
 
 	build->large = pktpool_mempool(s->config->pools[q]);
 	build->offloads = d->port.info.offloads;
-	build->segments_max = (uint16_t)(most != 0 ? RTE_MIN(most, SEGMENTS_MAX) : SEGMENTS_MAX);
+	build->segments_max = at_most(limit->nb_mtu_seg_max, SEGMENTS_MAX);
+	build->gso_segments_max = at_most(limit->nb_seg_max, GSO_SEGMENTS_MAX);
 	if ((build->offloads & PORT_TX_MULTI_SEGS) == 0)
 		build->segments_max = 1;
 	build->even_segments = (d->traits & PMD_ODD_SEGMENT_SUMS) != 0;

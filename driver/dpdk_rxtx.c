@@ -72,6 +72,7 @@ unsigned dpdk_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, un
 static void stage_advance(struct dpdk_queue *q, unsigned n)
 {
 	q->staged -= n;
+	q->prepared -= RTE_MIN(q->prepared, n);
 	for (unsigned i = 0; i < q->staged; i++)
 		q->stage[i] = q->stage[i + n];
 	q->refusals = 0;
@@ -109,9 +110,13 @@ static unsigned send_direct(const struct dpdk_queue *q, unsigned n)
 static unsigned send_to_device(struct port *port, unsigned queue, struct dpdk_queue *q, unsigned n)
 {
 	const struct dpdk_port *d = dpdk_port_of(port);
-	unsigned fit = rte_eth_tx_prepare(d->id, (uint16_t)queue, q->stage, (uint16_t)n);
 
-	if (fit == 0 && n > 0) {
+	/* Once for each: net_virtio adds to the checksum of a super-segment each time. */
+	if (q->prepared < n)
+		q->prepared += rte_eth_tx_prepare(d->id, (uint16_t)queue, q->stage + q->prepared,
+			(uint16_t)(n - q->prepared));
+	unsigned fit = RTE_MIN(q->prepared, n);
+	if (fit == 0) {
 		stage_drop_head(port, queue, q);
 		return 0;
 	}
@@ -161,22 +166,63 @@ unsigned dpdk_tx_flush(struct port *port, unsigned queue)
 	return q->staged;
 }
 
-enum drop_reason dpdk_tx(struct port *port, unsigned queue, struct pbuf *p)
+/* Whether n more frames may be staged, if need be after a flush. */
+static bool stage_has_room(struct port *port, unsigned queue, struct dpdk_queue *q, unsigned n)
 {
-	struct dpdk_queue *q = &dpdk_port_of(port)->queues[queue];
+	if (q->staged + n > TX_STAGE_MAX)
+		dpdk_tx_flush(port, queue);
+	return q->staged + n <= TX_STAGE_MAX;
+}
+
+/* A super-segment as the frames that it becomes; all of them or none. */
+static enum drop_reason stage_segments(
+	struct port *port, unsigned queue, struct dpdk_queue *q, const struct nif_frame *frame)
+{
+	unsigned count = nif_frame_segments(frame);
+
+	if (count > NIF_GSO_SEGMENTS_MAX)
+		return DROP_TX_TOO_LONG;
+	if (!stage_has_room(port, queue, q, count))
+		return DROP_TX_QUEUE_FULL;
+	enum drop_reason reason = tx_build_segments(&q->build, frame, q->stage + q->staged, &count,
+		&port->counters[queue]->tx_copied_bytes);
+	if (reason == DROP_NONE)
+		q->staged += count;
+	return reason;
+}
+
+/* One frame, or a super-segment that the device cuts. */
+static enum drop_reason stage_frame(
+	struct port *port, unsigned queue, struct dpdk_queue *q, const struct nif_frame *frame)
+{
 	struct rte_mbuf *m;
 
-	if (q->staged == TX_STAGE_MAX)
-		dpdk_tx_flush(port, queue);
-	if (q->staged == TX_STAGE_MAX)
-		return port_tx_drop(port, queue, DROP_TX_QUEUE_FULL);
-
+	if (!stage_has_room(port, queue, q, 1))
+		return DROP_TX_QUEUE_FULL;
 	enum drop_reason reason =
-		tx_build_frame(&q->build, p, &m, &port->counters[queue]->tx_copied_bytes);
-	if (reason != DROP_NONE)
-		return port_tx_drop(port, queue, reason);
-	q->stage[q->staged++] = m;
-	return DROP_NONE;
+		tx_build_frame(&q->build, frame, &m, &port->counters[queue]->tx_copied_bytes);
+	if (reason == DROP_NONE)
+		q->stage[q->staged++] = m;
+	return reason;
+}
+
+enum drop_reason dpdk_tx(struct port *port, unsigned queue, const struct nif_frame *frame)
+{
+	struct dpdk_queue *q = &dpdk_port_of(port)->queues[queue];
+	bool device_cuts = (q->build.offloads & PORT_TX_TSO) != 0 && nif_frame_segments(frame) > 1;
+	enum drop_reason reason;
+
+	if (frame->gso_size == 0 || device_cuts) {
+		reason = stage_frame(port, queue, q, frame);
+		/* In too many pieces for one frame of the device: cut, each has few. */
+		if (reason == DROP_TX_TOO_LONG && device_cuts)
+			reason = stage_segments(port, queue, q, frame);
+	} else {
+		reason = stage_segments(port, queue, q, frame);
+	}
+	if (reason == DROP_NONE || drop_reason_is_busy(reason))
+		return reason;
+	return port_tx_drop(port, queue, reason);
 }
 
 void dpdk_tx_reclaim(struct port *port, unsigned queue)

@@ -8,6 +8,7 @@
 #include "driver/frame.h"
 #include "driver/offload.h"
 #include "driver/pktbuf.h"
+#include "stack/gso.h"
 
 _Static_assert(TX_SMALL_DATA >= FRAME_HEADERS_MAX, "all headers must fit into a small buffer");
 
@@ -77,58 +78,37 @@ static bool chain_append_copy(struct chain *c, const uint8_t *bytes, unsigned n,
 	return true;
 }
 
-static bool chain_append_part(struct chain *c, const struct pbuf *q, unsigned skip, unsigned left)
+/* n bytes of one pbuf from `skip` on; left: of the frame from here on. */
+static bool chain_append_part(
+	struct chain *c, const struct pbuf *q, unsigned skip, unsigned n, unsigned left)
 {
 	const uint8_t *bytes = (const uint8_t *)q->payload + skip;
-	uint16_t n = (uint16_t)(q->len - skip);
 	bool worthwhile = !c->copy_all && n >= TX_REFERENCE_MIN;
 	struct rte_mbuf *m = pktbuf_mbuf(q);
 
 	if (worthwhile && m != NULL)
-		return chain_append_reference(c, m, bytes, n);
+		return chain_append_reference(c, m, bytes, (uint16_t)n);
 	if (m == NULL || (c->build->offloads & PORT_TX_MULTI_SEGS) == 0)
 		c->copied += n;
 	return chain_append_copy(c, bytes, n, left);
 }
 
-/* Everything behind the first `offset` bytes of the frame. */
-static bool chain_append_payload(struct chain *c, const struct pbuf *p, unsigned offset)
+/* Bytes [offset, offset + left) of the payload. */
+static enum drop_reason chain_append_payload(
+	struct chain *c, const struct pbuf *payload, uint32_t offset, uint32_t left)
 {
-	unsigned left = p->tot_len - offset;
-
-	for (const struct pbuf *q = p; q != NULL && left > 0; q = q->next) {
+	for (const struct pbuf *q = payload; q != NULL && left > 0; q = q->next) {
 		if (offset >= q->len) {
 			offset -= q->len;
 			continue;
 		}
-		if (!chain_append_part(c, q, offset, left))
-			return false;
-		left -= q->len - offset;
+		unsigned part = RTE_MIN(q->len - offset, left);
+		if (!chain_append_part(c, q, offset, part, left))
+			return DROP_TX_NO_MBUF;
+		left -= part;
 		offset = 0;
 	}
-	return true;
-}
-
-/* The pbufs of one frame: the lengths of the chain add up to tot_len of its head. */
-static bool lengths_agree(const struct pbuf *p)
-{
-	unsigned sum = 0;
-
-	for (const struct pbuf *q = p; q != NULL; q = q->next)
-		sum += q->len;
-	return sum == p->tot_len;
-}
-
-static unsigned copy_out(const struct pbuf *p, uint8_t *to, unsigned n)
-{
-	unsigned done = 0;
-
-	for (const struct pbuf *q = p; q != NULL && done < n; q = q->next) {
-		unsigned part = RTE_MIN((unsigned)q->len, n - done);
-		memcpy(to + done, q->payload, part);
-		done += part;
-	}
-	return done;
+	return left == 0 ? DROP_NONE : DROP_FRAME_SHORT;
 }
 
 /*
@@ -146,45 +126,79 @@ static unsigned header_length(const struct frame_layout *layout, unsigned availa
 	return RTE_MIN(length, available);
 }
 
+/* What the stack says of its own frames. */
+static void take_layout(const struct nif_frame *frame, struct frame_layout *layout)
+{
+	bool ipv6 = frame->header[frame->l2_length] >> 4 == 6;
+
+	*layout = (struct frame_layout){
+		.network = ipv6 ? FRAME_IPV6 : FRAME_IPV4,
+		.l4_protocol = frame->l4_protocol,
+		.l2_len = frame->l2_length,
+		.l3_len = frame->l3_length,
+		.l4_len = frame->l4_length,
+		.ip_len = frame->header_length + frame->length - frame->l2_length,
+	};
+}
+
+/* Copies the headers to the head of the chain; returns how many bytes. */
+static unsigned put_headers(
+	uint8_t *headers, const struct nif_frame *frame, struct frame_layout *layout)
+{
+	if (frame->header_length != 0) {
+		memcpy(headers, frame->header, frame->header_length);
+		take_layout(frame, layout);
+		return frame->header_length;
+	}
+	unsigned available = nif_frame_copy(frame, 0, headers, FRAME_HEADERS_MAX);
+	frame_parse(headers, available, frame->length, layout);
+	return header_length(layout, available);
+}
+
+static enum drop_reason build_chain(
+	struct chain *c, const struct nif_frame *frame, struct frame_layout *layout)
+{
+	unsigned total = frame->header_length + frame->length;
+	struct rte_mbuf *head = fresh_buffer(c->build, c->copy_all ? total : 0);
+	if (head == NULL)
+		return DROP_TX_NO_MBUF;
+
+	chain_link(c, head, true);
+	unsigned header = put_headers(rte_pktmbuf_mtod(head, uint8_t *), frame, layout);
+	head->data_len = (uint16_t)header;
+	unsigned skip = frame->header_length == 0 ? header : 0; /* of lwIP's: done with it */
+	enum drop_reason reason =
+		chain_append_payload(c, frame->payload, frame->offset + skip, frame->length - skip);
+	head->pkt_len = total;
+	head->nb_segs = (uint16_t)c->segments;
+	return reason;
+}
+
+/* A chain of copies, of as few segments as buffers allow, when references make too many. */
+static enum drop_reason build_within_limit(
+	struct chain *c, const struct nif_frame *frame, struct frame_layout *layout)
+{
+	bool cut = frame->gso_size != 0;
+	unsigned most = cut ? c->build->gso_segments_max : c->build->segments_max;
+	enum drop_reason reason = build_chain(c, frame, layout);
+	if (reason != DROP_NONE || c->segments <= most)
+		return reason;
+	if (!c->copy_all && !cut) {
+		rte_pktmbuf_free(c->head);
+		*c = (struct chain){.build = c->build, .copy_all = true};
+		reason = build_chain(c, frame, layout);
+	}
+	if (reason == DROP_NONE && c->segments > most)
+		reason = DROP_TX_TOO_LONG;
+	return reason;
+}
+
 static bool odd_segment_inside(const struct rte_mbuf *m)
 {
 	for (; m->next != NULL; m = m->next)
 		if (m->data_len % 2 != 0)
 			return true;
 	return false;
-}
-
-static bool build_chain(struct chain *c, const struct pbuf *p, struct frame_layout *layout)
-{
-	unsigned total = p->tot_len;
-	struct rte_mbuf *head = fresh_buffer(c->build, c->copy_all ? total : 0);
-	if (head == NULL)
-		return false;
-
-	chain_link(c, head, true);
-	unsigned available = RTE_MIN(total, FRAME_HEADERS_MAX);
-	uint8_t *headers = rte_pktmbuf_mtod(head, uint8_t *);
-	copy_out(p, headers, available);
-	frame_parse(headers, available, total, layout);
-	unsigned header = header_length(layout, available);
-	head->data_len = (uint16_t)header;
-	if (!chain_append_payload(c, p, header))
-		return false;
-	head->pkt_len = total;
-	head->nb_segs = (uint16_t)c->segments;
-	return true;
-}
-
-/* A chain of copies, of as few segments as buffers allow, when references make too many. */
-static bool build_within_limit(struct chain *c, const struct pbuf *p, struct frame_layout *layout)
-{
-	if (!build_chain(c, p, layout))
-		return false;
-	if (c->segments <= c->build->segments_max || c->copy_all)
-		return true;
-	rte_pktmbuf_free(c->head);
-	*c = (struct chain){.build = c->build, .copy_all = true};
-	return build_chain(c, p, layout);
 }
 
 static void request_checksums(
@@ -196,31 +210,59 @@ static void request_checksums(
 		offload_request(m, layout, build->offloads);
 }
 
-enum drop_reason tx_build_frame(
-	const struct tx_build *build, const struct pbuf *p, struct rte_mbuf **out, uint64_t *copied)
+/* The longest frame that leaves when this one is sent. */
+static uint32_t longest_frame(const struct nif_frame *frame)
 {
+	if (frame->gso_size != 0 && frame->length > frame->gso_size)
+		return (uint32_t)frame->header_length + frame->gso_size;
+	return frame->header_length + frame->length;
+}
+
+enum drop_reason tx_build_frame(const struct tx_build *build, const struct nif_frame *frame,
+	struct rte_mbuf **out, uint64_t *copied)
+{
+	uint32_t total = frame->header_length + frame->length;
 	struct frame_layout layout;
 
-	if (p->tot_len > build->frame_max)
+	if (longest_frame(frame) > build->frame_max || frame->header_length > NIF_HEADER_MAX)
 		return DROP_TX_TOO_LONG;
-	if (p->tot_len < FRAME_HEADER_MIN || !lengths_agree(p))
+	if (total < FRAME_HEADER_MIN)
 		return DROP_FRAME_SHORT;
 
 	bool single = (build->offloads & PORT_TX_MULTI_SEGS) == 0;
-	struct chain c = {
-		.build = build,
-		.copy_all = single || p->tot_len <= TX_REFERENCE_MIN,
-	};
-	if (!build_within_limit(&c, p, &layout)) {
+	struct chain c = {.build = build, .copy_all = single || total <= TX_REFERENCE_MIN};
+	enum drop_reason reason = build_within_limit(&c, frame, &layout);
+	if (reason != DROP_NONE) {
 		rte_pktmbuf_free(c.head);
-		return DROP_TX_NO_MBUF;
+		return reason;
 	}
-	if (c.segments > build->segments_max) {
-		rte_pktmbuf_free(c.head);
-		return DROP_TX_TOO_LONG;
-	}
-	request_checksums(build, c.head, &layout);
+	if (frame->gso_size != 0)
+		offload_segment(c.head, &layout, frame->gso_size);
+	else
+		request_checksums(build, c.head, &layout);
 	*copied += c.copied;
 	*out = c.head;
+	return DROP_NONE;
+}
+
+enum drop_reason tx_build_segments(const struct tx_build *build, const struct nif_frame *frame,
+	struct rte_mbuf **out, unsigned *count, uint64_t *copied)
+{
+	struct gso gso;
+	unsigned n = 0;
+
+	if (frame->header_length > NIF_HEADER_MAX ||
+		nif_frame_segments(frame) > NIF_GSO_SEGMENTS_MAX)
+		return DROP_TX_TOO_LONG;
+	gso_start(&gso, frame, port_nif_offloads(build->offloads));
+	while (gso_next(&gso)) {
+		enum drop_reason reason = tx_build_frame(build, &gso.segment, &out[n], copied);
+		if (reason != DROP_NONE) {
+			rte_pktmbuf_free_bulk(out, n);
+			return reason;
+		}
+		n++;
+	}
+	*count = n;
 	return DROP_NONE;
 }

@@ -82,10 +82,23 @@ static const char *last_line(const char *after, size_t *length)
 	return last;
 }
 
+/* EAL warns of every size of hugepages that has none free, also when it needs none of it. */
+static const char *behind_warnings(const char *line)
+{
+	for (;;) {
+		line += strspn(line, "\n ");
+		size_t length = strcspn(line, "\n");
+		const char *warning = strstr(line, " kB hugepages reported on node ");
+		if (warning == NULL || warning > line + length)
+			return line;
+		line += length;
+	}
+}
+
 const char *eal_log_cause(char *text, size_t size)
 {
 	pthread_mutex_lock(&said_lock);
-	const char *first = said + strspn(said, "\n ");
+	const char *first = behind_warnings(said);
 	size_t first_length = strcspn(first, "\n");
 	size_t last_length = 0;
 	const char *last = last_line(first + first_length, &last_length);

@@ -132,6 +132,14 @@ void offload_request(struct rte_mbuf *m, const struct frame_layout *layout, uint
 		put_l4_checksum(m, layout, pseudo_header_sum(m, layout, m->ol_flags));
 }
 
+/* As DPDK has it, the pseudo header's sum goes without the length, which differs by segment. */
+void offload_segment(struct rte_mbuf *m, const struct frame_layout *layout, uint16_t size)
+{
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+	m->tso_segsz = size;
+	offload_request(m, layout, PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM);
+}
+
 /*
  * Sum over `length` bytes of a chain from offset on. RFC 1071 2(B): behind an odd number of bytes
  * the sum of the rest counts with its bytes swapped. (rte_raw_cksum_mbuf loses carries there.)
@@ -199,9 +207,10 @@ struct offload_verdict offload_verdict(uint64_t rx_flags)
 		verdict.drop = DROP_IP_CHECKSUM;
 	else if (l4 == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		verdict.drop = DROP_L4_CHECKSUM;
-	if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+	/* NONE: never computed, for the frame crossed no wire; the device vouches for the bytes. */
+	if (ip == RTE_MBUF_F_RX_IP_CKSUM_GOOD || ip == RTE_MBUF_F_RX_IP_CKSUM_NONE)
 		verdict.pkt_flags |= PKT_IP_CHECKSUM_GOOD;
-	if (l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+	if (l4 == RTE_MBUF_F_RX_L4_CKSUM_GOOD || l4 == RTE_MBUF_F_RX_L4_CKSUM_NONE)
 		verdict.pkt_flags |= PKT_L4_CHECKSUM_GOOD;
 	return verdict;
 }

@@ -41,6 +41,12 @@ void offload_negotiate(const struct offload_offer *offer, const struct offload_n
  */
 void offload_request(struct rte_mbuf *m, const struct frame_layout *layout, uint32_t offloads);
 
+/*
+ * Requests that the device cuts a super-segment of TCP into segments of `size` bytes of payload
+ * and makes all their checksums. Needs PORT_TX_TSO.
+ */
+void offload_segment(struct rte_mbuf *m, const struct frame_layout *layout, uint16_t size);
+
 /* Writes the checksums itself that offload_request would request; m may be a chain. */
 void offload_compute(struct rte_mbuf *m, const struct frame_layout *layout, uint32_t offloads);
 

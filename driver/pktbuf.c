@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -11,7 +12,6 @@
 #include <rte_mempool.h>
 
 #include "driver/pktbuf_impl.h"
-#include "driver/pktbuf_region.h"
 
 #define POOL_CACHE 256u
 
@@ -81,10 +81,22 @@ static int config_check(const struct pktpool_config *config, struct fault *fault
 	return 0;
 }
 
+/* A mempool whose objects may cross pages leaves out where a device would find them. */
+static void set_iova(struct rte_mempool *mp, void *opaque, void *object, unsigned index)
+{
+	struct rte_mempool_objhdr *header = RTE_PTR_SUB(object, sizeof(*header));
+	(void)mp;
+	(void)opaque;
+	(void)index;
+
+	header->iova = (uintptr_t)object;
+}
+
 /*
  * The mempool is made step by step, as rte_pktmbuf_pool_create does, for the sake of one flag:
  * IOVA is always VA here (driver/eal.c), so an object may cross a page, and without hugepages
- * that packs buffers twice as close.
+ * that packs buffers twice as close. With them it gains nothing, and emulated devices (QEMU's
+ * e1000e, vmxnet3) lose frames behind an IOMMU of which a buffer lies in two pages.
  */
 static struct rte_mempool *mempool_create(const struct pktpool_config *config, size_t private_size)
 {
@@ -98,8 +110,9 @@ static struct rte_mempool *mempool_create(const struct pktpool_config *config, s
 	int node = config->numa_node < 0 ? SOCKET_ID_ANY : config->numa_node;
 	unsigned cache = RTE_MIN(POOL_CACHE, config->count / 8);
 
-	struct rte_mempool *mp = rte_mempool_create_empty(config->name, config->count, object,
-		cache, sizeof(layout), node, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	struct rte_mempool *mp =
+		rte_mempool_create_empty(config->name, config->count, object, cache, sizeof(layout),
+			node, rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (mp == NULL)
 		return NULL;
 	if (rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL) != 0)
@@ -110,6 +123,7 @@ static struct rte_mempool *mempool_create(const struct pktpool_config *config, s
 		rte_errno = -populated;
 		goto fail;
 	}
+	rte_mempool_obj_iter(mp, set_iova, NULL);
 	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
 	return mp;
 fail:
@@ -149,13 +163,6 @@ int pktpool_create(const struct pktpool_config *config, struct pktpool **pool, s
 		rte_free(made);
 		return -cause;
 	}
-	if (!pktbuf_regions_add(made->mempool)) {
-		rte_mempool_free(made->mempool);
-		rte_free(made);
-		return fault_set(fault, -ENOSPC,
-			"packet pool %s: too many pools, or its memory is in too many pieces",
-			config->name);
-	}
 	*pool = made;
 	return 0;
 }
@@ -166,7 +173,6 @@ unsigned pktpool_free(struct pktpool *pool)
 		return 0;
 
 	unsigned missing = pktpool_in_use(pool);
-	pktbuf_regions_remove(pool->mempool);
 	rte_mempool_free(pool->mempool);
 	rte_free(pool);
 	return missing;
@@ -261,7 +267,7 @@ struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m)
 	return head;
 }
 
-/* ---- from bytes to buffer ---- */
+/* ---- from pbuf to buffer ---- */
 
 static bool bytes_lie_in(const struct rte_mbuf *m, const struct pbuf *p)
 {
@@ -274,7 +280,8 @@ static bool bytes_lie_in(const struct rte_mbuf *m, const struct pbuf *p)
 
 struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p)
 {
-	struct rte_mbuf *m = is_pktbuf(p) ? container_of_pbuf(p) : pktbuf_regions_find(p->payload);
-
-	return m != NULL && bytes_lie_in(m, p) ? m : NULL;
+	if (!is_pktbuf(p))
+		return NULL;
+	struct rte_mbuf *m = container_of_pbuf(p);
+	return bytes_lie_in(m, p) ? m : NULL;
 }

@@ -56,10 +56,7 @@ unsigned pktbuf_room(const struct pbuf *p);
 /* Makes the pbuf chain of a received mbuf chain, in place; checks every length against the mbuf. */
 struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m);
 
-/*
- * The mbuf whose memory the bytes at p->payload lie in, or NULL when they lie elsewhere. Also finds
- * it for pbufs that only point into a buffer (PBUF_REF, PBUF_ROM), by address.
- */
+/* The mbuf that a pbuf of a pool lies in, its bytes with it, or NULL: they lie elsewhere. */
 struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p);
 
 #endif

@@ -12,8 +12,8 @@ struct rte_mempool;
 struct rte_mempool *pktpool_mempool(const struct pktpool *pool);
 
 /*
- * A pool of mbufs outside of every region, so that nobody looks addresses up in it: for the
- * driver's own headers and references. NULL with the cause in rte_errno and fault.
+ * The mbufs of a pool alone: for the driver's own headers and references. NULL with the cause in
+ * rte_errno and fault.
  */
 struct rte_mempool *pktbuf_mempool_create(const struct pktpool_config *config, struct fault *fault);
 

@@ -40,9 +40,24 @@ unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, un
 	return port->ops->rx_burst(port, queue, pkts, n);
 }
 
-enum drop_reason port_tx(struct port *port, unsigned queue, struct pbuf *p)
+enum drop_reason port_tx(struct port *port, unsigned queue, const struct nif_frame *frame)
 {
-	return port->ops->tx(port, queue, p);
+	return port->ops->tx(port, queue, frame);
+}
+
+uint16_t port_nif_offloads(uint32_t offloads)
+{
+	uint16_t nif = 0;
+
+	if (offloads & PORT_TX_IP_CHECKSUM)
+		nif |= NIF_TX_IP_CHECKSUM;
+	if (offloads & PORT_TX_TCP_CHECKSUM)
+		nif |= NIF_TX_TCP_CHECKSUM;
+	if (offloads & PORT_TX_UDP_CHECKSUM)
+		nif |= NIF_TX_UDP_CHECKSUM;
+	if (offloads & PORT_TX_TSO)
+		nif |= NIF_TX_TSO;
+	return nif;
 }
 
 enum drop_reason port_tx_drop(struct port *port, unsigned queue, enum drop_reason reason)

@@ -74,12 +74,16 @@ bool port_link_up(struct port *port);
 unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
 
 /*
- * Stages one frame; p stays the caller's. Bytes that lie in packet buffers are referenced, others
- * copied; headers always go into a buffer of their own, so that nothing the device has yet to
- * send is ever rewritten. Checksums the device computes are requested from it. A frame that cannot
- * be sent is counted in the queue's drops.
+ * Stages one frame. Payload that lies in packet buffers is referenced, other copied; headers always
+ * go into a buffer of their own, so that nothing the device has yet to send is ever rewritten.
+ * Checksums the device computes are requested from it. A super-segment (gso_size) is cut by the
+ * device, or here: either all of it is staged or nothing. A frame that cannot be sent is counted
+ * in the queue's drops, but for DROP_TX_QUEUE_FULL (see struct nif_ops).
  */
-enum drop_reason port_tx(struct port *port, unsigned queue, struct pbuf *p);
+enum drop_reason port_tx(struct port *port, unsigned queue, const struct nif_frame *frame);
+
+/* NIF_TX_* for the PORT_* in use. */
+uint16_t port_nif_offloads(uint32_t offloads);
 
 /* Hands the staged frames to the device; returns how many it did not take, which stay staged. */
 unsigned port_tx_flush(struct port *port, unsigned queue);

@@ -11,7 +11,7 @@ struct port_ops {
 	void (*close)(struct port *port);
 	bool (*link_up)(struct port *port);
 	unsigned (*rx_burst)(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
-	enum drop_reason (*tx)(struct port *port, unsigned queue, struct pbuf *p);
+	enum drop_reason (*tx)(struct port *port, unsigned queue, const struct nif_frame *frame);
 	unsigned (*tx_flush)(struct port *port, unsigned queue);
 	void (*tx_reclaim)(struct port *port, unsigned queue);
 	int (*rx_fd)(struct port *port, unsigned queue);

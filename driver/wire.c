@@ -29,6 +29,7 @@
 #include "driver/rss.h"
 #include "driver/wire_impair.h"
 #include "driver/wire_queue.h"
+#include "stack/gso.h"
 
 #define QUEUES_MAX     8u
 #define FRAMES_DEFAULT 4096u
@@ -212,6 +213,27 @@ static enum drop_reason launch(struct wire *w, unsigned from, unsigned length, u
 	return DROP_NONE;
 }
 
+/* RFC 3168 5: ECT(0) and ECT(1) become CE; false: the sender does not understand it. */
+static bool mark(uint8_t *frame, unsigned length)
+{
+	struct frame_layout layout;
+
+	frame_parse(frame, length, length, &layout);
+	uint8_t *ip = frame + layout.l2_len;
+	if (layout.network == FRAME_IPV4 && (ip[1] & 3) != 0) {
+		struct rte_ipv4_hdr *header = (struct rte_ipv4_hdr *)ip;
+		ip[1] |= 3;
+		header->hdr_checksum = 0;
+		header->hdr_checksum = rte_ipv4_cksum(header);
+		return true;
+	}
+	if (layout.network == FRAME_IPV6 && (ip[1] & 0x30) != 0) {
+		ip[1] |= 0x30;
+		return true;
+	}
+	return false;
+}
+
 static enum drop_reason send_scratch(struct wire *w, unsigned from, unsigned length)
 {
 	struct wire_counters *counters = &w->counters[from];
@@ -226,6 +248,8 @@ static enum drop_reason send_scratch(struct wire *w, unsigned from, unsigned len
 	counters->duplicated += fate.copies - 1;
 	counters->reordered += fate.reordered;
 	counters->corrupted += fate.corrupted;
+	if (fate.congested)
+		counters->marked += mark(w->scratch, length);
 	if (fate.corrupted)
 		w->scratch[fate.corrupt_bit / 8] ^= (uint8_t)(1u << fate.corrupt_bit % 8);
 	enum drop_reason reason = DROP_NONE;
@@ -235,21 +259,19 @@ static enum drop_reason send_scratch(struct wire *w, unsigned from, unsigned len
 	return reason;
 }
 
-static enum drop_reason wire_tx(struct port *port, unsigned queue, struct pbuf *p)
+/* One frame, not longer than the MTU allows. */
+static enum drop_reason send_frame(struct port *port, unsigned queue, const struct nif_frame *frame)
 {
 	struct end *e = end_of(port);
 	struct wire *w = e->wire;
 	struct frame_layout layout;
+	unsigned length = frame->header_length + frame->length;
 
-	if (!w->link_up)
-		return port_tx_drop(port, queue, DROP_LINK_DOWN);
-	if (p->tot_len > frame_max(w))
+	if (length > frame_max(w))
 		return port_tx_drop(port, queue, DROP_TX_TOO_LONG);
-	if (p->tot_len < FRAME_HEADER_MIN ||
-		pbuf_copy_partial(p, w->scratch, p->tot_len, 0) != p->tot_len)
+	if (length < FRAME_HEADER_MIN || nif_frame_copy(frame, 0, w->scratch, length) != length)
 		return port_tx_drop(port, queue, DROP_FRAME_SHORT);
 
-	unsigned length = p->tot_len;
 	frame_parse(w->scratch, length, length, &layout);
 	make_checksums(w->scratch, &layout, port->info.offloads);
 	if (w->tap != NULL)
@@ -260,6 +282,29 @@ static enum drop_reason wire_tx(struct port *port, unsigned queue, struct pbuf *
 	e->counters[queue].tx_frames++;
 	e->counters[queue].tx_bytes += length;
 	return DROP_NONE;
+}
+
+/*
+ * Super-segments are cut here, whether the pretended device does it or software does: on a wire
+ * there is no difference. When the first could leave, the others that cannot are lost on the way.
+ */
+static enum drop_reason wire_tx(struct port *port, unsigned queue, const struct nif_frame *frame)
+{
+	struct gso gso;
+
+	if (!end_of(port)->wire->link_up)
+		return port_tx_drop(port, queue, DROP_LINK_DOWN);
+	if (frame->gso_size == 0)
+		return send_frame(port, queue, frame);
+	if (frame->header_length > NIF_HEADER_MAX ||
+		nif_frame_segments(frame) > NIF_GSO_SEGMENTS_MAX)
+		return port_tx_drop(port, queue, DROP_TX_TOO_LONG);
+	gso_start(&gso, frame, port_nif_offloads(port->info.offloads));
+	gso_next(&gso);
+	enum drop_reason reason = send_frame(port, queue, &gso.segment);
+	while (reason == DROP_NONE && gso_next(&gso))
+		(void)send_frame(port, queue, &gso.segment);
+	return reason;
 }
 
 /* ---- receiving ---- */
@@ -512,6 +557,13 @@ void wire_set_now(struct wire *wire, uint64_t now_ns)
 uint64_t wire_next_due(const struct wire *wire)
 {
 	return wire->waiting > 0 ? wire->now : wire_queue_next_due(&wire->flight);
+}
+
+uint64_t wire_backlog_ns(const struct wire *wire, unsigned from)
+{
+	uint64_t free = wire->directions[from & 1].line_free;
+
+	return free > wire->now ? free - wire->now : 0;
 }
 
 void wire_tap(struct wire *wire,

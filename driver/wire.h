@@ -18,6 +18,7 @@ struct wire_impairment {
 	uint64_t jitter_ns;       /* added, uniform in [0, jitter_ns]; order is kept */
 	uint64_t rate_bits_per_s; /* 0: no limit; counts frame bytes */
 	uint32_t queue_frames;    /* waiting for the rate limiter, 0 for 1000; tail drop */
+	uint32_t mark_frames; /* so many of them: more are marked where they can be (RFC 3168) */
 	uint32_t loss_ppm;
 	uint32_t duplicate_ppm;
 	uint32_t reorder_ppm; /* the frame is held back by reorder_ns, others overtake it */
@@ -52,6 +53,9 @@ void wire_set_now(struct wire *wire, uint64_t now_ns);
 /* When the next frame becomes due, UINT64_MAX when none is in flight. */
 uint64_t wire_next_due(const struct wire *wire);
 
+/* How long a frame that end `from` sent now would wait for the rate limiter; 0: not at all. */
+uint64_t wire_backlog_ns(const struct wire *wire, unsigned from);
+
 /* Sees every frame as it enters the wire, before impairments; NULL for nobody. */
 void wire_tap(struct wire *wire,
 	void (*tap)(
@@ -59,7 +63,7 @@ void wire_tap(struct wire *wire,
 	void *user);
 
 struct wire_counters {
-	uint64_t sent, delivered, lost, duplicated, reordered, corrupted, queue_full;
+	uint64_t sent, delivered, lost, duplicated, reordered, corrupted, queue_full, marked;
 };
 const struct wire_counters *wire_counters(const struct wire *wire, unsigned from);
 

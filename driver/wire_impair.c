@@ -37,8 +37,8 @@ static void forget_departed(struct wire_direction *d, uint64_t now)
 }
 
 /* When the frame has left the rate limiter; false when its queue is full. */
-static bool pass_limiter(
-	struct wire_direction *d, uint64_t now, unsigned length, uint64_t *departure)
+static bool pass_limiter(struct wire_direction *d, uint64_t now, unsigned length,
+	uint64_t *departure, bool *congested)
 {
 	const struct wire_impairment *i = &d->impairment;
 	uint32_t limit = i->queue_frames != 0 ? i->queue_frames : QUEUE_DEFAULT;
@@ -52,6 +52,7 @@ static bool pass_limiter(
 	if (d->departures_count > limit || d->departures_count == d->departures_size)
 		return false;
 
+	*congested = i->mark_frames != 0 && d->departures_count > i->mark_frames;
 	uint64_t start = d->line_free > now ? d->line_free : now;
 	*departure = start + (uint64_t)((__uint128_t)length * 8 * NS_PER_S / i->rate_bits_per_s);
 	d->line_free = *departure;
@@ -84,7 +85,7 @@ struct wire_fate wire_fate_of(struct wire_direction *d, uint64_t now, unsigned l
 	fate.corrupt_bit = (uint32_t)random_below(d, (uint64_t)length * 8);
 	uint64_t jitter = random_below(d, i->jitter_ns + 1);
 
-	fate.queue_full = !pass_limiter(d, now, length, &departure);
+	fate.queue_full = !pass_limiter(d, now, length, &departure, &fate.congested);
 	if (fate.queue_full || lost) {
 		fate.copies = 0;
 		return fate;

@@ -25,6 +25,7 @@ struct wire_direction {
 struct wire_fate {
 	unsigned copies; /* 0: lost, 2: duplicated */
 	bool queue_full, reordered, corrupted;
+	bool congested;       /* to be marked, where its sender understands it */
 	uint64_t due;         /* arrival of all copies */
 	uint32_t corrupt_bit; /* below 8 * length */
 };

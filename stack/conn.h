@@ -33,21 +33,30 @@ struct conn {
 	 */
 	struct pbuf *rxq, *rxq_last;
 	uint32_t rxq_len;
-	uint32_t acked;          /* bytes acknowledged since the consumer last set it to 0 */
-	ip_addr_t local, remote; /* valid from accept or connect on */
-	uint16_t local_port, remote_port; /* host order */
+	uint32_t acked; /* bytes acknowledged since the consumer last set it to 0 */
+	uint16_t local_port, remote_port; /* host order; as local and remote */
+	ip_addr_t local, remote;          /* valid from accept or connect on */
 };
 
 struct conn_options {
-	uint8_t tos;             /* IPv4 ToS, IPv6 traffic class: RFC 2474 and 3168 */
-	uint8_t ttl;             /* time to live, hop limit; 0 for the default of 64 */
-	bool no_delay;           /* no Nagle (RFC 9293 3.7.4) */
-	bool keep_alive;         /* RFC 9293 3.8.4 */
-	bool reuse_address;      /* bind although a connection in TIME_WAIT has the address */
-	bool reuse_port;         /* several listeners, one a core, on one address */
-	uint16_t backlog;        /* listener: connections waiting to be accepted, 1 to 65535 */
-	uint32_t receive_window; /* bytes, at least about 12,000; 0 for the default of 1 MiB */
+	uint8_t tos;        /* IPv4 ToS, IPv6 traffic class: RFC 2474 and 3168 */
+	uint8_t ttl;        /* time to live, hop limit; 0 for the default of 64 */
+	bool no_delay;      /* no Nagle (RFC 9293 3.7.4) */
+	bool keep_alive;    /* RFC 9293 3.8.4 */
+	bool reuse_address; /* bind although a connection in TIME_WAIT has the address */
+	bool reuse_port;    /* several listeners, one a core, on one address */
+	uint16_t backlog;   /* listener: connections waiting to be accepted, 1 to 65535 */
+	/* Bytes, about 12,000 to 8 MiB; 0: 1 MiB, growing with what arrives in a round trip. */
+	uint32_t receive_window;
 	uint32_t keep_idle_ms, keep_interval_ms, keep_count; /* 0 for 2 h, 75 s, 9 */
+	/* RFC 5482: unacknowledged bytes wait so long; 0: RFC 9293's R2. */
+	uint32_t user_timeout_ms;
+	uint16_t rto_min_ms; /* 1 to 60000; 0 for 200 */
+	uint8_t syn_retries; /* SYNs sent again before giving up, 1 to 20; 0 for 7 */
+	uint8_t congestion;  /* enum tcp_cc_kind; 0 for CUBIC */
+	bool no_delayed_ack; /* acknowledge at once (RFC 9293 3.8.6.3 permits) */
+	bool ecn;            /* offer ECN when connecting (RFC 3168); accepted always */
+	bool fast_open;      /* RFC 7413: listener: take data in SYNs; connect: send it */
 };
 
 /*
@@ -80,6 +89,13 @@ int conn_connect(struct stack *st, const ip_addr_t *local, uint16_t local_port,
  */
 void conn_send(struct conn *conn, struct pbuf *chain);
 
+/*
+ * Bytes that are worth having unacknowledged or queued: two flights of what the congestion window
+ * and the peer's largest one allow, one to be repaired and one of new bytes meanwhile. 0 while
+ * memory is short.
+ */
+uint32_t conn_send_buffer(const struct conn *conn);
+
 /* The consumer is done with that many received bytes: the receive window grows by them. */
 void conn_recved(struct conn *conn, uint32_t bytes);
 
@@ -98,7 +114,7 @@ void conn_close(struct conn *conn);
 /* RST now, queued bytes dropped; the pointer is dead on return (RFC 9293 3.10.5). */
 void conn_abort(struct conn *conn);
 
-/* Options as they are in effect. conn_set_options returns 0 or -ENOPROTOOPT. */
+/* Options as they are in effect. conn_set_options returns 0, -ENOPROTOOPT or -ENOBUFS. */
 int conn_set_options(struct conn *conn, const struct conn_options *options);
 void conn_get_options(const struct conn *conn, struct conn_options *options);
 

@@ -12,24 +12,19 @@ void stack_fold_counters(struct stack *st)
 		uint32_t now;
 		uint64_t *total;
 	} folds[STACK_LWIP_COUNTERS] = {
-		{lwip_stats.tcp.recv, &counters->tcp_rx_segments},
-		{lwip_stats.tcp.xmit, &counters->tcp_tx_segments},
-		{lwip_stats.mib2.tcpretranssegs, &counters->tcp_retransmits},
-		{lwip_stats.mib2.tcpoutrsts, &counters->tcp_resets_sent},
 		{lwip_stats.udp.recv, &counters->udp_rx},
 		{lwip_stats.udp.xmit, &counters->udp_tx},
 		{lwip_stats.icmp.recv + lwip_stats.icmp6.recv, &counters->icmp_rx},
 		{lwip_stats.icmp.xmit + lwip_stats.icmp6.xmit, &counters->icmp_tx},
 		/* What lwIP refuses is in a layer's `drop`, bad checksums among it. */
 		{lwip_stats.ip.chkerr, &drops[DROP_IP_CHECKSUM]},
-		{lwip_stats.tcp.chkerr + lwip_stats.udp.chkerr, &drops[DROP_L4_CHECKSUM]},
+		{lwip_stats.udp.chkerr, &drops[DROP_L4_CHECKSUM]},
 		{lwip_stats.etharp.drop, &drops[DROP_LINK_REFUSED]},
 		{lwip_stats.ip.drop + lwip_stats.ip6.drop - lwip_stats.ip.chkerr,
 			&drops[DROP_IP_REFUSED]},
 		{lwip_stats.ip_frag.drop + lwip_stats.ip6_frag.drop, &drops[DROP_FRAGMENT_REFUSED]},
 		{lwip_stats.icmp.drop + lwip_stats.icmp6.drop + lwip_stats.nd6.drop,
 			&drops[DROP_ICMP_REFUSED]},
-		{lwip_stats.tcp.drop - lwip_stats.tcp.chkerr, &drops[DROP_TCP_REFUSED]},
 		{lwip_stats.udp.drop - lwip_stats.udp.chkerr, &drops[DROP_UDP_REFUSED]},
 	};
 	for (unsigned i = 0; i < STACK_LWIP_COUNTERS; i++) {

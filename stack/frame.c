@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "stack/base/bytes.h"
+
 /* Enough for Ethernet, IPv6, a hop-by-hop header of 8 bytes and the type of an ICMPv6 message. */
 #define PEEK 64u
 
@@ -39,21 +41,16 @@ static struct peek peek(const struct pbuf *p)
 	return peek;
 }
 
-static uint16_t be16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
 static uint16_t ethertype(const struct peek *frame)
 {
-	return be16(&frame->byte[ETHERTYPE]);
+	return be16_get(&frame->byte[ETHERTYPE]);
 }
 
 unsigned frame_shortest(const struct pbuf *p)
 {
 	uint8_t bytes[2] = {0};
 	pbuf_copy_partial(p, bytes, sizeof(bytes), ETHERTYPE);
-	switch (be16(bytes)) {
+	switch (be16_get(bytes)) {
 	case TYPE_ARP:
 		return ARP_END;
 	case TYPE_IP4:
@@ -69,9 +66,17 @@ bool frame_is_whole(const struct pbuf *p)
 {
 	struct peek frame = peek(p);
 	if (ethertype(&frame) == TYPE_IP4) /* RFC 791 3.1: neither offset nor More Fragments */
-		return (be16(&frame.byte[IP4_FRAGMENT]) & 0x3fff) == 0;
+		return (be16_get(&frame.byte[IP4_FRAGMENT]) & 0x3fff) == 0;
 	uint8_t next = frame.byte[IP6_NEXT_HEADER];
 	return ethertype(&frame) == TYPE_IP6 && (next == PROTO_TCP || next == PROTO_UDP);
+}
+
+bool frame_tells_of_neighbours(const struct pbuf *p)
+{
+	struct peek frame = peek(p);
+	uint8_t next = frame.byte[IP6_NEXT_HEADER];
+	return ethertype(&frame) == TYPE_ARP ||
+		(ethertype(&frame) == TYPE_IP6 && next != PROTO_TCP && next != PROTO_UDP);
 }
 
 static bool all_zero(const uint8_t *bytes, size_t length)
@@ -84,7 +89,7 @@ static bool all_zero(const uint8_t *bytes, size_t length)
 static bool arp_is_announcement(const struct peek *frame)
 {
 	const uint8_t *sender = &frame->byte[ARP_SENDER_IP], *target = &frame->byte[ARP_TARGET_IP];
-	return be16(&frame->byte[ARP_OPERATION]) != 1 || all_zero(sender, 4) ||
+	return be16_get(&frame->byte[ARP_OPERATION]) != 1 || all_zero(sender, 4) ||
 		memcmp(sender, target, 4) == 0;
 }
 

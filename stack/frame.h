@@ -25,6 +25,9 @@ bool frame_is_whole(const struct pbuf *p);
  */
 unsigned frame_shortest(const struct pbuf *p);
 
+/* Whether lwIP may learn of a neighbour from it: ARP, and IPv6 that is neither TCP nor UDP. */
+bool frame_tells_of_neighbours(const struct pbuf *p);
+
 /*
  * Whether a frame to send speaks for the machine rather than for a socket: ARP replies and
  * announcements (RFC 5227), IGMP, MLD (RFC 2710, 3810), router solicitations, neighbour

@@ -12,55 +12,21 @@
 #include "lwip/mld6.h"
 #include "lwip/nd6.h"
 #include "lwip/prot/ethernet.h"
+#include "lwip/prot/iana.h"
 #include "netif/ethernet.h"
 #include "stack/frame.h"
 #include "stack/lwip/lwip_hooks.h"
+#include "stack/nif_internal.h"
 #include "stack/stack_internal.h"
 
-#define VLAN_TAG    4u
-#define IP6_MTU_MIN 1280u /* RFC 8200 5 */
-#define IP6_PREFIX  64u   /* the only one that lwIP takes for on-link */
-#define LINK_LOCAL  0     /* its place among the IPv6 addresses */
+#define VLAN_TAG   4u
+#define IP6_PREFIX 64u /* the only one that lwIP takes for on-link */
+#define LINK_LOCAL 0   /* its place among the IPv6 addresses */
 #define TX_CHECKSUMS                                                               \
 	(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_TCP | \
 		NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6)
 
-struct nif {
-	struct netif netif;
-	struct stack *stack;
-	struct nif *next;
-	struct nif_config config;
-	uint16_t tx_checksums; /* NETIF_CHECKSUM_GEN_*: what the device leaves to us */
-	unsigned ip6_added;    /* by nif_add_address */
-	ip6_addr_t gateway6;   /* any: none */
-	uint32_t generation;
-	ip_addr_t dns[DNS_MAX_SERVERS]; /* as nif_generation saw them last */
-};
-
-struct nif *nif_of(struct netif *netif)
-{
-	return netif->state;
-}
-
 /* Receive */
-
-static enum drop_reason check_frame(const struct nif *nif, const struct pbuf *p)
-{
-	if (!netif_is_link_up(&nif->netif))
-		return DROP_LINK_DOWN;
-	if (p->tot_len <= FRAME_HEADER || p->len < FRAME_HEADER)
-		return DROP_FRAME_SHORT;
-	if (p->tot_len > nif->config.mtu + FRAME_HEADER + VLAN_TAG)
-		return DROP_FRAME_LONG;
-	const struct eth_hdr *header = p->payload;
-	if ((header->dest.addr[0] & 1) == 0 &&
-		memcmp(header->dest.addr, nif->config.mac, ETH_HWADDR_LEN) != 0)
-		return DROP_NOT_FOR_US;
-	unsigned shortest = frame_shortest(p);
-	if (shortest == 0)
-		return DROP_ETHERTYPE;
-	return p->len < shortest ? DROP_FRAME_SHORT : DROP_NONE;
-}
 
 /* What lwIP must still verify of a frame that the device had a look at. */
 static uint16_t rx_checksums(const struct pbuf *p)
@@ -75,14 +41,9 @@ static uint16_t rx_checksums(const struct pbuf *p)
 
 void nif_input(struct nif *nif, struct pbuf *p)
 {
-	struct stack *st = nif->stack;
-	st->counters.rx_frames++;
-	st->counters.rx_bytes += p->tot_len;
-	enum drop_reason reason = check_frame(nif, p);
-	if (reason != DROP_NONE) {
-		stack_drop(st, p, reason);
-		return;
-	}
+	/* ARP and ND are among what is neither TCP nor UDP: see stack/dst.c. */
+	if (frame_tells_of_neighbours(p))
+		dst_cache_changed(&nif->stack->dsts);
 	nif->netif.chksum_flags = nif->tx_checksums | rx_checksums(p);
 	ethernet_input(p, &nif->netif);
 }
@@ -97,33 +58,22 @@ void nif_input_ip(struct nif *nif, struct pbuf *p)
 
 /* Transmit */
 
-/* Why a frame may not leave, or DROP_NONE. */
-static enum drop_reason check_output(const struct nif *nif, const struct pbuf *p)
-{
-	if (!netif_is_link_up(&nif->netif))
-		return DROP_LINK_DOWN;
-	if (p->tot_len > nif->config.mtu + FRAME_HEADER)
-		return DROP_TX_TOO_LONG;
-	if (!nif->stack->primary && frame_is_announcement(p))
-		return DROP_TX_SUPPRESSED;
-	return DROP_NONE;
-}
-
 /* lwIP's link output; p stays lwIP's. An error keeps a TCP segment queued. */
 static err_t nif_output(struct netif *netif, struct pbuf *p)
 {
 	struct nif *nif = nif_of(netif);
-	struct stack *st = nif->stack;
-	enum drop_reason reason = check_output(nif, p);
-	if (reason != DROP_NONE) {
-		stack_count_drop(st, reason);
-		return reason == DROP_TX_SUPPRESSED ? ERR_OK : ERR_MEM;
-	}
-	if (nif->config.ops->output(nif->config.device, p) != DROP_NONE)
+	struct nif_frame frame = nif_frame_of(p);
+	if (p->tot_len > nif->config.mtu + FRAME_HEADER) {
+		stack_count_drop(nif->stack, DROP_TX_TOO_LONG);
 		return ERR_MEM;
-	st->counters.tx_frames++;
-	st->counters.tx_bytes += p->tot_len;
-	return ERR_OK;
+	}
+	if (!nif->stack->primary && netif_is_link_up(netif) && frame_is_announcement(p)) {
+		stack_count_drop(nif->stack, DROP_TX_SUPPRESSED);
+		return ERR_OK;
+	}
+	enum drop_reason reason = nif_send(nif, &frame, 1);
+	stack_count_unsent(nif->stack, reason);
+	return reason == DROP_NONE ? ERR_OK : ERR_MEM;
 }
 
 void nif_software_udp_checksum(struct stack *st, bool on)
@@ -215,6 +165,14 @@ static void start_ip6_address(struct nif *nif, s8_t index)
 		netif_ip6_addr_set_state(&nif->netif, index, IP6_ADDR_PREFERRED);
 }
 
+/* RFC 2131 4.1: its port is reserved, so that frames for it are steered to this core. */
+static bool start_dhcp(struct nif *nif)
+{
+	nif->holds_dhcp_port =
+		port_reserve(nif->stack, IP_PROTO_UDP, LWIP_IANA_PORT_DHCP_CLIENT) == 0;
+	return nif->holds_dhcp_port && dhcp_start(&nif->netif) == ERR_OK;
+}
+
 static bool start(struct nif *nif)
 {
 	if (netif_add(&nif->netif, NULL, NULL, NULL, nif, netif_fill, ethernet_input) == NULL)
@@ -227,7 +185,7 @@ static bool start(struct nif *nif)
 		start_ip6_address(nif, LINK_LOCAL);
 	}
 	bool wants_dhcp = nif->config.dhcp && nif->stack->primary;
-	return !wants_dhcp || dhcp_start(&nif->netif) == ERR_OK;
+	return !wants_dhcp || start_dhcp(nif);
 }
 
 static void append(struct stack *st, struct nif *nif)
@@ -246,6 +204,9 @@ struct nif *nif_add(struct stack *st, const struct nif_config *config)
 		return NULL;
 	nif->stack = st;
 	nif->config = *config;
+	for (unsigned i = 0; i < sizeof(config->mac); i++)
+		nif->mac = nif->mac << 8 | config->mac[i];
+	nif->frame_max = config->mtu + FRAME_HEADER + VLAN_TAG;
 	nif->tx_checksums = software_checksums(config->tx_offloads);
 	append(st, nif);
 	if (!start(nif)) {
@@ -262,6 +223,8 @@ void nif_remove(struct nif *nif)
 		dhcp_release_and_stop(&nif->netif);
 		dhcp_cleanup(&nif->netif);
 	}
+	if (nif->holds_dhcp_port)
+		port_release(st, IP_PROTO_UDP, LWIP_IANA_PORT_DHCP_CLIENT);
 	netif_remove(&nif->netif);
 	struct nif **at = &st->nifs;
 	while (*at != nif)
@@ -277,6 +240,11 @@ void nif_set_link(struct nif *nif, bool up)
 		netif_set_link_up(&nif->netif); /* announces the addresses */
 	else
 		netif_set_link_down(&nif->netif);
+}
+
+uint16_t nif_mtu(const struct nif *nif, bool ip6)
+{
+	return ip6 ? netif_mtu6(&nif->netif) : nif->netif.mtu;
 }
 
 /* Addresses */
@@ -322,6 +290,7 @@ int nif_set_gateway(struct nif *nif, const ip_addr_t *gateway)
 		return -EINVAL;
 	netif_set_default(&nif->netif);
 	nif->generation++;
+	dst_cache_changed(&nif->stack->dsts);
 	if (IP_IS_V4(gateway)) {
 		netif_set_gw(&nif->netif, ip_2_ip4(gateway));
 		return 0;
@@ -330,6 +299,7 @@ int nif_set_gateway(struct nif *nif, const ip_addr_t *gateway)
 		return -EINVAL;
 	nif->gateway6 = *ip_2_ip6(gateway);
 	ip6_addr_assign_zone(&nif->gateway6, IP6_UNICAST, &nif->netif);
+	nd6_clear_destination_cache(); /* where next hops are kept */
 	return 0;
 }
 

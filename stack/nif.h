@@ -26,15 +26,71 @@ enum {
 	NIF_TX_IP_CHECKSUM = 1 << 0,  /* IPv4 header */
 	NIF_TX_TCP_CHECKSUM = 1 << 1, /* the stack leaves the field to the driver */
 	NIF_TX_UDP_CHECKSUM = 1 << 2,
+	NIF_TX_TSO = 1 << 3, /* cuts super-segments itself; without, software below does */
 };
+
+/*
+ * One frame to send: a header of its own, and payload by reference. What the stack itself makes
+ * says where its headers lie; lwIP's frames are a pbuf chain with everything in it
+ * (header_length 0, payload from the Ethernet header on).
+ *
+ * With gso_size the frame is a super-segment of TCP: it leaves as several, each with a copy of the
+ * header that is made right for its place (stack/gso.h). IPv4 and IPv6 lengths in the header are
+ * those of the whole, checksum fields are zero. Otherwise the header is complete but for the
+ * checksums that the device makes (nif_config.tx_offloads), whose fields are zero.
+ */
+struct nif_frame {
+	const uint8_t *header;  /* from Ethernet on; copied by the device before output returns */
+	uint16_t header_length; /* 0: the frame lies in payload as a whole, lwIP's own */
+	uint16_t gso_size;      /* payload bytes of each segment that this becomes; 0: as it is */
+	/*
+	 * Bytes of each header, and IP_PROTO_TCP or IP_PROTO_UDP. 0 where header_length is 0: the
+	 * device looks itself. l4_protocol is 0 also where there is no checksum to make (fragments).
+	 */
+	uint8_t l2_length, l3_length, l4_length, l4_protocol;
+	/*
+	 * Chain whose bytes [offset, offset + length) follow the header. Stays the caller's; where
+	 * its bytes lie in packet buffers they are referenced, else copied. NULL with length 0. Only
+	 * the pbufs' own len counts here: a chain may be longer than tot_len can say.
+	 */
+	struct pbuf *payload;
+	uint32_t offset, length;
+};
+
+#define NIF_HEADER_MAX       118u /* of a header_length: Ethernet, VLAN, IPv6, TCP with all options */
+#define NIF_GSO_SEGMENTS_MAX 128u /* that one super-segment may become */
+
+/* A frame of lwIP's. */
+static inline struct nif_frame nif_frame_of(struct pbuf *p)
+{
+	return (struct nif_frame){.payload = p, .length = p->tot_len};
+}
+
+/* Frames on the wire that it becomes, 1 without gso_size. */
+static inline unsigned nif_frame_segments(const struct nif_frame *frame)
+{
+	if (frame->gso_size == 0 || frame->length <= frame->gso_size)
+		return 1;
+	return (frame->length + frame->gso_size - 1) / frame->gso_size;
+}
+
+/*
+ * Copies at most n bytes of a frame, header and payload, from offset on. Returns how many there
+ * were: fewer than n at its end, or where the chain holds less than the frame claims.
+ */
+uint32_t nif_frame_copy(const struct nif_frame *frame, uint32_t offset, void *out, uint32_t n);
+
+/* Sum of the payload (stack/base/checksum.h), counted from an even offset. */
+uint32_t nif_frame_payload_sum(const struct nif_frame *frame);
 
 struct nif_ops {
 	/*
-	 * Sends one frame, a pbuf chain that starts with the Ethernet header. p stays the caller's:
-	 * what the device still needs after the return it must have copied or referenced by its
-	 * own count. Returns DROP_NONE or why it could not, which the device counts.
+	 * Sends one frame. What the device still needs after the return it has copied or referenced
+	 * by its own count. Returns DROP_NONE, or why it could not; nothing was sent then, also of a
+	 * super-segment. The device counts the reason, unless drop_reason_is_busy: then the caller
+	 * may keep the frame for later, and counts it when it does not.
 	 */
-	enum drop_reason (*output)(void *device, struct pbuf *p);
+	enum drop_reason (*output)(void *device, const struct nif_frame *frame);
 	/*
 	 * Receives frames for the multicast group's MAC address, or no longer. May be NULL: the
 	 * device then passes all multicast.
@@ -56,6 +112,9 @@ struct nif_config {
 struct nif *nif_add(struct stack *st, const struct nif_config *config);
 
 void nif_set_link(struct nif *nif, bool up);
+
+/* Bytes of IP packet that the link takes, IPv4 or IPv6 (RFC 4861 4.6.4). */
+uint16_t nif_mtu(const struct nif *nif, bool ip6);
 
 /*
  * Sets the IPv4 address, replacing the one before, or adds an IPv6 address (at most

@@ -6,12 +6,24 @@
 
 #include "stack/stack_internal.h"
 
+/* Ports that are looked at for one that nobody uses, before one is shared. */
+#define TRIES_ALONE 8u
+
 struct port_entry {
 	struct port_entry *next;
 	uint32_t users;
 	uint16_t port;
 	uint8_t proto;
+	bool reserved; /* for lwIP: sockets of ours do not get it */
 };
+
+#define PER_CHUNK 64u
+
+void port_table_init(struct stack *st)
+{
+	slab_init(&st->ports.entries, &st->arena, sizeof(struct port_entry), PER_CHUNK);
+	st->ports.next_ephemeral = (uint16_t)prng_next(&st->random);
+}
 
 static struct port_entry **find(const struct stack *st, uint8_t proto, uint16_t port)
 {
@@ -31,24 +43,37 @@ bool port_in_use(const struct stack *st, uint8_t proto, uint16_t port)
 	return *find(st, proto, port) != NULL;
 }
 
-int port_hold(struct stack *st, uint8_t proto, uint16_t port, bool shared)
+static int hold(struct stack *st, uint8_t proto, uint16_t port, bool shared, bool reserved)
 {
 	struct port_entry **at = find(st, proto, port);
 	if (*at != NULL) {
+		if ((*at)->reserved != reserved)
+			return -EADDRINUSE;
 		(*at)->users++;
 		return 0;
 	}
-	struct port_entry *entry = arena_alloc(&st->arena, sizeof(*entry));
+	struct port_entry *entry = slab_alloc(&st->ports.entries);
 	if (entry == NULL)
 		return -ENOBUFS;
 	int error = claim(st, proto, port, shared);
 	if (error != 0) {
-		arena_free(&st->arena, entry);
+		slab_free(&st->ports.entries, entry);
 		return error;
 	}
-	*entry = (struct port_entry){.users = 1, .port = port, .proto = proto};
+	*entry =
+		(struct port_entry){.users = 1, .port = port, .proto = proto, .reserved = reserved};
 	*at = entry;
 	return 0;
+}
+
+int port_hold(struct stack *st, uint8_t proto, uint16_t port, bool shared)
+{
+	return hold(st, proto, port, shared, false);
+}
+
+int port_reserve(struct stack *st, uint8_t proto, uint16_t port)
+{
+	return hold(st, proto, port, false, true);
 }
 
 void port_release(struct stack *st, uint8_t proto, uint16_t port)
@@ -58,15 +83,13 @@ void port_release(struct stack *st, uint8_t proto, uint16_t port)
 	if (entry == NULL || --entry->users > 0)
 		return;
 	*at = entry->next;
-	arena_free(&st->arena, entry);
+	slab_free(&st->ports.entries, entry);
 	if (st->release_port != NULL)
 		st->release_port(st->steering, proto, port);
 }
 
 static void put_address(uint8_t out[16], const ip_addr_t *address)
 {
-	if (address == NULL)
-		return;
 	if (IP_IS_V6(address))
 		memcpy(out, ip_2_ip6(address)->addr, 16);
 	else
@@ -84,20 +107,30 @@ static uint32_t port_offset(const struct stack *st, const ip_addr_t *local, cons
 	return (uint32_t)siphash_2_4(&st->port_key, input, sizeof(input));
 }
 
-int port_choose(struct stack *st, uint8_t proto, const ip_addr_t *local, const ip_addr_t *remote,
-	uint16_t remote_port)
+int port_choose_towards(struct stack *st, uint8_t proto, struct flow *flow,
+	bool (*may_share)(struct stack *st, const struct flow *flow))
 {
-	uint32_t offset = port_offset(st, local, remote, remote_port);
+	uint32_t offset = port_offset(st, &flow->local, &flow->remote, flow->remote_port);
 	for (unsigned tries = 0; tries < PORT_DYNAMIC_COUNT; tries++) {
 		uint32_t place = (offset + st->ports.next_ephemeral++) % PORT_DYNAMIC_COUNT;
-		uint16_t port = (uint16_t)(PORT_DYNAMIC_MIN + place);
-		if (port_in_use(st, proto, port))
+		flow->local_port = (uint16_t)(PORT_DYNAMIC_MIN + place);
+		if (port_in_use(st, proto, flow->local_port) &&
+			(tries < TRIES_ALONE || may_share == NULL || !may_share(st, flow)))
 			continue;
-		int error = port_hold(st, proto, port, false);
+		int error = port_hold(st, proto, flow->local_port, false);
 		if (error == 0)
-			return port;
+			return flow->local_port;
 		if (error != -EADDRINUSE)
 			return error;
 	}
 	return -EADDRINUSE;
+}
+
+int port_choose(struct stack *st, uint8_t proto, const ip_addr_t *local, const ip_addr_t *remote,
+	uint16_t remote_port)
+{
+	struct flow flow = {.local = *local, .remote_port = remote_port};
+	if (remote != NULL)
+		flow.remote = *remote;
+	return port_choose_towards(st, proto, &flow, NULL);
 }

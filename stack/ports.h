@@ -13,23 +13,30 @@
 #include <stdint.h>
 
 #include "lwip/ip_addr.h"
+#include "stack/base/slab.h"
 
+struct flow;
 struct stack;
 struct port_entry;
 
-#define PORT_BUCKETS 1024u
+#define PORT_BUCKETS 4096u
 
 /* RFC 6335 6: the dynamic ports. */
 #define PORT_DYNAMIC_MIN   49152u
 #define PORT_DYNAMIC_COUNT 16384u
 
 struct port_table {
+	struct slab entries;
 	struct port_entry *bucket[PORT_BUCKETS];
 	uint16_t next_ephemeral; /* RFC 6056 3.3.3 */
 };
 
-/* One more user of a port. 0, -EADDRINUSE (another core's) or -ENOBUFS. */
+void port_table_init(struct stack *st);
+
+/* One more user of a port. 0, -EADDRINUSE (another core's, or reserved) or -ENOBUFS. */
 int port_hold(struct stack *st, uint8_t proto, uint16_t port, bool shared);
+/* The same for what lwIP opens itself: port_hold then refuses it. */
+int port_reserve(struct stack *st, uint8_t proto, uint16_t port);
 void port_release(struct stack *st, uint8_t proto, uint16_t port);
 bool port_in_use(const struct stack *st, uint8_t proto, uint16_t port);
 
@@ -39,5 +46,13 @@ bool port_in_use(const struct stack *st, uint8_t proto, uint16_t port);
  */
 int port_choose(struct stack *st, uint8_t proto, const ip_addr_t *local, const ip_addr_t *remote,
 	uint16_t remote_port);
+
+/*
+ * The same for a connection from flow->local to flow->remote and its port. Where the dynamic ports
+ * run short it gets one that this stack holds already, if may_share says so of the flow with that
+ * local_port: then connections of different peers have the same port.
+ */
+int port_choose_towards(struct stack *st, uint8_t proto, struct flow *flow,
+	bool (*may_share)(struct stack *st, const struct flow *flow));
 
 #endif

@@ -8,8 +8,11 @@
 #include "lwip/ip.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/ip6_frag.h"
+#include "stack/ip6_frags.h"
+#include "stack/ip_input.h"
 #include "stack/lwip/lwip_state.h"
 #include "stack/stack_internal.h"
+#include "stack/tcp/tcp.h"
 
 #define NS_PER_MS 1000000ULL
 
@@ -46,12 +49,13 @@ static void take_config(struct stack *st, const struct stack_config *config)
 	prng_init(&st->random, &secret_key, STREAM_RANDOM);
 	st->isn_key = key_of(config->secret, STREAM_ISN);
 	st->port_key = key_of(config->secret, STREAM_PORT);
-	st->ports.next_ephemeral = (uint16_t)prng_next(&st->random);
+	port_table_init(st);
 	st->primary = config->primary;
 	st->claim_port = config->claim_port;
 	st->release_port = config->release_port;
 	st->redirect = config->redirect;
 	st->steering = config->steering;
+	st->syn_cookies = config->syn_cookies;
 	stack_set_now(st, config->now_ns);
 }
 
@@ -64,10 +68,6 @@ static struct stack *carve(const struct stack_config *config)
 	uintptr_t end = (uintptr_t)config->arena + config->arena_size;
 	struct stack *st = (struct stack *)start;
 	memset(st, 0, sizeof(*st));
-	TAILQ_INIT(&st->conns);
-	TAILQ_INIT(&st->output);
-	TAILQ_INIT(&st->orphans);
-	TAILQ_INIT(&st->dgrams);
 	arena_init(&st->arena, st + 1, end - (uintptr_t)(st + 1));
 	return st;
 }
@@ -96,6 +96,7 @@ static void enter_first(struct stack *st)
 static void on_netif_change(
 	struct netif *netif, netif_nsc_reason_t reason, const netif_ext_callback_args_t *args)
 {
+	dst_cache_changed(&stack_current->dsts);
 	if (reason & ~(LWIP_NSC_NETIF_REMOVED | LWIP_NSC_LINK_CHANGED))
 		nif_changed(netif);
 }
@@ -116,7 +117,8 @@ struct stack *stack_init(const struct stack_config *config)
 	enter_first(st);
 	lwip_init();
 	netif_add_ext_callback(&st->address_callback, on_netif_change);
-	if (!icmp_errors_init(st) || !redirect_init(st)) {
+	if (!dst_cache_init(st) || !tcp_stack_init(st) || !dgram_stack_init(st) ||
+		!ip6_frags_init(st) || !icmp_errors_init(st) || !transport_init(st)) {
 		leave_for_good(st);
 		return NULL;
 	}
@@ -136,12 +138,14 @@ void stack_free(struct stack *st)
 {
 	stack_enter(st);
 	st->freeing = true;
-	conn_tcp_free_all(st);
-	dgram_udp_free_all(st);
+	tcp_stack_free(st);
+	dgram_stack_free(st);
+	ip6_frags_free(st);
+	dst_cache_fini(st);
 	while (st->nifs != NULL)
 		nif_remove(st->nifs);
 	drop_fragments();
-	redirect_fini(st);
+	transport_fini(st);
 	icmp_errors_fini(st);
 	leave_for_good(st);
 }
@@ -154,6 +158,8 @@ void stack_set_now(struct stack *st, uint64_t now_ns)
 		return;
 	st->now_ns = now_ns;
 	st->now_ms = now_ns / NS_PER_MS;
+	if (__builtin_expect(stack_may_be_short(st), 0))
+		stack_weigh_memory(st);
 }
 
 uint64_t stack_now(const struct stack *st)
@@ -164,17 +170,14 @@ uint64_t stack_now(const struct stack *st)
 void stack_input(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
 {
 	stack_enter(st);
-	for (unsigned i = 0; i < n; i++) {
-		if (i + 1 < n)
-			__builtin_prefetch(pkts[i + 1]->payload);
-		nif_input(nif, pkts[i]);
-	}
+	ip_input_burst(st, nif, pkts, n);
 }
 
 void stack_input_ip(struct stack *st, struct nif *nif, struct pbuf *p)
 {
 	stack_enter(st);
 	nif_input_ip(nif, p);
+	tcp_input_flush(st);
 }
 
 void stack_run_timers(struct stack *st)
@@ -184,21 +187,25 @@ void stack_run_timers(struct stack *st)
 		lwip_timers_run(st);
 		stack_fold_counters(st);
 	}
-	conn_tcp_timers(st);
+	tcp_run_timers(st);
+	ip6_frags_run(st);
 }
 
 uint64_t stack_next_timer(struct stack *st)
 {
 	uint64_t lwip = st->timers.next_ms < UINT64_MAX / NS_PER_MS ? st->timers.next_ms * NS_PER_MS
 								    : UINT64_MAX;
-	uint64_t conn = conn_tcp_next_timer(st);
-	return lwip < conn ? lwip : conn;
+	uint64_t our_ms = tcp_next_timer(st), reass_ms = ip6_frags_next(st);
+	if (reass_ms < our_ms)
+		our_ms = reass_ms;
+	uint64_t ours = our_ms < UINT64_MAX / NS_PER_MS ? our_ms * NS_PER_MS : UINT64_MAX;
+	return lwip < ours ? lwip : ours;
 }
 
 void stack_flush_output(struct stack *st)
 {
 	stack_enter(st);
-	conn_tcp_flush(st);
+	tcp_flush_output(st);
 }
 
 /* The ready list */
@@ -218,15 +225,7 @@ struct ready *stack_next_ready(struct stack *st)
 
 void stack_mark_ready(struct stack *st, struct ready *ready)
 {
-	if (ready->listed)
-		return;
-	ready->listed = true;
-	ready->next = NULL;
-	if (st->ready_last == NULL)
-		st->ready_first = ready;
-	else
-		st->ready_last->next = ready;
-	st->ready_last = ready;
+	stack_list_ready(st, ready);
 }
 
 void stack_unmark_ready(struct stack *st, struct ready *ready)
@@ -279,11 +278,6 @@ void stack_free_pbufs(struct stack *st, struct pbuf *p)
 const struct drop_counters *stack_drops(const struct stack *st)
 {
 	return &st->drops;
-}
-
-void stack_memory(const struct stack *st, struct stack_memory *memory)
-{
-	*memory = (struct stack_memory){st->arena.size, st->arena.used, st->arena.peak};
 }
 
 int stack_errno(err_t err)

@@ -64,6 +64,13 @@ struct stack_config {
 	bool (*redirect)(
 		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 	void *steering;
+	uint8_t syn_cookies; /* enum stack_syn_cookies (RFC 4987 3.6) */
+};
+
+enum stack_syn_cookies {
+	STACK_SYN_COOKIES_AUTO, /* once the SYN cache is full */
+	STACK_SYN_COOKIES_ALWAYS,
+	STACK_SYN_COOKIES_NEVER, /* a full SYN cache then drops */
 };
 
 #define STACK_ARENA_MIN ((size_t)4 << 20)
@@ -135,6 +142,13 @@ void stack_free_pbufs(struct stack *st, struct pbuf *p);
 
 const struct drop_counters *stack_drops(const struct stack *st);
 
+/*
+ * How many of the buffers that received packets lie in are in use, also by the device and the
+ * application; told by their owner every now and then, a millisecond for a fast device. As they get
+ * short, connections offer smaller windows, and then no new ones are taken (stack/memory.c).
+ */
+void stack_tell_packets(struct stack *st, unsigned in_use, unsigned size);
+
 /* Bytes of the arena in use, and the most there ever were. */
 struct stack_memory {
 	size_t size, used, peak;
@@ -144,8 +158,15 @@ void stack_memory(const struct stack *st, struct stack_memory *memory);
 /* Protocol counters since stack_init, RFC 4293 and RFC 4022 in spirit. */
 struct stack_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	uint64_t tx_busy; /* times that a device had no room; what TCP has is sent later */
 	uint64_t tcp_rx_segments, tcp_tx_segments, tcp_retransmits;
+	uint64_t tcp_fast_recoveries, tcp_rtos, tcp_tlps; /* tcp_tlps: tail loss probes */
+	uint64_t tcp_spurious_undone;                     /* reductions taken back */
+	uint64_t tcp_dsacks, tcp_bad_sacks, tcp_pmtu_black_holes;
 	uint64_t tcp_accepted, tcp_connected, tcp_resets_sent, tcp_resets_received;
+	uint64_t tcp_challenge_acks;   /* RFC 5961 */
+	uint64_t tcp_replies_withheld; /* challenge ACKs, RSTs and others, beyond their number */
+	uint64_t tcp_syn_cookies_sent, tcp_syn_cookies_accepted; /* RFC 4987 3.6 */
 	uint64_t udp_rx, udp_tx, icmp_rx, icmp_tx;
 	uint64_t conns;               /* TCP connections alive now, TIME_WAIT included */
 	uint64_t tcp_died_unaccepted; /* connections skipped by conn_accept */

@@ -8,25 +8,27 @@
 #include "lwip/netif.h"
 #include "stack/base/arena.h"
 #include "stack/base/siphash.h"
+#include "stack/dst_internal.h"
 #include "stack/lwip/lwip_timers.h"
 #include "stack/nif.h"
 #include "stack/ports.h"
 #include "stack/stack.h"
 
-struct conn_tcp;
-struct dgram_udp;
+struct dgram_table;
+struct ip6_frags;
+struct ip_rx;
 struct raw_pcb;
-
-TAILQ_HEAD(conn_list, conn_tcp);
-TAILQ_HEAD(dgram_list, dgram_udp);
+struct tcp_stack;
 
 /* lwIP counts in 32 bits: the values seen last, to extend them to 64 (stack/counters.c). */
-#define STACK_LWIP_COUNTERS 16
+#define STACK_LWIP_COUNTERS 11
 
 struct stack {
 	struct arena arena;
 	uint64_t now_ns;
-	uint64_t now_ms; /* the same, for lwIP */
+	uint64_t now_ms;       /* the same, for lwIP */
+	uint16_t pressure;     /* how short memory is in this turn: 0 not, STACK_PRESSURE_FULL */
+	uint16_t packets_used; /* of 256, as stack_tell_packets said */
 	bool primary;
 	bool freeing; /* stack_free runs: what is discarded counts as DROP_SHUTDOWN */
 
@@ -35,24 +37,22 @@ struct stack {
 	struct lwip_timers timers;
 	netif_ext_callback_t address_callback;
 	struct raw_pcb *icmp4, *icmp6;
-	struct raw_pcb *redirect_udp, *redirect_tcp; /* NULL without redirect */
-	uint64_t failed_checks;                      /* of lwIP's assertions; a bug when not 0 */
-	const char *last_failed_check;               /* its text */
+	struct raw_pcb *raw_tcp, *raw_udp; /* of lwip/transport.c */
+	uint64_t failed_checks;            /* of lwIP's assertions; a bug when not 0 */
+	const char *last_failed_check;     /* its text */
 
 	struct siphash_key isn_key, port_key;
 	struct prng random;
 	struct port_table ports;
 
 	struct nif *nifs; /* in the order of nif_add */
+	struct dst_cache dsts;
 	struct ready *ready_first, *ready_last;
 
-	struct conn_list conns;   /* all, listeners too */
-	struct conn_list output;  /* to look at in stack_flush_output */
-	unsigned output_count;    /* how many those are */
-	struct conn_list orphans; /* closed above, not yet by the peer; by deadline */
-	uint64_t trim_ms;         /* when TIME_WAIT is trimmed again */
-	int abort_cause; /* of a connection that we make lwIP give up now, negative errno or 0 */
-	struct dgram_list dgrams;
+	struct dgram_table *dgrams;
+	struct ip6_frags *ip6_frags;
+	struct tcp_stack *tcp; /* stack/tcp/ */
+	uint8_t syn_cookies;   /* enum stack_syn_cookies */
 
 	struct drop_counters drops;
 	struct stack_counters counters;
@@ -77,6 +77,20 @@ static inline void stack_enter(struct stack *st)
 		stack_switch(st);
 }
 
+/* stack_mark_ready, for the sources in stack/. */
+static inline void stack_list_ready(struct stack *st, struct ready *ready)
+{
+	if (ready->listed)
+		return;
+	ready->listed = true;
+	ready->next = NULL;
+	if (st->ready_last == NULL)
+		st->ready_first = ready;
+	else
+		st->ready_last->next = ready;
+	st->ready_last = ready;
+}
+
 /* Takes it off the ready list, wherever it stands. */
 void stack_unmark_ready(struct stack *st, struct ready *ready);
 
@@ -85,6 +99,29 @@ static inline void stack_count_drop(struct stack *st, enum drop_reason reason)
 {
 	st->drops.count[reason]++;
 }
+
+/* Of a frame that is not kept until the device has room again (struct nif_ops). */
+static inline void stack_count_unsent(struct stack *st, enum drop_reason reason)
+{
+	if (drop_reason_is_busy(reason))
+		stack_count_drop(st, reason);
+}
+
+/* Memory: stack/memory.c. Sets st->pressure; for each turn in which there may be any, or was. */
+void stack_weigh_memory(struct stack *st);
+#define STACK_PRESSURE_FULL 256u
+enum { STACK_ARENA_BEGIN = 224, STACK_PACKETS_BEGIN = 128 }; /* of 256: pressure begins behind */
+static inline bool stack_may_be_short(const struct stack *st)
+{
+	return st->arena.used >= st->arena.size / 256 * STACK_ARENA_BEGIN ||
+		st->packets_used > STACK_PACKETS_BEGIN || st->pressure != 0;
+}
+
+/* Whether memory gets short: what can wait for better times then does. */
+bool stack_is_short(const struct stack *st);
+
+/* Whether what is left is for the connections that exist. */
+bool stack_refuses_connections(const struct stack *st);
 
 /* Negative errno for lwIP's. */
 int stack_errno(err_t err);
@@ -110,10 +147,9 @@ void nif_software_udp_checksum(struct stack *st, bool on);
 /* Takes the first pbuf with bytes off a chain, alone; those without are given back. NULL: none. */
 struct pbuf *stack_take_pbuf(struct pbuf **chain);
 
-/* One received frame into lwIP; owns p. */
+/* One received frame that ip_judge found sound, into lwIP; owns p. */
 void nif_input(struct nif *nif, struct pbuf *p);
 void nif_input_ip(struct nif *nif, struct pbuf *p);
-struct nif *nif_of(struct netif *netif);
 
 /* Takes the interface away, with all frames that wait in it. */
 void nif_remove(struct nif *nif);
@@ -121,29 +157,29 @@ void nif_remove(struct nif *nif);
 /* Something that nif_generation tells of changed. */
 void nif_changed(struct netif *netif);
 
-/* conn: once per turn; everything that is due; the end. */
-void conn_tcp_flush(struct stack *st);
-void conn_tcp_timers(struct stack *st);
-uint64_t conn_tcp_next_timer(const struct stack *st);
-void conn_tcp_free_all(struct stack *st);
-
-void dgram_udp_free_all(struct stack *st);
+/* dgram.c */
+bool dgram_stack_init(struct stack *st);
+void dgram_stack_free(struct stack *st);
 
 /* ICMP errors to connections and sockets (stack/lwip/icmp_errors.c). */
 bool icmp_errors_init(struct stack *st);
 void icmp_errors_fini(struct stack *st);
 
-/* redirect.c */
-bool redirect_init(struct stack *st);
-void redirect_fini(struct stack *st);
+/* lwip/transport.c */
+bool transport_init(struct stack *st);
+void transport_fini(struct stack *st);
 
 /* A flow as the header of our own packet in an ICMP error tells it; ports in host order. */
 struct flow {
 	ip_addr_t local, remote;
 	uint16_t local_port, remote_port;
 };
-void conn_tcp_icmp_error(
-	struct stack *st, const struct flow *flow, uint32_t seq, int error, bool hard);
-void dgram_udp_icmp_error(struct stack *st, const struct flow *flow, int error);
+
+/*
+ * Takes a received datagram, from its UDP header on, and owns rx->p then; false when there is no
+ * socket of ours for it, and rx->p as it was (but for bytes behind the datagram).
+ */
+bool dgram_input(struct stack *st, const struct ip_rx *rx);
+void dgram_icmp_error(struct stack *st, const struct flow *flow, int error);
 
 #endif

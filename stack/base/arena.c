@@ -4,21 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISONS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS 1
-#endif
-#endif
-
-/* Under AddressSanitizer a use after free inside the arena is found as one of the heap would be. */
-#ifdef ARENA_POISONS
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, size)   ((void)(p), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
-#endif
+#include "stack/base/poison.h"
 
 enum { BLOCK_FREE = 0x66726565, BLOCK_USED = 0x75736564 };
 
@@ -33,6 +19,13 @@ _Static_assert(sizeof(struct arena_block) == ARENA_ALIGN, "payload must stay ali
 #define SMALL_CLASSES (SMALL_MAX / ARENA_ALIGN)
 #define BLOCK_MAX     ((size_t)1 << 32)
 
+/*
+ * Classes above LARGE_MIN are LARGE_EXTRA bytes larger than their step: room for the header and for
+ * aligning the payload to a cache line, so that an array of a power of two does not take the next.
+ */
+#define LARGE_MIN   2048u
+#define LARGE_EXTRA 64u
+
 static unsigned highest_bit(size_t n)
 {
 	return 63u - (unsigned)__builtin_clzll(n);
@@ -43,6 +36,8 @@ static unsigned class_of(size_t n)
 {
 	if (n <= SMALL_MAX)
 		return (unsigned)((n + ARENA_ALIGN - 1) / ARENA_ALIGN) - 1;
+	if (n > LARGE_MIN)
+		n = n > LARGE_MIN + LARGE_EXTRA ? n - LARGE_EXTRA : LARGE_MIN + 1;
 	unsigned octave = highest_bit(n - 1);
 	return SMALL_CLASSES + (octave - 9) * 4 + (unsigned)((n - 1) >> (octave - 2)) - 4;
 }
@@ -52,7 +47,8 @@ static size_t class_size(unsigned class)
 	if (class < SMALL_CLASSES)
 		return (class + 1) * (size_t)ARENA_ALIGN;
 	unsigned octave = (class - SMALL_CLASSES) / 4 + 9;
-	return ((size_t)(class - SMALL_CLASSES) % 4 + 5) << (octave - 2);
+	size_t size = ((size_t)(class - SMALL_CLASSES) % 4 + 5) << (octave - 2);
+	return size > LARGE_MIN ? size + LARGE_EXTRA : size;
 }
 
 static size_t payload_size(const struct arena_block *block)
@@ -90,7 +86,7 @@ static struct arena_block *cut(struct arena *arena, unsigned class)
 
 	struct arena_block *block = (struct arena_block *)(void *)arena->next;
 	arena->next += size;
-	ASAN_UNPOISON_MEMORY_REGION(block, sizeof(*block));
+	UNPOISON(block, sizeof(*block));
 	block->class = class;
 	return block;
 }
@@ -108,6 +104,11 @@ static struct arena_block *take_larger(struct arena *arena, unsigned class)
 	return NULL;
 }
 
+size_t arena_room(size_t size)
+{
+	return class_size(class_of(size + sizeof(struct arena_block))) - sizeof(struct arena_block);
+}
+
 void arena_init(struct arena *arena, void *memory, size_t size)
 {
 	memset(arena, 0, sizeof(*arena));
@@ -116,12 +117,12 @@ void arena_init(struct arena *arena, void *memory, size_t size)
 	arena->next = (uint8_t *)start;
 	arena->end = end > start ? (uint8_t *)end : arena->next;
 	arena->size = (size_t)(arena->end - arena->next);
-	ASAN_POISON_MEMORY_REGION(arena->next, arena->size);
+	POISON(arena->next, arena->size);
 }
 
 void arena_fini(struct arena *arena)
 {
-	ASAN_UNPOISON_MEMORY_REGION(arena->end - arena->size, arena->size);
+	UNPOISON(arena->end - arena->size, arena->size);
 	memset(arena, 0, sizeof(*arena));
 }
 
@@ -142,7 +143,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 	arena->used += class_size(block->class);
 	if (arena->used > arena->peak)
 		arena->peak = arena->used;
-	ASAN_UNPOISON_MEMORY_REGION(block + 1, size);
+	UNPOISON(block + 1, size);
 	return block + 1;
 }
 
@@ -168,6 +169,6 @@ void arena_free(struct arena *arena, void *p)
 	}
 	block->state = BLOCK_FREE;
 	arena->used -= class_size(block->class);
-	ASAN_POISON_MEMORY_REGION(p, payload_size(block));
+	POISON(p, payload_size(block));
 	list_push(arena, block);
 }

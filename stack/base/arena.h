@@ -2,7 +2,8 @@
 /*
  * An allocator inside one given piece of memory: the only memory of a stack core.
  *
- * Blocks come in size classes (steps of 16 bytes up to 512, then four steps an octave). A free
+ * Blocks come in size classes (steps of 16 bytes up to 512, then four steps an octave, from 2048 on
+ * with room to align an array to a cache line). A free
  * block waits on the list of its class; a request takes from there, else cuts a new block off the
  * uncut rest, else takes a free block of the next larger class that has one. All of that is O(1).
  * Blocks are never joined: memory that was once cut into small blocks stays small.
@@ -31,6 +32,9 @@ void arena_init(struct arena *arena, void *memory, size_t size);
 
 /* The memory is the caller's again; whatever was allocated in it is gone. */
 void arena_fini(struct arena *arena);
+
+/* The largest request that takes no more of the arena than one of `size` bytes, up to 1 GiB. */
+size_t arena_room(size_t size);
 
 /* Aligned to ARENA_ALIGN; NULL when nothing is left. A size of 0 gives a valid block. */
 void *arena_alloc(struct arena *arena, size_t size);

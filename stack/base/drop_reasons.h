@@ -8,6 +8,7 @@
 #ifndef RWS_DROP_REASONS_H
 #define RWS_DROP_REASONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* clang-format off */
@@ -24,14 +25,25 @@
 	DROP(FRAGMENT_REFUSED,  "fragment refused, or its datagram given up",      "RFC 815, RFC 8200 4.5") \
 	DROP(ICMP_REFUSED,      "ICMP or ND message refused",                      "RFC 1122 3.2.2, RFC 4861") \
 	DROP(TCP_REFUSED,       "segment refused for its header, or of no connection", "RFC 9293 3.10.7") \
+	DROP(TCP_STRAY_RESET,   "RST of no connection, or of one that is gone",    "RFC 9293 3.10.7.1") \
+	DROP(TCP_DUPLICATE,     "segment with nothing that was not received before", "RFC 9293 3.10.7.4") \
+	DROP(TCP_WINDOW,        "segment outside of the receive window", "RFC 9293 3.10.7.4") \
+	DROP(TCP_PAWS,          "segment with a timestamp from the past",          "RFC 7323 5")   \
+	DROP(TCP_NO_TIMESTAMP,  "segment without the timestamp that was agreed upon", "RFC 7323 3.2") \
+	DROP(TCP_NO_ACK,        "segment of a connection without ACK",             "RFC 9293 3.10.7.4") \
+	DROP(TCP_ACK_RANGE,     "segment that acknowledges what was not sent, or long ago", "RFC 5961 5.2") \
+	DROP(TCP_CHALLENGED,    "RST or SYN that a challenge ACK answered",        "RFC 5961")     \
+	DROP(TCP_REASS_FULL,    "text out of order beyond the bounds of a connection", "")         \
 	DROP(UDP_REFUSED,       "datagram refused for its header, or for no socket", "RFC 768")    \
 	DROP(NO_PBUF,           "no buffer left for a received frame",             "")             \
+	DROP(SYN_NO_MEMORY,     "SYN refused: what memory is left is for the connections that exist", "") \
 	DROP(NO_MEMORY,         "the stack core's arena is exhausted",             "")             \
 	DROP(FORWARD_FULL,      "ring to the owning stack core full",              "")             \
 	DROP(TX_NO_MBUF,        "no buffer left for a frame to send",              "")             \
 	DROP(TX_QUEUE_FULL,     "device did not take the frame in time",           "")             \
 	DROP(TX_TOO_LONG,       "frame to send longer than the MTU",               "")             \
 	DROP(TX_SUPPRESSED,     "reply left to the first stack core, which sends it", "")          \
+	DROP(NO_ROUTE,          "nothing leads to the destination",                "RFC 1122 3.3.1") \
 	DROP(LINK_DOWN,         "link of the interface is down",                   "")             \
 	DROP(UDP_QUEUE_FULL,    "receive queue of the UDP socket full",            "")             \
 	DROP(ACCEPT_QUEUE_FULL, "backlog of the listener full",                    "RFC 9293 3.10.7.2") \
@@ -45,6 +57,12 @@ enum drop_reason {
 #undef DROP
 		DROP_REASON_COUNT
 };
+
+/* No room now: whoever has a frame to send may keep it, and then it is no drop. */
+static inline bool drop_reason_is_busy(enum drop_reason reason)
+{
+	return reason == DROP_TX_QUEUE_FULL || reason == DROP_FORWARD_FULL;
+}
 
 /* Counts of one stack core, written by that core only; others may read torn-free 64-bit values. */
 struct drop_counters {

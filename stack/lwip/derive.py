@@ -119,6 +119,19 @@ FIXES = [
      "    /* Finally, if we still did not get a match, we check all PCBs that\n",
      "    pcb = NULL;\n"
      "    /* Finally, if we still did not get a match, we check all PCBs that\n"),
+    ("core/ipv6/ip6.c",
+     "An extension header that is not there has no length: 2.2.1 reads it before it looks whether "
+     "the packet goes so far, which what it does next refuses.",
+     "hlen = (u16_t)(8 * (1 + hbh_hdr->_hlen));",
+     "hlen = (u16_t)(p->len < 8 ? 8 : 8 * (1 + hbh_hdr->_hlen));"),
+    ("core/ipv6/ip6.c",
+     "As above.",
+     "hlen = 8 * (1 + dest_hdr->_hlen);",
+     "hlen = p->len < 8 ? 8 : 8 * (1 + dest_hdr->_hlen);"),
+    ("core/ipv6/ip6.c",
+     "As above.",
+     "hlen = 8 * (1 + rout_hdr->_hlen);",
+     "hlen = p->len < 8 ? 8 : 8 * (1 + rout_hdr->_hlen);"),
     ("core/ipv6/ip6_frag.c",
      "A pbuf counts the whole packet in 16 bits, the IPv6 header included: what RFC 8200 4.5 allows "
      "beyond that would make the count wrap.",
@@ -150,6 +163,26 @@ FIXES = [
      "The one use of the C library's name: lwIP's headers must not define it over that.",
      "htonl(rdnss_opt->lifetime)",
      "lwip_ntohl(rdnss_opt->lifetime)"),
+    ("core/ipv4/etharp.c",
+     "RFC 1122 2.3.2.1: that an entry is used, and must be asked for again before it expires, is "
+     "also told by who sends by it without lwIP (stack/dst.c).",
+     "static err_t\n"
+     "etharp_output_to_arp_index(struct netif *netif, struct pbuf *q, netif_addr_idx_t arp_idx)\n"
+     "{\n",
+     "void\n"
+     "etharp_used(struct netif *netif, int arp_idx)\n"
+     "{\n"),
+    ("core/ipv4/etharp.c",
+     "As above.",
+     "  return ethernet_output(netif, q, (struct eth_addr *)(netif->hwaddr), "
+     "&arp_table[arp_idx].ethaddr, ETHTYPE_IP);\n",
+     "}\n\n"
+     "static err_t\n"
+     "etharp_output_to_arp_index(struct netif *netif, struct pbuf *q, netif_addr_idx_t arp_idx)\n"
+     "{\n"
+     "  etharp_used(netif, arp_idx);\n"
+     "  return ethernet_output(netif, q, (struct eth_addr *)(netif->hwaddr), "
+     "&arp_table[arp_idx].ethaddr, ETHTYPE_IP);\n"),
     ("core/udp.c",
      "RFC 768, RFC 1122 4.1: the datagram is as long as its header says; 2.2.1 takes all that IP "
      "brought.",

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stack/lwip/lwip_timers.h"
 
-#include "lwip/priv/tcp_priv.h"
 #include "lwip/timeouts.h"
 #include "stack/stack_internal.h"
-
-enum { TCP_TIMER = 0 }; /* its place in lwip_cyclic_timers */
 
 static unsigned timer_count(void)
 {
@@ -27,18 +24,6 @@ void sys_timeouts_init(void)
 	struct stack *st = stack_current;
 	for (unsigned i = 0; i < timer_count(); i++)
 		st->timers.due_ms[i] = st->now_ms + lwip_cyclic_timers[i].interval_ms;
-	st->timers.due_ms[TCP_TIMER] = UINT64_MAX;
-	find_next(&st->timers);
-}
-
-/* Called by lwIP's TCP with each connection: its timer runs only while there are any. */
-void tcp_timer_needed(void)
-{
-	struct stack *st = stack_current;
-	uint64_t *due = &st->timers.due_ms[TCP_TIMER];
-	if (*due != UINT64_MAX || (tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL))
-		return;
-	*due = st->now_ms + TCP_TMR_INTERVAL;
 	find_next(&st->timers);
 }
 
@@ -61,7 +46,5 @@ void lwip_timers_run(struct stack *st)
 			next_due(timers->due_ms[i], lwip_cyclic_timers[i].interval_ms, st->now_ms);
 		lwip_cyclic_timers[i].handler();
 	}
-	if (tcp_active_pcbs == NULL && tcp_tw_pcbs == NULL)
-		timers->due_ms[TCP_TIMER] = UINT64_MAX;
 	find_next(timers);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * lwIP's cyclic timers (TCP every 250 ms, ARP every second, and so on), without its timer list:
+ * lwIP's cyclic timers (ARP every second, and so on), without its timer list:
  * that one allocates when it arms a timer again, and a timer that finds no memory is gone for good.
  *
  * Called from stack/stack.c.
@@ -13,8 +13,8 @@
 #define LWIP_TIMERS_MAX 12
 
 struct lwip_timers {
-	uint64_t due_ms[LWIP_TIMERS_MAX]; /* UINT64_MAX: off */
-	uint64_t next_ms;                 /* the first of them */
+	uint64_t due_ms[LWIP_TIMERS_MAX];
+	uint64_t next_ms; /* the first of them */
 };
 
 struct stack;

@@ -111,8 +111,11 @@ void lwip_arena_free(void *p);
 #define LWIP_MULTICAST_TX_OPTIONS 1
 #define SO_REUSE                  1
 
-/* TCP: lwIP's own, until the project's replaces it. */
-#define LWIP_TCP                  1
+/* TCP: stack/tcp/ is ours; only the baseline of tests/bench/ is built with lwIP's. */
+#ifndef RWS_LWIP_TCP
+#define RWS_LWIP_TCP 0
+#endif
+#define LWIP_TCP                  RWS_LWIP_TCP
 #define TCP_MSS                   8960
 #define LWIP_WND_SCALE            1
 #define TCP_RCV_SCALE             6
@@ -133,7 +136,7 @@ void lwip_arena_free(void *p);
 #define LWIP_TCP_MAX_SACK_NUM     3
 #define LWIP_TCP_KEEPALIVE        1
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
-#define TCP_LISTEN_BACKLOG        0 /* counts to 255 only; ours: stack/lwip/tcp_listen.c */
+#define TCP_LISTEN_BACKLOG        0 /* counts to 255 only */
 #define TCP_MSL                   30000
 #define MEMP_NUM_TCP_PCB          65536
 
@@ -143,7 +146,7 @@ void lwip_arena_free(void *p);
 #define LWIP_STATS_DISPLAY 0
 #define LWIP_PERF          0
 
-/* RFC 6528: initial sequence numbers from a keyed hash and a clock. */
+/* What lwIP calls of ours. */
 #define LWIP_HOOK_FILENAME "stack/lwip/lwip_hooks.h"
 
 #endif

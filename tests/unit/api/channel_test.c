@@ -493,6 +493,103 @@ static void e_no_buffers_is_eagain_and_writable_when_they_are_back(void **state)
 	assert_int_equal(rws_write_available(out, block, 64), 32);
 }
 
+/* ---- Auto-tuning of the send buffer ------------------------------------------------------ */
+
+#define MIB (1u << 20)
+
+/* Acknowledges one byte, and says what send buffer is worth having. */
+static void tell_worth(rws_channel_t out, struct fake_end *end, uint32_t worth)
+{
+	assert_int_equal(rws_write_available(out, "x", 1), 1);
+	rws_flush(out);
+	fake_turn(sel, 2);
+	fake_ack_worth(end, 1, worth);
+	fake_turn(sel, 2);
+}
+
+static void send_buffer_grows_up_to_the_configured_maximum(void **state)
+{
+	struct fake_end *end;
+	rws_channel_t in, out;
+	rws_socket_t s;
+	struct rws_options options;
+
+	open_socket(&s, &end, &in, &out, NULL);
+	fake.no_ack = true;
+	assert_int_equal(rws_available_for_write(out), MIB);
+	tell_worth(out, end, MIB + MIB / 8); /* not worth the while */
+	assert_int_equal(rws_available_for_write(out), MIB);
+	tell_worth(out, end, 2 * MIB);
+	assert_int_equal(rws_available_for_write(out), 2 * MIB);
+	tell_worth(out, end, 0); /* it does not shrink by itself */
+	assert_int_equal(rws_available_for_write(out), 2 * MIB);
+	tell_worth(out, end, UINT32_MAX);
+	assert_int_equal(rws_available_for_write(out), 4 * MIB);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	assert_int_equal(options.send_buffer, 4 * MIB);
+}
+
+static void send_buffer_that_was_set_stays(void **state)
+{
+	struct fake_end *end;
+	rws_channel_t in, out;
+	rws_socket_t s;
+	struct rws_options options = {.send_buffer = MIB}; /* the same as the default */
+
+	open_socket(&s, &end, &in, &out, &options);
+	fake.no_ack = true;
+	tell_worth(out, end, 4 * MIB);
+	assert_int_equal(rws_available_for_write(out), MIB);
+}
+
+static void send_buffers_grow_within_what_all_may_have(void **state)
+{
+	struct fake_end *end[4];
+	rws_channel_t in, out[4];
+	rws_socket_t s[4];
+
+	fake.no_ack = true;
+	for (unsigned i = 0; i < 4; i++) {
+		open_socket(&s[i], &end[i], &in, &out[i], NULL);
+		tell_worth(out[i], end[i], 4 * MIB);
+	}
+	/* 3 MiB more each, 8 MiB in all */
+	assert_int_equal(rws_available_for_write(out[1]), 4 * MIB);
+	assert_int_equal(rws_available_for_write(out[2]), MIB);
+	tell_worth(out[2], end[2], 3 * MIB);
+	assert_int_equal(rws_available_for_write(out[2]), 3 * MIB);
+	tell_worth(out[3], end[3], 2 * MIB);
+	assert_int_equal(rws_available_for_write(out[3]), MIB);
+	/* One that ends leaves its part to the others. */
+	assert_int_equal(rws_abort(s[0], -ECONNABORTED), 0);
+	fake_turn(sel, 4);
+	tell_worth(out[3], end[3], 4 * MIB);
+	assert_int_equal(rws_available_for_write(out[3]), 4 * MIB);
+}
+
+static void send_buffer_shrinks_when_buffers_are_short(void **state)
+{
+	struct fake_end *end;
+	rws_channel_t in, out;
+	rws_socket_t s;
+	char block[64] = "";
+
+	open_socket(&s, &end, &in, &out, NULL);
+	fake.no_ack = true;
+	tell_worth(out, end, 2 * MIB);
+	fake.pool_limit = 2;
+	assert_int_equal(rws_write_available(out, block, 64), 32);
+	assert_int_equal(rws_available_for_write(out), MIB - 32);
+	fake_turn(sel, 2); /* it waits for buffers: no growth meanwhile */
+	fake_ack_worth(end, 0, 2 * MIB);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_available_for_write(out), MIB - 32);
+	fake.pool_limit = 4096;
+	fake_turn(sel, 2);
+	tell_worth(out, end, 2 * MIB);
+	assert_int_equal(rws_available_for_write(out), 2 * MIB - 32);
+}
+
 static void e_a_full_ring_loses_nothing(void **state)
 {
 	struct fake_end *ends[20];
@@ -609,6 +706,10 @@ int main(void)
 		CASE(e054_an_attached_channel_holds_at_most_its_capacity),
 		CASE(e057_writer_is_told_when_there_is_room_again),
 		CASE(e_no_buffers_is_eagain_and_writable_when_they_are_back),
+		CASE(send_buffer_grows_up_to_the_configured_maximum),
+		CASE(send_buffer_that_was_set_stays),
+		CASE(send_buffers_grow_within_what_all_may_have),
+		CASE(send_buffer_shrinks_when_buffers_are_short),
 		CASE(e_a_full_ring_loses_nothing),
 		CASE(flush_boundary_within_a_buffer_parts_it),
 		CASE(flushed_bytes_leave_while_room_behind_them_is_granted),

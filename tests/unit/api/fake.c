@@ -168,6 +168,11 @@ bool chan_post(struct chan *chan, const struct chan_message *message)
 	return ring_put(&chan->down, message);
 }
 
+unsigned chan_post_room(const struct chan *chan)
+{
+	return chan->down.size - chan->down.count;
+}
+
 bool chan_publish(struct chan *chan)
 {
 	bool any = chan->down.published < chan->down.count;
@@ -205,7 +210,7 @@ struct endpoint *endpoint_alloc(struct core *core, struct chan *chan)
 		if (end->used)
 			continue;
 		free(end->sent);
-		*end = (struct fake_end){.used = true, .ep = {.core = core, .chan = chan}};
+		*end = (struct fake_end){.used = true, .ep = {.chan = chan}};
 		fake.latest = end;
 		return &end->ep;
 	}
@@ -236,8 +241,13 @@ void fake_fin(struct fake_end *end)
 
 void fake_ack(struct fake_end *end, uint32_t bytes)
 {
+	fake_ack_worth(end, bytes, 0);
+}
+
+void fake_ack_worth(struct fake_end *end, uint32_t bytes, uint32_t send_buffer)
+{
 	end->unacked -= bytes;
-	emit(end, (struct chan_message){.kind = EV_ACKED, .length = bytes});
+	emit(end, (struct chan_message){.kind = EV_ACKED, .length = bytes, .count = send_buffer});
 }
 
 void fake_sent(struct fake_end *end)
@@ -265,14 +275,14 @@ static void set_address(ip_addr_t *ip, uint8_t last)
 
 struct fake_end *fake_accept(struct fake_end *listener)
 {
-	struct fake_end *end =
-		(struct fake_end *)endpoint_alloc(listener->ep.core, listener->ep.chan);
+	struct fake_end *end = (struct fake_end *)endpoint_alloc(NULL, listener->ep.chan);
 
 	assert_non_null(end);
-	set_address(&end->ep.local, 1);
-	set_address(&end->ep.remote, 2);
-	end->ep.local_port = listener->ep.local_port;
-	end->ep.remote_port = 5000;
+	set_address(&end->conn.local, 1);
+	set_address(&end->conn.remote, 2);
+	end->conn.local_port = listener->conn.local_port;
+	end->conn.remote_port = 5000;
+	end->ep.conn = &end->conn;
 	emit(listener, (struct chan_message){.kind = EV_ACCEPTED, .ep = &end->ep});
 	return end;
 }
@@ -300,10 +310,14 @@ static void on_open(struct fake_end *end, const struct chan_message *request)
 	end->ep.sock = request->sock;
 	end->setup = *request->setup;
 	end->asked_port = request->setup->local_port;
-	set_address(&end->ep.local, 1);
-	end->ep.local_port = end->asked_port != 0 ? end->asked_port : fake.next_port++;
-	end->ep.remote = request->setup->remote;
-	end->ep.remote_port = request->setup->remote_port;
+	set_address(&end->conn.local, 1);
+	end->conn.local_port = end->asked_port != 0 ? end->asked_port : fake.next_port++;
+	end->ep.conn = &end->conn;
+	if (request->kind == REQ_UDP_OPEN) {
+		end->dgram.local = end->conn.local;
+		end->dgram.local_port = end->conn.local_port;
+		end->ep.dgram = &end->dgram;
+	}
 	int error = fake.open_error;
 	if (fake.fail_second_listen && fake_count(REQ_LISTEN) == 2)
 		error = -EADDRINUSE;
@@ -503,6 +517,7 @@ struct rws_selector *fake_start(enum rws_placement placement, unsigned cores_wan
 	fake.rws.placement = placement;
 	fake.rws.core_count = cores_wanted;
 	fake.rws.sockets_max = 2000;
+	fake.rws.send_buffer_max = 4 << 20;
 	fake.rws.clock = fake_clock;
 	fake.rws.wait = pass_time;
 	for (unsigned i = 0; i < cores_wanted; i++)

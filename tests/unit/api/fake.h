@@ -31,6 +31,8 @@
 /* One connection, listener or UDP socket on the fake stack core. */
 struct fake_end {
 	struct endpoint ep; /* first member */
+	struct conn conn;   /* where the application finds the addresses, or */
+	struct dgram dgram;
 	bool used, adopted, shut, aborted, released;
 	uint8_t *sent; /* bytes of REQ_SEND, or of the last REQ_SEND_TO */
 	size_t sent_len, unacked, recved;
@@ -77,6 +79,8 @@ void fake_data(struct fake_end *end, const void *bytes, size_t n);
 void fake_data_in(struct fake_end *end, const void *bytes, size_t n, size_t segment);
 void fake_fin(struct fake_end *end);
 void fake_ack(struct fake_end *end, uint32_t bytes);
+/* The same, with what conn_send_buffer says. */
+void fake_ack_worth(struct fake_end *end, uint32_t bytes, uint32_t send_buffer);
 void fake_sent(struct fake_end *end);
 void fake_fin_acked(struct fake_end *end);
 void fake_error(struct fake_end *end, int error);

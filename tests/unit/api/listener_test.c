@@ -141,7 +141,7 @@ static void h100_a_dead_peer_is_skipped(void **state)
 	dead = fake_accept(listener);
 	fake_turn(sel, 2);
 	struct fake_end *alive = fake_accept(listener);
-	alive->ep.remote_port = 6000;
+	alive->conn.remote_port = 6000;
 	fake_data(dead, "x", 1);
 	fake_error(dead, -ECONNRESET);
 	fake_turn(sel, 2);
@@ -213,7 +213,7 @@ static void h110_with_two_cores_both_listen_on_the_port_that_the_first_picked(vo
 	assert_int_equal(fake_count(REQ_LISTEN), 2);
 	assert_int_equal(fake.ends[0].asked_port, 0);
 	assert_int_equal(fake.ends[1].asked_port, 40000);
-	assert_ptr_not_equal(fake.ends[0].ep.core, fake.ends[1].ep.core);
+	assert_ptr_not_equal(fake.ends[0].ep.chan, fake.ends[1].ep.chan);
 	assert_int_equal(rws_local_address(server, &local), 0);
 	assert_int_equal(local.port, 40000);
 	fake_accept(&fake.ends[0]);

@@ -170,6 +170,23 @@ struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)
 	return address;
 }
 
+void rig_use_packets(struct rig *rig, unsigned end, unsigned percent)
+{
+	struct pktpool *pool = rig->rws[end]->pools[0];
+	struct pbuf *p;
+
+	while (pktpool_in_use(pool) * 100 < pktpool_size(pool) * percent &&
+		(p = pktbuf_alloc(pool)) != NULL) {
+		p->next = rig->held;
+		rig->held = p;
+	}
+	while (percent == 0 && (p = rig->held) != NULL) {
+		rig->held = p->next;
+		p->next = NULL;
+		pbuf_free(p);
+	}
+}
+
 struct wanted {
 	const char *name;
 	uint64_t value;

@@ -9,6 +9,7 @@
 
 #include "api/rws.h"
 #include "driver/wire.h"
+#include "lwip/pbuf.h"
 
 struct rig {
 	struct pktpool *pool;
@@ -16,6 +17,7 @@ struct rig {
 	struct rws *rws[2];
 	struct rws_selector *sel[2];
 	struct rws_selector *second; /* of end 1's second stack core; NULL without */
+	struct pbuf *held;           /* by rig_use_packets */
 	int64_t now;
 	bool waiting; /* within rig_wait: an end that waits itself must not recurse */
 };
@@ -35,6 +37,9 @@ void rig_run(struct rig *rig, int64_t ns);
 
 /* Address of an end: "10.0.0.1" or "fd00::1" with a port. */
 struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port);
+
+/* Takes buffers for received packets off an end, until so many per cent are in use; 0: all back. */
+void rig_use_packets(struct rig *rig, unsigned end, unsigned percent);
 
 /* A counter of one end by name. */
 uint64_t rig_counter(struct rig *rig, unsigned end, const char *name);

@@ -144,6 +144,59 @@ static void transfer_of_8_mib_is_byte_equal(void **state)
 	assert_int_equal(rig_counter(rig, 0, "tx.copied_bytes"), 0);
 }
 
+/* Those of both ends: with 1 MiB in either no more than that would arrive in a round trip. */
+static void buffers_grow_with_the_path(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_impairment far = {.delay_ns = 50000000};
+	struct rws_options options;
+	uint8_t block[64 << 10] = {0};
+	const unsigned round_trips = 30;
+
+	wire_impair(rig->wire, 0, &far);
+	wire_impair(rig->wire, 1, &far);
+	struct pair p = connected(rig, false);
+	int64_t end = after(rig, round_trips * 2 * far.delay_ns);
+	while (rig->now < end) {
+		while (rws_write_available(p.out[0], block, sizeof(block)) > 0)
+			rws_flush(p.out[0]);
+		while (rws_read_available(p.in[1], block, sizeof(block)) > 0)
+			;
+		rig_run(rig, 1000000);
+	}
+	assert_int_equal(rws_get_options(p.s[0], &options), 0);
+	assert_in_range(options.send_buffer, 2 << 20, 4 << 20);
+	assert_true(rws_total_bytes_read(p.in[1]) > round_trips * (2 << 20));
+	dispose(rig, &p);
+}
+
+/* First smaller windows, then no new connections, and nobody stalls (stack/memory.c). */
+static void short_packet_buffers_stall_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	struct rws_address address = rig_address(1, false, PORT);
+	uint8_t block[32 << 10] = {0};
+	rws_socket_t late;
+
+	rig_use_packets(rig, 1, 98);
+	rig_run(rig, 10000000);
+	write_all(rig, p.out[0], block, sizeof(block));
+	read_all(rig, p.in[1], block, sizeof(block)); /* what was offered before is behind it */
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &late), 0);
+	assert_int_equal(rws_await(late, RWS_EV_CONNECTED, after(rig, SECOND / 2)), -ETIMEDOUT);
+	assert_int_equal(rig_counter(rig, 1, "drop.syn_no_memory"), 1);
+	for (unsigned i = 0; i < 64; i++) {
+		write_all(rig, p.out[0], block, sizeof(block));
+		read_all(rig, p.in[1], block, sizeof(block));
+	}
+	rig_use_packets(rig, 1, 0);
+	assert_int_equal(rws_await(late, RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(rig_counter(rig, 0, "tcp.timeouts"), 0);
+	rws_dispose(late);
+	dispose(rig, &p);
+}
+
 static void transfer_over_a_lossy_wire_is_byte_equal(void **state)
 {
 	struct rig *rig = *state;
@@ -325,6 +378,8 @@ int main(void)
 		CASE(connection_over_ipv4_carries_bytes_both_ways),
 		CASE(connection_over_ipv6_carries_bytes_both_ways),
 		CASE(transfer_of_8_mib_is_byte_equal),
+		CASE(buffers_grow_with_the_path),
+		CASE(short_packet_buffers_stall_nobody),
 		CASE(transfer_over_a_lossy_wire_is_byte_equal),
 		CASE(half_close_ends_one_direction_only),
 		CASE(reset_delivers_what_came_before_it),

@@ -2,7 +2,12 @@
 #include "driver/device_check.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/unit/driver/lab.h"
 
@@ -18,6 +23,8 @@ static void devices_are_taken_apart(void **state)
 		{"net_af_packet0,iface=veth1,qpairs=2", "net_af_packet0", "net_af_packet", "veth1",
 			false},
 		{"net_virtio_user3,path=/dev/vhost-net", "net_virtio_user3", "net_virtio_user", "",
+			false},
+		{"net_vhost0,iface=/run/longer-than-an-interface", "net_vhost0", "net_vhost", "",
 			false},
 		{"0000:01:00.0", "0000:01:00.0", "", "", true},
 		{"01:00.1", "0000:01:00.1", "", "", true},
@@ -59,6 +66,8 @@ static void what_is_no_device_is_refused_with_a_reason(void **state)
 		{"net_tap0,iface=fifteen-letters", NULL},
 		{"net_tap0,iface=sixteen-letters-", "longer than 15"},
 		{"net_tap0,ifce=rws0", "does not know 'ifce=rws0'"},
+		{"net_vhost0", "iface=/run/rws.sock"},
+		{"net_vhost0,client=1", "iface=/run/rws.sock"},
 		{"net_tap0,iface=a,speed=9", "does not know 'speed=9'"},
 	};
 	char longest[500] = "net_tap0,iface=";
@@ -102,6 +111,49 @@ static void what_the_machine_lacks_is_said(void **state)
 	}
 }
 
+/* Parses and checks, and gives the result. */
+static int check(const char *devargs, struct fault *fault)
+{
+	struct device_name device;
+
+	fault->text[0] = '\0';
+	assert_int_equal(device_parse(devargs, &device, fault), 0);
+	return device_check(&device, fault);
+}
+
+static void vhost_takes_the_place_of_nobody(void **state)
+{
+	char folder[] = "device-check-XXXXXX", path[64], devargs[96], client[128];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct fault fault;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/s", folder);
+	snprintf(devargs, sizeof(devargs), "net_vhost0,iface=%s", path);
+	assert_int_equal(check(devargs, &fault), 0);
+
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(check(devargs, &fault), -EEXIST);
+	assert_non_null(strstr(fault.text, "no socket"));
+	unlink(path);
+
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(check(devargs, &fault), -EBUSY);
+	assert_non_null(strstr(fault.text, "another process"));
+	snprintf(client, sizeof(client), "%s,client=1", devargs);
+	assert_int_equal(check(client, &fault), 0); /* it is the one to connect to */
+	close(fd);
+	assert_int_equal(check(devargs, &fault), 0); /* left by somebody who is gone */
+	unlink(path);
+	rmdir(folder);
+}
+
 static void arguments_are_found_by_their_whole_name(void **state)
 {
 	char value[8];
@@ -120,6 +172,7 @@ int main(void)
 		cmocka_unit_test(devices_are_taken_apart),
 		cmocka_unit_test(what_is_no_device_is_refused_with_a_reason),
 		cmocka_unit_test(what_the_machine_lacks_is_said),
+		cmocka_unit_test(vhost_takes_the_place_of_nobody),
 		cmocka_unit_test(arguments_are_found_by_their_whole_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

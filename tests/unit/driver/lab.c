@@ -180,3 +180,56 @@ void lab_point(struct pbuf *p, const void *bytes, unsigned length)
 	p->type_internal = PBUF_ROM;
 	p->ref = 1;
 }
+
+void lab_super_open(struct lab_super *super, struct pktpool *pool, const struct lab_frame *what,
+	unsigned size, unsigned part)
+{
+	static uint8_t bytes[NIF_HEADER_MAX + 65535];
+	unsigned ip, l4;
+	unsigned length = lab_frame(what, bytes, sizeof(bytes), &ip, &l4), header = l4 + 20;
+
+	assert_true(what->tcp);
+	memcpy(super->header, bytes, header);
+	memset(super->header + l4 + 16, 0, 2);
+	if (!what->ipv6)
+		memset(super->header + ip + 10, 0, 2);
+	super->frame = (struct nif_frame){
+		.header = super->header,
+		.header_length = (uint16_t)header,
+		.gso_size = (uint16_t)size,
+		.l2_length = (uint8_t)ip,
+		.l3_length = (uint8_t)(l4 - ip),
+		.l4_length = 20,
+		.l4_protocol = 6,
+		.payload = lab_packet(pool, bytes + header, length - header, part),
+		.length = length - header,
+	};
+}
+
+void lab_super_close(struct lab_super *super)
+{
+	pbuf_free(super->frame.payload);
+}
+
+void lab_super_assert_next(
+	const struct lab_super *super, const uint8_t *frame, unsigned length, unsigned *done)
+{
+	const struct nif_frame *f = &super->frame;
+	unsigned header = f->header_length, ip = f->l2_length, l4 = ip + f->l3_length;
+	unsigned left = f->length - *done, n = left < f->gso_size ? left : f->gso_size;
+	bool ipv6 = frame[ip] >> 4 == 6;
+
+	assert_int_equal(length, header + n);
+	assert_memory_equal(frame, f->header, ip);
+	assert_int_equal(ipv6 ? get16(frame + ip + 4) + 40 : get16(frame + ip + 2), length - ip);
+	assert_int_equal(get16(frame + l4 + 4) << 16 | get16(frame + l4 + 6), *done);
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(frame[header + i], (uint8_t)((*done + i) * 7));
+	*done += n;
+}
+
+enum drop_reason lab_tx(struct port *port, unsigned queue, struct pbuf *p)
+{
+	struct nif_frame frame = nif_frame_of(p);
+	return port_tx(port, queue, &frame);
+}

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "driver/pktbuf.h"
+#include "driver/port.h"
 
 /* Group fixtures: EAL without privileges and hugepages, with one net_ring device. */
 int lab_start(void **state);
@@ -45,5 +46,24 @@ struct pbuf *lab_packet(struct pktpool *pool, const uint8_t *bytes, unsigned len
 
 /* A pbuf that only points to bytes, as lwIP makes them; owner: caller, never freed. */
 void lab_point(struct pbuf *p, const void *bytes, unsigned length);
+
+/* A super-segment: `payload` bytes in buffers of `part` each, to be cut at `size`. */
+struct lab_super {
+	struct nif_frame frame;
+	uint8_t header[NIF_HEADER_MAX];
+};
+void lab_super_open(struct lab_super *super, struct pktpool *pool, const struct lab_frame *what,
+	unsigned size, unsigned part);
+void lab_super_close(struct lab_super *super);
+
+/*
+ * Whether this is the next segment of it, behind *done bytes of its payload: right lengths,
+ * sequence number, bytes, and checksums where they were made in software. Adds to *done.
+ */
+void lab_super_assert_next(
+	const struct lab_super *super, const uint8_t *frame, unsigned length, unsigned *done);
+
+/* port_tx of a frame that is a pbuf chain as a whole. */
+enum drop_reason lab_tx(struct port *port, unsigned queue, struct pbuf *p);
 
 #endif

@@ -89,7 +89,8 @@ static void serve(struct port *port, unsigned queues, const uint8_t mac[6], cons
 				arps += arp;
 				pings += ping;
 				if (arp || ping) {
-					enum drop_reason r = port_tx(port, q, p[i]);
+					struct nif_frame frame = nif_frame_of(p[i]);
+					enum drop_reason r = port_tx(port, q, &frame);
 					if (r != DROP_NONE)
 						printf("tx drop %d\n", r);
 				}
@@ -124,9 +125,10 @@ static void blast(struct port *port, struct pktpool *pool, const uint8_t mac[6],
 	((uint8_t *)p->payload)[12] = 0x88; /* local experimental: nobody answers */
 	((uint8_t *)p->payload)[13] = 0xb5;
 	p->len = p->tot_len = (uint16_t)size;
+	struct nif_frame frame = nif_frame_of(p);
 	while (now_ns() < end) {
 		for (int i = 0; i < 32; i++)
-			sent += port_tx(port, 0, p) == DROP_NONE;
+			sent += port_tx(port, 0, &frame) == DROP_NONE;
 		port_tx_flush(port, 0);
 	}
 	pbuf_free(p);

@@ -142,6 +142,20 @@ static void the_rate_limiter_spaces_frames_and_drops_the_tail(void **state)
 	assert_int_equal(wire_fate_of(&d, 100 * ms, 500).due, 100 * ms + ms / 2);
 }
 
+/* RFC 3168 5: a queue that marks does so long before it is full. */
+static void a_long_queue_is_told_of(void **state)
+{
+	struct wire_direction d;
+	const uint64_t ms = 1000000;
+
+	(void)state;
+	start(&d, 5, (struct wire_impairment){.rate_bits_per_s = 8000000, .mark_frames = 2});
+	for (unsigned i = 0; i < 6; i++) /* one being sent, two wait */
+		assert_int_equal(wire_fate_of(&d, 0, 1000).congested, i > 2);
+	assert_true(wire_fate_of(&d, 3 * ms, 1000).congested);
+	assert_false(wire_fate_of(&d, 5 * ms, 1000).congested);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +166,7 @@ int main(void)
 		cmocka_unit_test(jitter_keeps_order_and_bounds),
 		cmocka_unit_test(a_frame_held_back_is_overtaken),
 		cmocka_unit_test(the_rate_limiter_spaces_frames_and_drops_the_tail),
+		cmocka_unit_test(a_long_queue_is_told_of),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static enum drop_reason send_number(unsigned from, unsigned number)
 	struct pbuf p;
 
 	lab_point(&p, bytes, length);
-	return port_tx(wire_port(wire, from), 0, &p);
+	return lab_tx(wire_port(wire, from), 0, &p);
 }
 
 /* The number of the next frame, -1 when there is none. */
@@ -182,13 +182,13 @@ static void frames_longer_than_a_buffer_arrive_whole(void **state)
 	assert_int_equal(wire_create(&config, &wire, &fault), 0);
 	unsigned length = lab_frame(&what, bytes, sizeof(bytes), &ip, &l4);
 	lab_point(&p, bytes, length);
-	assert_int_equal(port_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
+	assert_int_equal(lab_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
 	assert_int_equal(port_rx_burst(wire_port(wire, 1), 0, &back, 1), 1);
 	assert_int_equal(pbuf_copy_partial(back, got, sizeof(got), 0), length);
 	assert_memory_equal(got, bytes, length);
 	pbuf_free(back);
 	lab_point(&p, bytes, 9019);
-	assert_int_equal(port_tx(wire_port(wire, 0), 0, &p), DROP_TX_TOO_LONG);
+	assert_int_equal(lab_tx(wire_port(wire, 0), 0, &p), DROP_TX_TOO_LONG);
 	free_wire();
 }
 
@@ -211,7 +211,7 @@ static void pretended_devices_make_and_verify_checksums(void **state)
 		if (!what.ipv6)
 			memset(bytes + ip + 10, 0, 2);
 		lab_point(&p, bytes, length);
-		assert_int_equal(port_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
+		assert_int_equal(lab_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
 		assert_int_equal(port_rx_burst(wire_port(wire, 1), 0, &back, 1), 1);
 		assert_memory_equal(back->payload, good, length);
 		assert_int_equal(back->pkt_flags,
@@ -219,6 +219,38 @@ static void pretended_devices_make_and_verify_checksums(void **state)
 		pbuf_free(back);
 	}
 	free_wire();
+}
+
+/* A wire is a device: it cuts, whatever it pretends to do. */
+static void super_segments_arrive_in_segments(void **state)
+{
+	static const uint32_t offloads[] = {0, PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM,
+		PORT_TX_IP_CHECKSUM | PORT_TX_TCP_CHECKSUM | PORT_TX_TSO};
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		struct lab_frame what = {.ipv6 = i & 1, .tcp = true, .payload = 20000};
+		struct lab_super s;
+		struct pbuf *back;
+		unsigned done = 0, count = 0;
+
+		make_wire(offloads[i / 2], 1, 0);
+		lab_super_open(&s, pool, &what, 1400, 1111);
+		assert_int_equal(port_tx(wire_port(wire, 0), 0, &s.frame), DROP_NONE);
+		while (port_rx_burst(wire_port(wire, 1), 0, &back, 1) == 1) {
+			lab_super_assert_next(&s, back->payload, back->len, &done);
+			assert_true(lab_checksums_good(back->payload, 14, what.ipv6));
+			pbuf_free(back);
+			count++;
+		}
+		assert_int_equal(count, 15);
+		assert_int_equal(done, 20000);
+		assert_int_equal(port_counters(wire_port(wire, 0), 0)->tx_frames, 15);
+		s.frame.gso_size = 1500;
+		assert_int_equal(port_tx(wire_port(wire, 0), 0, &s.frame), DROP_TX_TOO_LONG);
+		lab_super_close(&s);
+		free_wire();
+	}
 }
 
 /* One flipped bit never passes as good: it is found, or it lies where no checksum looks. */
@@ -237,7 +269,7 @@ static void corrupted_frames_are_found(void **state)
 		struct pbuf p, *back;
 
 		lab_point(&p, bytes, length);
-		assert_int_equal(port_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
+		assert_int_equal(lab_tx(wire_port(wire, 0), 0, &p), DROP_NONE);
 		if (port_rx_burst(wire_port(wire, 1), 0, &back, 1) == 0) {
 			found++;
 			continue;
@@ -340,6 +372,7 @@ int main(void)
 		cmocka_unit_test(an_empty_pool_is_no_buffer_for_the_sender),
 		cmocka_unit_test(frames_longer_than_a_buffer_arrive_whole),
 		cmocka_unit_test(pretended_devices_make_and_verify_checksums),
+		cmocka_unit_test(super_segments_arrive_in_segments),
 		cmocka_unit_test(corrupted_frames_are_found),
 		cmocka_unit_test(flows_are_spread_as_predicted),
 		cmocka_unit_test(the_tap_sees_frames_before_they_are_lost),

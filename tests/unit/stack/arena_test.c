@@ -105,6 +105,41 @@ static void absurd_sizes_fail(void **state)
 	close_arena(&f);
 }
 
+/* Room is what a block holds: a request for it takes no more of the arena, and one more byte does. */
+static void room_of_a_request_is_what_its_block_holds(void **state)
+{
+	struct fixture f;
+	open_arena(&f);
+	for (size_t size = 0; size < 20000; size += 1 + size / 50) {
+		size_t room = arena_room(size);
+		assert_true(room >= size);
+		arena_free(&f.arena, arena_alloc(&f.arena, size));
+		size_t before = f.arena.used;
+		void *a = arena_alloc(&f.arena, size);
+		size_t cost = f.arena.used - before;
+		void *b = arena_alloc(&f.arena, room);
+		assert_int_equal(f.arena.used - before, 2 * cost);
+		void *c = arena_alloc(&f.arena, room + 1);
+		assert_true(f.arena.used - before > 3 * cost);
+		arena_free(&f.arena, a);
+		arena_free(&f.arena, b);
+		arena_free(&f.arena, c);
+	}
+	close_arena(&f);
+}
+
+static void aligned_array_of_a_power_of_two_costs_a_line_more(void **state)
+{
+	struct fixture f;
+	open_arena(&f);
+	for (size_t size = 4096; size <= SIZE / 4; size *= 2) {
+		size_t before = f.arena.used;
+		assert_non_null(arena_alloc(&f.arena, size + 64 - ARENA_ALIGN));
+		assert_int_equal(f.arena.used - before, size + 64);
+	}
+	close_arena(&f);
+}
+
 static void calloc_zeroes_what_was_used(void **state)
 {
 	struct fixture f;
@@ -162,6 +197,8 @@ int main(void)
 		cmocka_unit_test(freed_block_is_used_again),
 		cmocka_unit_test(exhausted_arena_fails_and_takes_larger_blocks_first),
 		cmocka_unit_test(absurd_sizes_fail),
+		cmocka_unit_test(room_of_a_request_is_what_its_block_holds),
+		cmocka_unit_test(aligned_array_of_a_power_of_two_costs_a_line_more),
 		cmocka_unit_test(calloc_zeroes_what_was_used),
 		cmocka_unit_test(double_free_is_counted_and_harmless),
 		cmocka_unit_test(unaligned_memory_is_used_within_its_bounds),

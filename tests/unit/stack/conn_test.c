@@ -219,6 +219,7 @@ static void connect_without_answer_times_out(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 9293 3.9.2.3 MUST-46: no broadcast, no group. RFC 9293 3.9.1.1 MUST-43: a local address. */
 static void connect_to_impossible_peers_says_why(void **state)
 {
 	struct lab lab;
@@ -230,7 +231,9 @@ static void connect_to_impossible_peers_says_why(void **state)
 	ip_addr_t far = IPADDR4_INIT_BYTES(192, 0, 2, 1),
 		  broadcast = IPADDR4_INIT_BYTES(10, 0, 0, 255);
 	ip_addr_t group = IPADDR4_INIT_BYTES(224, 0, 0, 5), other = IPADDR4_INIT_BYTES(10, 0, 0, 9);
+	ip_addr_t far6 = IPADDR6_INIT_HOST(0x20010db8, 0, 0, 1);
 	assert_int_equal(connect_to(&lab, &far, 80, &client), -ENETUNREACH);
+	assert_int_equal(connect_to(&lab, &far6, 80, &client), -ENETUNREACH);
 	assert_int_equal(connect_to(&lab, &own, 80, &client), -EINVAL);
 	assert_int_equal(connect_to(&lab, &broadcast, 80, &client), -EINVAL);
 	assert_int_equal(connect_to(&lab, &group, 80, &client), -EINVAL);
@@ -445,6 +448,7 @@ static void data_over_a_lossy_cable_arrives_equal(void **state)
 static void device_without_room_delays_and_loses_nothing(void **state)
 {
 	static uint8_t sent[60000], got[60000];
+	struct stack_counters counters;
 	struct pair p;
 	size_t length = 0;
 	lab_pattern(sent, sizeof(sent), 5);
@@ -452,7 +456,10 @@ static void device_without_room_delays_and_loses_nothing(void **state)
 	p.lab.node[0].refuse = DROP_TX_QUEUE_FULL;
 	lab_send(p.client, sent, sizeof(sent));
 	lab_pump(&p.lab);
+	stack_get_counters(p.lab.node[0].stack, &counters);
 	assert_true(p.lab.node[0].refused > 0);
+	assert_int_equal(counters.tx_busy, p.lab.node[0].refused);
+	assert_int_equal(stack_drops(p.lab.node[0].stack)->count[DROP_TX_QUEUE_FULL], 0);
 	p.lab.node[0].refuse = DROP_NONE;
 	for (int i = 0; i < 3 && length < sizeof(sent); i++) { /* no retransmission timer needed */
 		lab_pump(&p.lab);
@@ -665,6 +672,7 @@ static void ports_are_claimed_once_and_given_back(void **state)
 		assert_int_equal(claims[0].held[i] | claims[1].held[i], 0);
 }
 
+/* RFC 6056 3.3: each peer sees a sequence of its own, from a start that nobody can foretell. */
 static void ephemeral_ports_differ_and_spread(void **state)
 {
 	struct lab lab;
@@ -753,6 +761,32 @@ static void relieve(struct stack *st, struct hog *hogs)
 	}
 }
 
+/* RFC 6928 2: ten segments at first; the peer's window bounds it too, and short memory. */
+static void send_buffer_is_twice_a_flight(void **state)
+{
+	struct pair p;
+	static uint8_t bytes[400000], got[sizeof(bytes)];
+	pair_open(&p);
+	lab_send(p.client, bytes, 1); /* the server's window comes with the first ACK */
+	lab_advance(&p.lab, 100);
+	uint32_t first = conn_send_buffer(p.client);
+	assert_in_range(first, 2 * 10 * 1448, 2 * 11 * 1448);
+	lab_send(p.client, bytes, sizeof(bytes));
+	for (int i = 0; i < 100; i++) {
+		lab_advance(&p.lab, 10);
+		lab_receive(p.server, got, sizeof(got));
+	}
+	assert_true(conn_send_buffer(p.client) > 4 * first);
+	assert_true(conn_send_buffer(p.client) <= 2 * 1024 * 1024);
+	struct stack *st = p.lab.node[0].stack;
+	struct hog *hogs = exhaust(st);
+	assert_int_equal(conn_send_buffer(p.client), 0);
+	relieve(st, hogs);
+	conn_close(p.client);
+	conn_close(p.server);
+	pair_expect_nothing_left(&p);
+}
+
 static void exhausted_memory_refuses_and_recovers(void **state)
 {
 	struct pair p;
@@ -774,7 +808,7 @@ static void exhausted_memory_refuses_and_recovers(void **state)
 	assert_int_equal(connect_to(&p.lab, &to, 80, &conn), 0);
 	lab_advance(&p.lab, 1000);
 	assert_int_equal(conn->ready.events, 0); /* the server has no memory for a SYN */
-	assert_true(drops(&p.lab, 1, DROP_NO_MEMORY) > 0);
+	assert_true(drops(&p.lab, 1, DROP_SYN_NO_MEMORY) > 0);
 	assert_int_equal(lab_receive(p.server, bytes, sizeof(bytes)), 5);
 	relieve(st[1], hogs[1]);
 	lab_advance(&p.lab, 3000);
@@ -942,6 +976,7 @@ int main(void)
 		cmocka_unit_test(ephemeral_ports_differ_and_spread),
 		cmocka_unit_test(server_in_time_wait_takes_a_new_syn_from_the_same_port),
 		cmocka_unit_test(thousands_of_short_connections_stay_bounded),
+		cmocka_unit_test(send_buffer_is_twice_a_flight),
 		cmocka_unit_test(exhausted_memory_refuses_and_recovers),
 		cmocka_unit_test(memory_that_fails_anywhere_leaks_nothing),
 		cmocka_unit_test(stack_free_gives_back_everything_in_flight),

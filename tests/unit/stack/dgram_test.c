@@ -159,18 +159,21 @@ static void impossible_sends_say_why_and_free_the_payload(void **state)
 		  broadcast = IPADDR4_INIT_BYTES(10, 0, 0, 255);
 	ip_addr_t peer6 = lab_ip6(1), all = IPADDR4_INIT(IPADDR_BROADCAST), peer = lab_ip4(1),
 		  other = lab_ip4(8);
+	ip_addr_t far6 = IPADDR6_INIT_HOST(0x20010db8, 0, 0, 1);
 	lab_open(&lab, 2, NULL);
 	struct stack *st = lab.node[0].stack;
 	dgram = bind_at(&lab, 0, 1000);
 	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 65508), &peer, 9), -EMSGSIZE);
-	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 65488), &peer6, 9), -EMSGSIZE);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 65508), &peer6, 9), -EMSGSIZE);
 	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &far, 9), -ENETUNREACH);
+	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &far6, 9), -ENETUNREACH);
 	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &broadcast, 9), -EACCES);
 	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &all, 9), -EACCES);
 	assert_int_equal(dgram_send(dgram, lab_pbuf(bytes, 9), &peer, 0), -EDESTADDRREQ);
 	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 1000, NULL, 0, &plain, &second), -EADDRINUSE);
 	assert_int_equal(dgram_open(st, &other, 0, NULL, 0, &plain, &second), -EADDRNOTAVAIL);
 	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 0, &far, 9, &plain, &second), -ENETUNREACH);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 0, &far6, 9, &plain, &second), -ENETUNREACH);
 	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 0, NULL, 0, &options, &second), 0);
 	struct dgram *server = bind_at(&lab, 1, 9);
 	assert_int_equal(dgram_send(second, lab_pbuf(bytes, 9), &broadcast, 9), 0);
@@ -184,6 +187,18 @@ static void impossible_sends_say_why_and_free_the_payload(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 2131 4.1: the client's port is reserved while DHCP runs (stack/nif.c). */
+static void port_of_the_dhcp_client_is_in_use(void **state)
+{
+	struct lab lab;
+	struct lab_config config = {.dhcp = true, .no_address = true};
+	struct dgram *dgram;
+	lab_open(&lab, 1, &config);
+	assert_int_equal(dgram_open(lab.node[0].stack, IP_ANY_TYPE, 68, NULL, 0, &plain, &dgram),
+		-EADDRINUSE);
+	lab_close(&lab);
+}
+
 static void device_without_room_is_told_to_the_sender(void **state)
 {
 	struct lab lab;
@@ -194,6 +209,7 @@ static void device_without_room_is_told_to_the_sender(void **state)
 	lab.node[0].refuse = DROP_TX_QUEUE_FULL;
 	assert_int_equal(dgram_send(client, lab_pbuf("x", 1), &to, 53), -ENOBUFS);
 	assert_int_equal(lab.node[0].refused, 1);
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_TX_QUEUE_FULL], 1);
 	lab_close(&lab);
 }
 
@@ -305,6 +321,9 @@ static void port_unreachable_is_one_event_and_receiving_goes_on(void **state)
 		dgram_close(server);
 		dgram_close(client);
 	}
+	struct stack_counters counters;
+	stack_get_counters(lab.node[0].stack, &counters);
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_ICMP_REFUSED], 0);
 	expect_memory_back(&lab);
 	lab_close(&lab);
 }
@@ -442,6 +461,7 @@ int main(void)
 		cmocka_unit_test(offloaded_checksum_is_computed_for_fragments_only),
 		cmocka_unit_test(connected_socket_hears_its_peer_only),
 		cmocka_unit_test(impossible_sends_say_why_and_free_the_payload),
+		cmocka_unit_test(port_of_the_dhcp_client_is_in_use),
 		cmocka_unit_test(device_without_room_is_told_to_the_sender),
 		cmocka_unit_test(full_queue_keeps_the_oldest_and_counts_the_rest),
 		cmocka_unit_test(port_unreachable_is_one_event_and_receiving_goes_on),

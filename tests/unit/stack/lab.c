@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/gso.h"
+
 #define HEADROOM 128u
 #define START_NS 1000000000ULL
 
@@ -55,7 +57,19 @@ struct pbuf *lab_chain(const void *bytes, size_t length, size_t piece)
 
 /* The device */
 
-static enum drop_reason output(void *device, struct pbuf *p)
+static void queue_frame(struct lab_node *node, const struct nif_frame *what)
+{
+	uint32_t length = what->header_length + what->length;
+	assert_true(node->sent_count < LAB_QUEUE);
+	struct lab_frame *frame = malloc(sizeof(*frame));
+	assert_non_null(frame);
+	assert_true(length <= sizeof(frame->bytes));
+	frame->length = (uint16_t)length;
+	assert_int_equal(nif_frame_copy(what, 0, frame->bytes, length), length);
+	node->sent[node->sent_count++] = frame;
+}
+
+static enum drop_reason output(void *device, const struct nif_frame *frame)
 {
 	struct lab_node *node = device;
 	node->outputs++;
@@ -63,13 +77,14 @@ static enum drop_reason output(void *device, struct pbuf *p)
 		node->refused++;
 		return node->refuse;
 	}
-	assert_true(node->sent_count < LAB_QUEUE);
-	struct lab_frame *frame = malloc(sizeof(*frame));
-	assert_non_null(frame);
-	assert_true(p->tot_len <= sizeof(frame->bytes));
-	frame->length = p->tot_len;
-	assert_int_equal(pbuf_copy_partial(p, frame->bytes, p->tot_len, 0), p->tot_len);
-	node->sent[node->sent_count++] = frame;
+	if (frame->gso_size == 0) {
+		queue_frame(node, frame);
+		return DROP_NONE;
+	}
+	struct gso gso;
+	gso_start(&gso, frame, node->tx_offloads);
+	while (gso_next(&gso))
+		queue_frame(node, &gso.segment);
 	return DROP_NONE;
 }
 
@@ -149,6 +164,7 @@ static void open_node(struct lab *lab, unsigned index, const struct lab_config *
 		.release_port = lab_config->release_port,
 		.redirect = lab_config->redirect,
 		.steering = lab_config->steering,
+		.syn_cookies = lab_config->syn_cookies,
 	};
 	node->stack = stack_init(&config);
 	assert_non_null(node->stack);
@@ -161,6 +177,7 @@ static void open_node(struct lab *lab, unsigned index, const struct lab_config *
 		.dhcp = lab_config->dhcp,
 		.slaac = lab_config->slaac,
 	};
+	node->tx_offloads = lab_config->tx_offloads;
 	node->nif = nif_add(node->stack, &nif_config);
 	assert_non_null(node->nif);
 	if (!lab_config->no_address)
@@ -182,7 +199,7 @@ void lab_open(struct lab *lab, unsigned nodes, const struct lab_config config[])
 	memset(lab, 0, sizeof(*lab));
 	lab_live_pbufs = 0;
 	lab->nodes = nodes;
-	lab->now_ns = START_NS;
+	lab->now_ns = config != NULL && config->start_ns != 0 ? config->start_ns : START_NS;
 	for (unsigned i = 0; i < nodes; i++)
 		open_node(lab, i, config != NULL ? &config[i] : &plain);
 	if (nodes == 2)

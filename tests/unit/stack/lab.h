@@ -39,7 +39,8 @@ struct lab_node {
 	unsigned refused;        /* how often it did */
 	unsigned outputs;
 	unsigned multicast_joins, multicast_leaves;
-	uint16_t rx_flags; /* pkt_flags of what it receives */
+	uint16_t rx_flags;    /* pkt_flags of what it receives */
+	uint16_t tx_offloads; /* what the device says it does; it does nothing */
 };
 
 struct lab_config {
@@ -47,6 +48,7 @@ struct lab_config {
 	uint16_t mtu; /* 0: 1500 */
 	uint16_t tx_offloads;
 	size_t arena_size; /* 0: 16 MiB */
+	uint64_t start_ns; /* of the first: the time when both begin; 0: one second */
 	bool no_address;
 	bool dhcp, slaac;
 	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
@@ -54,6 +56,7 @@ struct lab_config {
 	bool (*redirect)(
 		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 	void *steering;
+	uint8_t syn_cookies; /* enum stack_syn_cookies */
 };
 
 struct lab {

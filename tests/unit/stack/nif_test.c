@@ -466,21 +466,15 @@ static void addresses_gateway_and_generation_are_told(void **state)
 	lab_close(&lab);
 }
 
-static void router_advertisement_gives_an_address(void **state)
+/* A router with the prefix 2001:db8::/64 tells of itself, for so many seconds. RFC 4861 4.2 */
+static void advertise(struct lab *lab, unsigned seconds)
 {
-	struct lab lab;
 	uint8_t frame[200];
-	struct lab_config config = {.slaac = true, .no_address = true};
-	struct nif_address addresses[8];
-	lab_open(&lab, 1, &config);
-	lab_advance(&lab, 4000);
-	assert_int_equal(nif_addresses(lab.node[0].nif, addresses, 8), 1);
-	uint32_t generation = nif_generation(lab.node[0].nif);
 	uint8_t *icmp = frame + ETH + IP6, *prefix = icmp + 16;
 	memset(icmp, 0, 48);
 	icmp[0] = 134;
 	icmp[4] = 64;
-	put16(icmp + 6, 1800);
+	put16(icmp + 6, seconds);
 	prefix[0] = 3;
 	prefix[1] = 4;
 	prefix[2] = 64;
@@ -488,13 +482,86 @@ static void router_advertisement_gives_an_address(void **state)
 	put32(prefix + 4, 86400);
 	put32(prefix + 8, 14400);
 	put32(prefix + 16, 0x20010db8);
-	lab_inject(&lab, 0, frame, icmp6(frame, all_nodes, 48));
+	lab_inject(lab, 0, frame, icmp6(frame, all_nodes, 48));
+}
+
+static void router_advertisement_gives_an_address(void **state)
+{
+	struct lab lab;
+	struct lab_config config = {.slaac = true, .no_address = true};
+	struct nif_address addresses[8];
+	lab_open(&lab, 1, &config);
+	lab_advance(&lab, 4000);
+	assert_int_equal(nif_addresses(lab.node[0].nif, addresses, 8), 1);
+	uint32_t generation = nif_generation(lab.node[0].nif);
+	advertise(&lab, 1800);
 	lab_advance(&lab, 4000);
 	assert_int_equal(nif_addresses(lab.node[0].nif, addresses, 8), 2);
 	assert_int_equal(ip_2_ip6(&addresses[1].address)->addr[0], lwip_htonl(0x20010db8));
 	assert_true(addresses[1].preferred);
 	assert_int_not_equal(nif_generation(lab.node[0].nif), generation);
 	lab_close(&lab);
+}
+
+/* RFC 4861 5.2, RFC 4943: without a router only what is on the link can be reached. */
+static void off_link_ip6_is_reached_while_there_is_a_router(void **state)
+{
+	struct lab lab;
+	struct lab_config config = {.slaac = true};
+	ip_addr_t far = IPADDR6_INIT_HOST(0x20010db8, 0x90000, 0, 1);
+	ip_addr_t announced = IPADDR6_INIT_HOST(0x20010db8, 0, 0, 0x77), peer = lab_ip6(8);
+	ip_addr_t link_local = IPADDR6_INIT_HOST(0xfe800000, 0, 0, 0x77);
+	ip_addr_t group = IPADDR6_INIT_HOST(0xff020000, 0, 0, 0x77);
+	lab_open(&lab, 1, &config);
+	lab_advance(&lab, 4000);
+	struct dgram *dgram = bind53(&lab);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &far, 9), -ENETUNREACH);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &announced, 9), -ENETUNREACH);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &peer, 9), 0);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &link_local, 9), 0);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &group, 9), 0);
+	advertise(&lab, 30);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &far, 9), 0);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &announced, 9), 0);
+	lab_advance(&lab, 32000);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &far, 9), -ENETUNREACH);
+	assert_int_equal(dgram_send(dgram, lab_pbuf("x", 1), &announced, 9), 0);
+	lab_close(&lab);
+}
+
+static int count_claim(void *steering, uint8_t proto, uint16_t port, bool shared)
+{
+	int *claims = steering;
+	*claims += proto == 17 && port == 68 && !shared;
+	return 0;
+}
+
+static void count_release(void *steering, uint8_t proto, uint16_t port)
+{
+	int *claims = steering;
+	*claims -= proto == 17 && port == 68;
+}
+
+/* RFC 2131 4.1: what comes to port 68 is for the client, on whichever core it arrives. */
+static void dhcp_has_its_port_for_itself(void **state)
+{
+	struct lab lab;
+	int claims = 0;
+	struct lab_config config = {.dhcp = true,
+		.claim_port = count_claim,
+		.release_port = count_release,
+		.steering = &claims};
+	struct dgram_options options = {.reuse_address = true, .reuse_port = true};
+	struct dgram *dgram;
+	lab_open(&lab, 1, &config);
+	struct stack *st = lab.node[0].stack;
+	assert_int_equal(claims, 1);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 68, NULL, 0, &options, &dgram), -EADDRINUSE);
+	assert_int_equal(claims, 1);
+	assert_int_equal(dgram_open(st, IP_ANY_TYPE, 67, NULL, 0, &options, &dgram), 0);
+	dgram_close(dgram);
+	lab_close(&lab);
+	assert_int_equal(claims, 0);
 }
 
 /* The frame of a DHCP message that the stack sent last, or NULL. */
@@ -606,13 +673,37 @@ static void options_that_end_in_the_middle_are_not_read_beyond_the_frame(void **
 	lab_close(&lab);
 }
 
-/* ICMP port unreachable for a SYN of ours, quoting it with that sequence number. */
-static void unreachable(struct lab *lab, const struct lab_frame *syn, uint8_t code, uint32_t add)
+static void extension_headers_cut_off_are_not_read_beyond_the_frame(void **state)
+{
+	/* RFC 8200 4.3, 4.4, 4.5, 4.6. The memory of the frame ends where the header breaks off. */
+	static const uint8_t kinds[] = {0, 43, 44, 60};
+	struct lab lab;
+	uint8_t frame[100];
+	lab_open(&lab, 1, NULL);
+	lab_advance(&lab, 4000);
+	for (unsigned i = 0; i < sizeof(kinds); i++) {
+		for (size_t length = 0; length < 8; length++) {
+			memset(frame, 0, sizeof(frame));
+			size_t total = icmp6(frame, own6, length);
+			frame[ETH + 6] = kinds[i];
+			lab_inject(&lab, 0, frame, total);
+		}
+	}
+	struct stack_counters counters;
+	stack_get_counters(lab.node[0].stack, &counters);
+	assert_int_equal(drops(&lab, 0, DROP_IP_REFUSED), 3 * 8);
+	assert_int_equal(drops(&lab, 0, DROP_FRAGMENT_REFUSED), 8);
+	lab_close(&lab);
+}
+
+/* An ICMP error for a SYN of ours, quoting it with that sequence number. */
+static void icmp_error(
+	struct lab *lab, const struct lab_frame *syn, uint8_t type, uint8_t code, uint32_t add)
 {
 	uint8_t frame[100];
 	uint8_t *icmp = frame + ETH + IP4;
 	memset(icmp, 0, 8);
-	icmp[0] = 3;
+	icmp[0] = type;
 	icmp[1] = code;
 	memcpy(icmp + 8, syn->bytes + ETH, 28);
 	put32(icmp + 32, ((uint32_t)be16(icmp + 32) << 16 | be16(icmp + 34)) + add);
@@ -634,11 +725,11 @@ static void icmp_error_ends_a_handshake_only_with_its_sequence_number(void **sta
 		conn_connect(lab.node[0].stack, IP_ANY_TYPE, 0, &peer, 80, &options, &conn), 0);
 	struct lab_frame *syn = lab_take(&lab, 0);
 	assert_non_null(syn);
-	unreachable(&lab, syn, 3, 100000);
+	icmp_error(&lab, syn, 3, 3, 100000);
 	assert_int_equal(conn->ready.events, 0);
-	unreachable(&lab, syn, 1, 0); /* host: soft, it goes on */
+	icmp_error(&lab, syn, 3, 1, 0); /* host: soft, it goes on */
 	assert_int_equal(conn->ready.events, 0);
-	unreachable(&lab, syn, 3, 0);
+	icmp_error(&lab, syn, 3, 3, 0);
 	assert_int_equal(conn->ready.events, CONN_EV_ERROR);
 	assert_int_equal(conn->ready.error, -ECONNREFUSED);
 	conn_close(conn);
@@ -646,11 +737,17 @@ static void icmp_error_ends_a_handshake_only_with_its_sequence_number(void **sta
 		conn_connect(lab.node[0].stack, IP_ANY_TYPE, 0, &peer, 80, &options, &conn), 0);
 	free(syn);
 	syn = lab_take(&lab, 0);
-	unreachable(&lab, syn, 1, 0);
-	lab_advance(&lab, 30000); /* the soft error is the cause of the timeout */
+	icmp_error(&lab, syn, 3, 1, 0);
+	icmp_error(&lab, syn, 12, 0, 0); /* parameter problem */
+	icmp_error(&lab, syn, 11, 0, 0); /* time to live exceeded: the last one counts */
+	lab_advance(&lab, 260000);       /* the soft error is the cause of the timeout */
 	assert_int_equal(conn->ready.error, -EHOSTUNREACH);
 	conn_close(conn);
 	free(syn);
+	struct stack_counters counters;
+	stack_get_counters(lab.node[0].stack, &counters);
+	assert_int_equal(counters.icmp_rx, 6);
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_ICMP_REFUSED], 0);
 	lab_close(&lab);
 }
 
@@ -721,8 +818,11 @@ int main(void)
 		cmocka_unit_test(neighbour_that_changed_its_station_is_answered_there),
 		cmocka_unit_test(addresses_gateway_and_generation_are_told),
 		cmocka_unit_test(router_advertisement_gives_an_address),
+		cmocka_unit_test(off_link_ip6_is_reached_while_there_is_a_router),
 		cmocka_unit_test(dhcp_leases_an_address),
+		cmocka_unit_test(dhcp_has_its_port_for_itself),
 		cmocka_unit_test(options_that_end_in_the_middle_are_not_read_beyond_the_frame),
+		cmocka_unit_test(extension_headers_cut_off_are_not_read_beyond_the_frame),
 		cmocka_unit_test(icmp_error_ends_a_handshake_only_with_its_sequence_number),
 		cmocka_unit_test(spoilt_frames_break_nothing),
 	};

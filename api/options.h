@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Options of sockets: sockets with equal ones share one copy, which does not change.
+ *
+ * Called from api/socket.c and api/selector_life.c.
+ *
+ * An accepted socket shares its listener's. A new one finds equal options among those that its
+ * selector saw last: programs use few kinds of them, and a miss costs a copy, nothing else.
+ */
+#ifndef RWS_OPTIONS_H
+#define RWS_OPTIONS_H
+
+#include "api/rws.h"
+
+#define OPTIONS_SEEN 8u
+
+/* A selector's; it holds one reference to each. */
+struct options_seen {
+	const struct rws_options *options[OPTIONS_SEEN];
+	unsigned next; /* to be forgotten */
+};
+
+/*
+ * The shared copy of options, defaults filled in (NULL: all of them) and `local` left out, which is
+ * the socket's own; NULL: no memory. options_drop must follow.
+ */
+const struct rws_options *options_take(
+	struct options_seen *seen, const struct rws_options *options);
+
+/* One more user of a shared copy; and one less. */
+const struct rws_options *options_share(const struct rws_options *options);
+void options_drop(const struct rws_options *options);
+
+/* Whether the application left a buffer's size to us: then it is only the beginning. */
+bool options_send_buffer_grows(const struct rws_options *options);
+bool options_receive_buffer_grows(const struct rws_options *options);
+
+/* Drops all of them. */
+void options_forget(struct options_seen *seen);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A received UDP datagram, and what ICMP says of one that was sent.
+ *
+ * Called from stack/ip_input.c, stack/lwip/redirect.c and stack/lwip/icmp_errors.c.
+ */
+#include "lwip/prot/ip.h"
+
+#include "stack/base/bytes.h"
+#include "stack/dgram_internal.h"
+#include "stack/ip_checksum.h"
+
+enum { AT_SOURCE = 0, AT_DESTINATION = 2, AT_LENGTH = 4, AT_CHECKSUM = 6 };
+
+/* RFC 768: a checksum of zero says that there is none; RFC 8200 8.1: not so with IPv6. */
+static enum drop_reason check_checksum(const struct ip_rx *rx, const uint8_t *header)
+{
+	if (rx->checksum_good)
+		return DROP_NONE;
+	if (be16_get(header + AT_CHECKSUM) == 0)
+		return IP_IS_V6(&rx->remote) ? DROP_L4_CHECKSUM : DROP_NONE;
+	return ip_rx_checksum_right(rx, IP_PROTO_UDP) ? DROP_NONE : DROP_L4_CHECKSUM;
+}
+
+/* RFC 768, RFC 1122 4.1: the datagram is as long as its header says, whatever IP brought. */
+static enum drop_reason check(const struct ip_rx *rx)
+{
+	const uint8_t *header = rx->p->payload;
+	if (rx->p->len < UDP_HEADER)
+		return DROP_UDP_REFUSED;
+	uint16_t length = be16_get(header + AT_LENGTH);
+	if (length < UDP_HEADER || length > rx->p->tot_len)
+		return DROP_UDP_REFUSED;
+	if (length < rx->p->tot_len)
+		pbuf_realloc(rx->p, length);
+	return check_checksum(rx, header);
+}
+
+static void take_header(struct pbuf *p)
+{
+	p->payload = (uint8_t *)p->payload + UDP_HEADER;
+	p->len = (uint16_t)(p->len - UDP_HEADER);
+	p->tot_len = (uint16_t)(p->tot_len - UDP_HEADER);
+}
+
+/* To all who listen; each gets a copy of its own but the last, since buffers have one owner. */
+static bool deliver_to_group(struct stack *st, struct pbuf *p, const struct flow *flow)
+{
+	struct dgram_socket *socket = dgram_find_member(st, flow, NULL), *next;
+	if (socket == NULL)
+		return false;
+	take_header(p);
+	for (; (next = dgram_find_member(st, flow, socket)) != NULL; socket = next) {
+		struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+		if (copy != NULL)
+			dgram_receive(socket, copy, flow);
+		else
+			stack_count_drop(st, DROP_NO_MEMORY);
+	}
+	dgram_receive(socket, p, flow);
+	return true;
+}
+
+static bool deliver(struct stack *st, struct pbuf *p, const struct flow *flow)
+{
+	struct dgram_socket *socket = dgram_find(st, flow);
+	if (socket == NULL)
+		return false;
+	take_header(p);
+	dgram_receive(socket, p, flow);
+	return true;
+}
+
+bool dgram_input(struct stack *st, const struct ip_rx *rx)
+{
+	enum drop_reason reason = check(rx);
+	if (reason != DROP_NONE) {
+		stack_drop(st, rx->p, reason);
+		return true;
+	}
+	const uint8_t *header = rx->p->payload;
+	struct flow flow = {.local = rx->local,
+		.remote = rx->remote,
+		.local_port = be16_get(header + AT_DESTINATION),
+		.remote_port = be16_get(header + AT_SOURCE)};
+	bool taken = rx->to_group ? deliver_to_group(st, rx->p, &flow) : deliver(st, rx->p, &flow);
+	st->counters.udp_rx += taken; /* what is not, lwIP counts */
+	return taken;
+}
+
+/* RFC 1122 4.1.3.3: ICMP errors are for the socket that sent the datagram. */
+void dgram_icmp_error(struct stack *st, const struct flow *flow, int error)
+{
+	struct dgram_socket *socket = dgram_find_connected(st, flow);
+	if (socket == NULL)
+		return;
+	socket->dgram.ready.error = error;
+	dgram_event(socket, DGRAM_EV_ERROR);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Datagrams that a UDP socket sends.
+ *
+ * Called from the socket above by dgram_send; calls ip_output, which fragments where it must.
+ */
+#include "lwip/prot/ip.h"
+#include <errno.h>
+
+#include "stack/base/bytes.h"
+#include "stack/dgram_internal.h"
+#include "stack/ip_output.h"
+
+static int check_destination(const struct dgram_socket *socket, const struct pbuf *payload,
+	const ip_addr_t *to, uint16_t to_port)
+{
+	const struct dgram *dgram = &socket->dgram;
+	if (payload->tot_len > DGRAM_PAYLOAD_MAX)
+		return -EMSGSIZE;
+	if (to == NULL)
+		return socket->connected ? 0 : -EDESTADDRREQ;
+	if (socket->connected && (!ip_addr_eq(to, &dgram->remote) || to_port != dgram->remote_port))
+		return -EISCONN;
+	if (IP_GET_TYPE(&dgram->local) != IPADDR_TYPE_ANY &&
+		IP_GET_TYPE(&dgram->local) != IP_GET_TYPE(to))
+		return -ENETUNREACH;
+	if (to_port == 0 || ip_addr_isany(to))
+		return -EDESTADDRREQ;
+	return 0;
+}
+
+void dgram_forget_dst(struct dgram_socket *socket)
+{
+	dst_put(socket->dgram.stack, socket->dst);
+	socket->dst = NULL;
+}
+
+/* Where to and from which address; as last time, mostly. */
+static int resolve(struct dgram_socket *socket, const ip_addr_t *to)
+{
+	struct stack *st = socket->dgram.stack;
+	if (socket->dst != NULL && ip_addr_eq(to, &socket->dst_remote))
+		return 0;
+	dgram_forget_dst(socket);
+	ip_addr_t local = socket->dgram.local;
+	if (ip_addr_isany(&local) || ip_addr_ismulticast(&local))
+		local = IP_IS_V6(to) ? *IP6_ADDR_ANY : *IP4_ADDR_ANY;
+	int error = dst_get(st, &local, to, &socket->dst_source, &socket->dst);
+	if (error != 0)
+		socket->dst = NULL;
+	socket->dst_remote = *to;
+	return error;
+}
+
+static int errno_of(enum drop_reason reason)
+{
+	if (reason == DROP_NONE)
+		return 0;
+	return reason == DROP_TX_TOO_LONG ? -EMSGSIZE : -ENOBUFS;
+}
+
+static int send_datagram(struct dgram_socket *socket, struct pbuf *payload, uint16_t to_port)
+{
+	struct stack *st = socket->dgram.stack;
+	uint8_t bytes[IP_OUTPUT_ROOM + UDP_HEADER] = {0};
+	uint8_t *header = bytes + IP_OUTPUT_ROOM;
+	be16_put(header, socket->dgram.local_port);
+	be16_put(header + 2, to_port);
+	be16_put(header + 4, (uint16_t)(UDP_HEADER + payload->tot_len));
+	struct ip_packet packet = {
+		.dst = socket->dst,
+		.local = &socket->dst_source,
+		.remote = &socket->dst_remote,
+		.l4 = header,
+		.l4_length = UDP_HEADER,
+		.proto = IP_PROTO_UDP,
+		.ttl = socket->options.ttl,
+		.tos = socket->options.tos,
+		.payload = payload,
+		.length = payload->tot_len,
+	};
+	enum drop_reason reason = ip_output(st, &packet);
+	st->counters.udp_tx += reason == DROP_NONE;
+	stack_count_unsent(st, reason);
+	return errno_of(reason);
+}
+
+static int send_to(
+	struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+{
+	struct stack *st = socket->dgram.stack;
+	ip_addr_t zoned = *to;
+	stack_zone(st, &zoned);
+	if (!socket->options.broadcast && stack_is_broadcast(st, &zoned))
+		return -EACCES;
+	int error = resolve(socket, &zoned);
+	return error == 0 ? send_datagram(socket, payload, to_port) : error;
+}
+
+int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+{
+	struct dgram_socket *socket = dgram_socket_of(dgram);
+	stack_enter(dgram->stack);
+	int error = check_destination(socket, payload, to, to_port);
+	if (error == 0 && to == NULL)
+		error = send_to(socket, payload, &dgram->remote, dgram->remote_port);
+	else if (error == 0)
+		error = send_to(socket, payload, to, to_port);
+	pbuf_free(payload);
+	return error;
+}

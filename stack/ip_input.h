@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The way in of a received transport packet, past lwIP where nothing is special about it.
+ *
+ * Called from stack/stack.c and, for what lwIP put together, from stack/lwip/redirect.c; calls TCP
+ * and UDP, and lwIP for everything else.
+ */
+#ifndef RWS_IP_INPUT_H
+#define RWS_IP_INPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lwip/ip_addr.h"
+#include "lwip/pbuf.h"
+#include "stack/base/drop_reasons.h"
+
+struct nif;
+struct stack;
+
+#define IP_INPUT_BURST 64u /* frames between two calls of tcp_input_flush, at most */
+
+/* Bytes of the transport packet that always lie in the first buffer, or all if it has fewer. */
+#define IP_INPUT_FLAT 60u
+
+/* A received transport packet. */
+struct ip_rx {
+	/*
+	 * From the transport header on, without what followed the IP packet. The first buffer
+	 * holds IP_INPUT_FLAT bytes of it at least, or all; the transport still compares tot_len
+	 * with its own header's length. Belongs to whoever gets the call.
+	 */
+	struct pbuf *p;
+	struct nif *nif;         /* that it came in by */
+	ip_addr_t local, remote; /* destination and source; link-local ones with their zone */
+	uint8_t tos, ttl;        /* DSCP and ECN; time to live or hop limit */
+	bool checksum_good;      /* of the transport, verified by the device */
+	bool to_group; /* sent to more than one: IP or link-layer multicast or broadcast */
+};
+
+/* What becomes of a frame. */
+enum ip_fate {
+	IP_FATE_DROP, /* for the reason given */
+	IP_FATE_LWIP, /* lwIP's, untouched */
+	IP_FATE_TCP,  /* rx describes a segment or datagram, and p is without its headers */
+	IP_FATE_UDP,
+	IP_FATE_FRAGMENT, /* of one of them, IPv6; its fragment header stands before p->payload */
+};
+
+/*
+ * Checks a received frame up to its transport header (RFC 1122 2.4 and 3.2.1, RFC 1812 5.2.2,
+ * RFC 8200 3). p stays the caller's. *reason is written with IP_FATE_DROP, *rx with the last three.
+ */
+enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason);
+
+/* Takes n frames that an interface received, each with a reference. */
+void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n);
+
+#endif

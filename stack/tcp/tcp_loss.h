@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files say to each other that find out what of our data arrived and what was lost.
+ *
+ * Theory of operation
+ * -------------------
+ * Everything sent and not acknowledged is in txsegs, in order of sequence numbers on tx->inflight.
+ * Each is in one of these places:
+ *
+ *   on tx->sent       in the pipe: sent once, or LOST and sent again (RETRANS);
+ *   on tx->to_resend  LOST, not sent again yet;
+ *   on neither        SACKED: out of the network.
+ *
+ * An ACK goes through these steps (tcp_ack.c):
+ *
+ *   tcp_ack.c         acknowledged txsegs and pbufs are freed;
+ *   tcp_sack.c        SACK blocks mark txsegs; or tcp_dupack.c counts, of a peer without SACK;
+ *   tcp_rate.c, tcp_rack.c   learn of every txseg delivered, from the two steps above;
+ *   tcp_rtt.c         takes one RTT sample;
+ *   tcp_recovery.c    was the last reduction for nothing? Is recovery over?
+ *   tcp_rack.c        marks txsegs LOST by time, or tcp_dupack.c by count;
+ *   tcp_recovery.c    is it time to recover? Congestion control is told, PRR sets cwnd;
+ *   tcp_rtx.c         arms the timer again.
+ *
+ * A timer goes through the last three. Nothing is sent from within, but for the probes and the
+ * segment that a timeout sends again: tcp_output does the rest, and asks tcp_next_lost.
+ */
+#ifndef RWS_TCP_LOSS_H
+#define RWS_TCP_LOSS_H
+
+#include "stack/tcp/tcp_internal.h"
+
+#define TCP_DUP_THRESH 3u /* RFC 5681 3.2, RFC 6675 2, RFC 8985 6.2.1 */
+
+/* One ACK, or one timer, while it is worked on. */
+struct tcp_ack {
+	const struct tcp_seg *seg; /* NULL: a timer */
+	uint64_t now_ns;
+	uint32_t prior_pipe;
+	uint32_t cum_acked; /* sequence numbers by which snd_una advanced */
+	uint32_t delivered; /* bytes that are newly known to be with the peer */
+	uint32_t lost;      /* bytes newly marked LOST by the peer's word or by time */
+	uint32_t dsacked;   /* bytes that came twice, by DSACK (RFC 2883) */
+	uint32_t dsack_end; /* behind the last of them */
+	bool has_dsack;
+	bool duplicate; /* as RFC 5681 2 defines it, SACK or not */
+	bool sacked;    /* a SACK block told news */
+	bool original;  /* delivered: bytes sent once, before the timeout (RFC 5682) */
+	bool resent;    /* delivered: bytes sent more than once */
+
+	/* Times of transmission of what was delivered and sent once; 0: none. */
+	uint64_t cum_first_ns;  /* the earliest of what snd_una passed */
+	uint64_t sack_first_ns; /* the earliest of what SACK told */
+	uint64_t last_ns;       /* the latest of both */
+	uint32_t rtt_us;        /* of the latest; 0: none */
+
+	/* Rate sample: of the txseg sent last among those delivered (P). */
+	bool rs_valid, rs_app_limited;
+	uint64_t rs_sent_ns, rs_send_elapsed_ns;
+	uint64_t rs_prior_delivered, rs_prior_ns, rs_prior_lost;
+	uint32_t rs_end_seq, rs_tx_in_flight;
+};
+
+/* Numbers that it takes in sequence space. */
+static inline uint32_t tcp_txseg_span(const struct tcp_txseg *txseg)
+{
+	return tcp_txseg_end(txseg) - txseg->seq;
+}
+
+static inline bool tcp_txseg_waits(const struct tcp_txseg *txseg)
+{
+	return (txseg->flags & (TXSEG_LOST | TXSEG_RETRANS)) == TXSEG_LOST;
+}
+
+static inline bool tcp_has_timestamp(const struct tcb *tcb, const struct tcp_ack *ack)
+{
+	return (tcb->flags & TCB_TS) != 0 && ack->seg != NULL && ack->seg->opt.has_ts;
+}
+
+/* Fills in what is known before; seg may be NULL. */
+static inline void tcp_ack_begin(
+	const struct tcb *tcb, struct tcp_ack *ack, const struct tcp_seg *seg)
+{
+	*ack = (struct tcp_ack){
+		.seg = seg,
+		.now_ns = tcb->conn.stack->now_ns,
+		.prior_pipe = tcp_in_flight(tcb),
+	};
+}
+
+/* ---- tcp_scoreboard.c ---- */
+
+/* Delivered as a whole: accounts for it and takes it out of the pipe. By SACK: marks it. */
+void tcp_txseg_delivered(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, bool sack);
+/* Takes the acknowledged front off; end lies within. */
+void tcp_txseg_trim(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, uint32_t end);
+/* Off all lists, and given back. */
+void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg);
+/* Marks one LOST that is in the pipe. ack: told to congestion control, and counted; or NULL. */
+void tcp_mark_lost(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg);
+/* Those LOST and not sent again yet are in the pipe after all. */
+void tcp_unmark_lost(struct tcb *tcb);
+/* RFC 2018 8: the peer may have thrown away what it had told of. */
+void tcp_forget_sacked(struct tcb *tcb);
+
+/* ---- tcp_sack.c ---- */
+
+/* Works the SACK option in; counts and skips blocks that cannot be. */
+void tcp_sack_blocks(struct tcb *tcb, struct tcp_ack *ack);
+
+/* ---- tcp_dupack.c: peers without SACK ---- */
+
+/* Counts duplicates and guesses what they stand for. */
+void tcp_dupack_count(struct tcb *tcb, struct tcp_ack *ack);
+/* What is LOST did not arrive: the guess gets smaller. */
+void tcp_dupack_marked_lost(struct tcb *tcb);
+/* Marks the first segment LOST when it is time. */
+void tcp_dupack_detect_loss(struct tcb *tcb, struct tcp_ack *ack);
+
+/* ---- tcp_rack.c ---- */
+
+void tcp_rack_delivered(
+	struct tcb *tcb, const struct tcp_ack *ack, const struct tcp_txseg *txseg, uint32_t end);
+/* RFC 8985 6.2.1 step 4: what DSACK says of the reordering window. */
+void tcp_rack_dsack(struct tcb *tcb, const struct tcp_ack *ack);
+void tcp_rack_recovery_ended(struct tcb *tcb);
+/* RFC 8985 6.2.1 step 5: marks LOST; sets tx->reorder_ms when some are to be judged later. */
+void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack);
+/* RFC 8985 6.3 */
+void tcp_rack_mark_on_rto(struct tcb *tcb, struct tcp_ack *ack);
+/* RFC 8985 7.2: whether a probe may be scheduled, and after how long. */
+bool tcp_tlp_allowed(const struct tcb *tcb);
+uint32_t tcp_tlp_timeout_ms(const struct tcb *tcb);
+/* RFC 8985 7.3 */
+void tcp_tlp_send(struct tcb *tcb);
+/* tx->tlp_out. RFC 8985 7.4: true when the probe repaired a loss, which is to be answered for. */
+bool tcp_tlp_repaired(struct tcb *tcb, const struct tcp_ack *ack);
+
+/* ---- tcp_recovery.c ---- */
+
+/* After the scoreboard: undo, end and begin of recovery, congestion control, PRR. */
+void tcp_recover(struct tcb *tcb, struct tcp_ack *ack);
+/* A retransmission timeout: marks, and CA_LOSS. */
+void tcp_recover_timeout(struct tcb *tcb, struct tcp_ack *ack);
+/* A txseg was sent, again or not. */
+void tcp_recovery_sent(struct tcb *tcb, const struct tcp_txseg *txseg, bool again);
+
+/* ---- tcp_rtt.c ---- */
+
+void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack);
+
+/* ---- tcp_rate.c ---- */
+
+void tcp_rate_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe);
+void tcp_rate_delivered(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg,
+	uint32_t bytes, uint32_t end);
+/* Puts the sample, if there is one, where congestion control looks for it. */
+void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_ack *sample);
+
+/* ---- tcp_pmtu.c ---- */
+
+/* Before a retransmission timeout is acted on: RFC 8899 4.3, RFC 2923 2.1. */
+void tcp_pmtu_timeout(struct tcb *tcb);
+/* snd_una advanced. */
+void tcp_pmtu_progress(struct tcb *tcb);
+
+#endif

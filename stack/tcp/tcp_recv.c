@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Text and FIN of an acceptable segment, the acknowledgments they ask for, and the receive window.
+ *
+ * Called from tcp_segment.c, tcp_output.c (the window of each segment sent) and tcp_conn.c. Calls
+ * tcp_reass.c for what comes out of order.
+ */
+#include "stack/tcp/tcp_internal.h"
+
+#define DELAYED_ACK_MS 40u /* RFC 9293 3.8.6.3: less than 0.5 s */
+#define ECN_MASK       3u
+#define ECN_CE         3u
+#define WINDOW_FIELD   0xffffu
+#define WINDOW_LEAST   4096u /* two segments of Ethernet */
+
+/* Acknowledgments */
+
+static void acknowledge_now(struct tcb *tcb)
+{
+	tcb->flags |= TCB_ACK_NOW;
+	tcb_output_later(tcb);
+}
+
+/* RFC 9293 3.8.6.3, RFC 5681 4.2: at least each second full-sized segment, at the latest soon. */
+static void acknowledge_in_order(struct tcb *tcb)
+{
+	if (tcb->rcv_nxt - tcb->rcv_acked >= 2u * tcb->rcv_mss ||
+		(tcb->flags & TCB_NO_DELAYED_ACK)) {
+		acknowledge_now(tcb);
+	} else if ((tcb->flags & TCB_ACK_DELAYED) == 0) {
+		tcb->flags |= TCB_ACK_DELAYED;
+		tcp_timer_set(tcb, TCP_TIMER_ACK, DELAYED_ACK_MS);
+	}
+}
+
+/* RFC 3168 6.1.3: ECE from the first CE on until the peer says CWR. */
+static void process_ecn(struct tcb *tcb, const struct tcp_seg *seg)
+{
+	if ((tcb->flags & TCB_ECN) == 0)
+		return;
+	if (seg->flags & TH_CWR)
+		tcb->flags &= ~(uint32_t)TCB_ECE;
+	if ((seg->rx.tos & ECN_MASK) != ECN_CE)
+		return;
+	tcb->flags |= TCB_ECE;
+	acknowledge_now(tcb);
+}
+
+/* Window */
+
+/*
+ * Bytes that may be held. Less while memory is short, but two segments in any case: whoever reads
+ * what comes goes on. What is held already counts, so that those who do not read shrink first.
+ */
+static uint32_t buffer(const struct tcb *tcb)
+{
+	uint32_t pressure = tcb->conn.stack->pressure;
+	if (__builtin_expect(pressure == 0, 1))
+		return tcb->rcv_buf;
+	uint32_t share = (uint32_t)((uint64_t)tcb->rcv_buf * (STACK_PRESSURE_FULL - pressure) /
+		STACK_PRESSURE_FULL);
+	uint32_t least = 2u * tcb->rcv_mss > WINDOW_LEAST ? 2u * tcb->rcv_mss : WINDOW_LEAST;
+	return share > least ? share : least < tcb->rcv_buf ? least : tcb->rcv_buf;
+}
+
+static uint32_t room(const struct tcb *tcb)
+{
+	uint32_t most = buffer(tcb);
+	return most > tcb->rcv_held ? most - tcb->rcv_held : 0;
+}
+
+/*
+ * RFC 9293 3.8.6.2.2: the right edge moves by a full segment or half the buffer at least, so that
+ * the peer is not asked for silly small segments; and never back (SHLD-14). No further than the
+ * header can tell.
+ */
+static inline uint32_t receive_window(const struct tcb *tcb)
+{
+	uint32_t edge = tcb->rcv_nxt + room(tcb);
+	uint32_t step = tcb->rcv_buf / 2 < tcb->rcv_mss ? tcb->rcv_buf / 2 : tcb->rcv_mss;
+	int32_t gain = seq_diff(edge, tcb->rcv_adv);
+	if (gain < 0 || (uint32_t)gain < step)
+		edge = tcb->rcv_adv;
+	uint32_t window = seq_gt(edge, tcb->rcv_nxt) ? edge - tcb->rcv_nxt : 0;
+	uint32_t most = WINDOW_FIELD << tcb->rcv_scale;
+	return window < most ? window : most;
+}
+
+uint32_t tcp_receive_window(const struct tcb *tcb)
+{
+	return receive_window(tcb);
+}
+
+uint16_t tcp_window_field(struct tcb *tcb)
+{
+	uint32_t field = receive_window(tcb) >> tcb->rcv_scale;
+	tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt + (field << tcb->rcv_scale));
+	return (uint16_t)field;
+}
+
+/*
+ * Dynamic right-sizing: what arrived within a round trip is what the path carries; twice that lets
+ * a sender in slow start double. Only the application's reading makes room for more, so that a
+ * reader who stops is bound by what there was.
+ */
+static void grow_buffer(struct tcb *tcb)
+{
+	uint32_t now_ms = tcp_now_ms(tcb->conn.stack);
+	uint32_t rtt_ms = tcb->srtt_us / 1000 + 1;
+	if ((tcb->flags & TCB_RCV_AUTO) == 0 || now_ms - tcb->rcv_space_ms < rtt_ms)
+		return;
+	uint32_t arrived = tcb->rcv_nxt - tcb->rcv_space_seq;
+	tcb->rcv_space_seq = tcb->rcv_nxt;
+	tcb->rcv_space_ms = now_ms;
+	if (arrived <= tcb->rcv_buf / 2 || stack_is_short(tcb->conn.stack))
+		return;
+	tcb->rcv_buf = arrived < TCP_RCV_BUF_MAX / 2 ? 2 * arrived : TCP_RCV_BUF_MAX;
+}
+
+/* Tells the peer of a window that at least doubled: data brings its own acknowledgments. */
+void conn_recved(struct conn *conn, uint32_t bytes)
+{
+	struct tcb *tcb = tcb_of(conn);
+	stack_enter(conn->stack);
+	tcb->rcv_held -= bytes < tcb->rcv_held ? bytes : tcb->rcv_held;
+	if (tcb->state < TCP_ESTABLISHED || (tcb->flags & TCB_FIN_RECEIVED))
+		return;
+	grow_buffer(tcb);
+	uint32_t told = seq_gt(tcb->rcv_adv, tcb->rcv_nxt) ? tcb->rcv_adv - tcb->rcv_nxt : 0;
+	uint32_t now = receive_window(tcb);
+	if (now > told && now >= 2 * told)
+		acknowledge_now(tcb);
+}
+
+/* Text */
+
+static void append(struct conn *conn, struct tcp_seg *seg)
+{
+	if (conn->rxq == NULL)
+		conn->rxq = seg->rx.p;
+	else
+		conn->rxq_last->next = seg->rx.p;
+	conn->rxq_last = seg->last;
+	conn->rxq_len += seg->len;
+}
+
+/* Bytes that are next: to the socket, or nowhere when it is closed. Owns the payload. */
+static inline enum drop_reason take_text(struct tcb *tcb, struct tcp_seg *seg)
+{
+	tcb->rcv_nxt += seg->len;
+	if (tcb->flags & TCB_RELEASED) {
+		pbuf_free(seg->rx.p);
+		return DROP_CONN_CLOSED;
+	}
+	tcb->rcv_held += seg->len;
+	append(&tcb->conn, seg);
+	tcb_event(tcb, CONN_EV_READABLE);
+	return DROP_NONE;
+}
+
+enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg)
+{
+	return take_text(tcb, seg);
+}
+
+/* RFC 9293 3.10.7.4 (8th): it stands behind all that was received. */
+static void take_fin(struct tcb *tcb)
+{
+	tcb->rcv_nxt++;
+	tcb->flags |= TCB_FIN_RECEIVED;
+	tcb_event(tcb, CONN_EV_FIN);
+	acknowledge_now(tcb);
+}
+
+/* What was received before, and what is beyond the window (RFC 9293 3.10.7.4, 1st, end). */
+static void trim(struct tcb *tcb, struct tcp_seg *seg)
+{
+	if (seq_lt(seg->seq, tcb->rcv_nxt)) {
+		uint32_t old = tcb->rcv_nxt - seg->seq;
+		tcp_reass_note_duplicate(
+			tcb, seg->seq, seg->seq + (old < seg->len ? old : seg->len));
+		tcp_seg_trim_front(seg, old < seg->len ? old : seg->len);
+		acknowledge_now(tcb);
+	}
+	uint32_t window = tcb->rcv_adv - seg->seq;
+	if (seg->len > window) {
+		tcp_seg_trim_back(seg, window);
+		seg->flags &= (uint8_t)~TH_FIN;
+	}
+}
+
+static void note_size(struct tcb *tcb, const struct tcp_seg *seg)
+{
+	if (seg->len <= tcb->rcv_mss) /* then no part of it is larger */
+		return;
+	uint32_t size = seg->len / seg->parts;
+	if (size > tcb->rcv_mss)
+		tcb->rcv_mss = (uint16_t)size;
+}
+
+static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
+{
+	bool fin = (seg->flags & TH_FIN) != 0;
+	enum drop_reason reason = DROP_NONE;
+	if (seg->len > 0)
+		reason = take_text(tcb, seg);
+	if (tcb->reass != NULL) {
+		fin |= tcp_reass_deliver(tcb);
+		acknowledge_now(tcb); /* RFC 5681 4.2: it fills a gap */
+	}
+	if (fin)
+		take_fin(tcb);
+	else
+		acknowledge_in_order(tcb);
+	return reason;
+}
+
+enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)
+{
+	process_ecn(tcb, seg);
+	note_size(tcb, seg);
+	if (seg->seq != tcb->rcv_nxt || seg->len > tcb->rcv_adv - tcb->rcv_nxt)
+		trim(tcb, seg);
+	if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
+		return DROP_NONE; /* nothing in it was new */
+	if (seg->seq == tcb->rcv_nxt)
+		return in_order(tcb, seg);
+	acknowledge_now(tcb); /* RFC 5681 4.2: a gap */
+	return tcp_reass_insert(tcb, seg);
+}

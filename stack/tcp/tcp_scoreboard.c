@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The scoreboard (RFC 6675 4): where each txseg is, and the counts that make up the pipe.
+ *
+ * Called from the files named in tcp_loss.h, and tcp_loss_sent, tcp_txseg_split from
+ * tcp_output.c; calls tcp_rate.c, tcp_rack.c, tcp_recovery.c and congestion control.
+ */
+#include "stack/tcp/tcp_loss.h"
+
+void tcp_loss_init(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	TAILQ_INIT(&tx->inflight);
+	TAILQ_INIT(&tx->sent);
+	TAILQ_INIT(&tx->to_resend);
+	tx->rack_fack = tx->rack_end_seq = tcb->snd_una;
+}
+
+/* Places and counts */
+
+static void leave_list(struct tcp_send *tx, struct tcp_txseg *txseg)
+{
+	if (tcp_txseg_waits(txseg))
+		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
+	else
+		TAILQ_REMOVE(&tx->sent, txseg, by_time);
+}
+
+/* The flags that count, for `span` of the numbers of a txseg. */
+static void uncount(struct tcp_send *tx, const struct tcp_txseg *txseg, uint32_t span)
+{
+	if ((txseg->flags & (TXSEG_SACKED | TXSEG_LOST | TXSEG_RETRANS)) == 0)
+		return;
+	if (txseg->flags & TXSEG_SACKED)
+		tx->sacked_out -= span;
+	if (txseg->flags & TXSEG_LOST)
+		tx->lost_out -= span;
+	if (txseg->flags & TXSEG_RETRANS)
+		tx->retrans_out -= span;
+}
+
+void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	struct tcp_send *tx = tcb->tx;
+	uncount(tx, txseg, tcp_txseg_span(txseg));
+	if (txseg->flags & TXSEG_SACKED)
+		tx->sacked_txsegs -= txseg->sacked;
+	else
+		leave_list(tx, txseg);
+	if (tx->sack_hint == txseg)
+		tx->sack_hint = NULL;
+	TAILQ_REMOVE(&tx->inflight, txseg, entry);
+	slab_free(&tcp_of(tcb->conn.stack)->txsegs, txseg);
+}
+
+/* Delivered */
+
+static void note_delivery(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg,
+	uint32_t end, bool sack)
+{
+	uint32_t bytes = seq_min(end, txseg->seq + txseg->len) - txseg->seq;
+	if (txseg->flags & TXSEG_EVER_RETRANS) {
+		ack->resent = true;
+	} else {
+		uint64_t *first_ns = sack ? &ack->sack_first_ns : &ack->cum_first_ns;
+		if (*first_ns == 0 || txseg->sent_ns < *first_ns)
+			*first_ns = txseg->sent_ns;
+		if (txseg->sent_ns > ack->last_ns)
+			ack->last_ns = txseg->sent_ns;
+		if (seq_leq(end, tcb->tx->recovery_point))
+			ack->original = true;
+	}
+	tcp_rate_delivered(tcb, ack, txseg, bytes, end);
+	tcp_rack_delivered(tcb, ack, txseg, end);
+}
+
+void tcp_txseg_delivered(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, bool sack)
+{
+	struct tcp_send *tx = tcb->tx;
+	if (txseg->flags & TXSEG_SACKED)
+		return;
+	note_delivery(tcb, ack, txseg, tcp_txseg_end(txseg), sack);
+	if (!sack)
+		return;
+	leave_list(tx, txseg);
+	uncount(tx, txseg, tcp_txseg_span(txseg));
+	txseg->flags &= (uint8_t)~(TXSEG_LOST | TXSEG_RETRANS);
+	txseg->flags |= TXSEG_SACKED;
+	tx->sacked_out += tcp_txseg_span(txseg);
+	tx->sacked_txsegs++;
+	txseg->sacked = 1;
+}
+
+/* Where a byte of a txseg lies: `bytes` behind the one at (*p, *offset). */
+static void advance(struct pbuf **p, uint32_t *offset, uint32_t bytes)
+{
+	bytes += *offset;
+	while (*p != NULL && bytes >= (*p)->len) {
+		bytes -= (*p)->len;
+		*p = (*p)->next;
+	}
+	*offset = *p != NULL ? bytes : 0;
+}
+
+void tcp_txseg_trim(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, uint32_t end)
+{
+	uint32_t bytes = end - txseg->seq;
+	if ((txseg->flags & TXSEG_SACKED) == 0)
+		note_delivery(tcb, ack, txseg, end, false);
+	uncount(tcb->tx, txseg, bytes);
+	advance(&txseg->p, &txseg->offset, bytes);
+	txseg->seq += bytes;
+	txseg->len -= bytes;
+}
+
+bool tcp_txseg_split(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t seq)
+{
+	struct tcp_send *tx = tcb->tx;
+	struct tcp_txseg *rest = slab_alloc(&tcp_of(tcb->conn.stack)->txsegs);
+	if (rest == NULL) {
+		stack_count_drop(tcb->conn.stack, DROP_NO_MEMORY);
+		return false;
+	}
+	uint32_t bytes = seq - txseg->seq;
+	*rest = *txseg;
+	rest->seq = seq;
+	rest->len -= bytes;
+	advance(&rest->p, &rest->offset, bytes);
+	txseg->len = bytes;
+	txseg->flags &= (uint8_t)~TXSEG_FIN;
+	TAILQ_INSERT_AFTER(&tx->inflight, txseg, rest, entry);
+	if (rest->len == 0)
+		rest->p = NULL;
+	if (txseg->flags & TXSEG_SACKED)
+		rest->sacked = 0;
+	else if (tcp_txseg_waits(txseg))
+		TAILQ_INSERT_AFTER(&tx->to_resend, txseg, rest, by_time);
+	else
+		TAILQ_INSERT_AFTER(&tx->sent, txseg, rest, by_time);
+	return true;
+}
+
+/* Lost */
+
+/*
+ * By sequence number. What is marked comes in order of time, and that is order of numbers for long
+ * stretches: the place is mostly at one of the ends.
+ */
+static void insert_to_resend(struct tcp_send *tx, struct tcp_txseg *txseg)
+{
+	struct tcp_txseg *other = TAILQ_LAST(&tx->to_resend, tcp_txseg_list);
+	if (other != NULL && seq_lt(txseg->seq, TAILQ_FIRST(&tx->to_resend)->seq))
+		other = NULL;
+	while (other != NULL && seq_lt(txseg->seq, other->seq))
+		other = TAILQ_PREV(other, tcp_txseg_list, by_time);
+	if (other != NULL)
+		TAILQ_INSERT_AFTER(&tx->to_resend, other, txseg, by_time);
+	else
+		TAILQ_INSERT_HEAD(&tx->to_resend, txseg, by_time);
+}
+
+static void tell_lost(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg)
+{
+	struct tcp_send *tx = tcb->tx;
+	ack->lost += txseg->len;
+	tx->lost += txseg->len;
+	if (tcb->cc.ops->on_lost == NULL)
+		return;
+	const struct tcp_cc_loss loss = {
+		.now_ns = ack->now_ns,
+		.delivered = tcb->delivered,
+		.seq = txseg->seq,
+		.bytes = txseg->len,
+		.tx_in_flight = txseg->tx_in_flight,
+		.lost = (uint32_t)(tx->lost - txseg->lost),
+		.app_limited = (txseg->flags & TXSEG_APP_LIMITED) != 0,
+	};
+	tcb->cc.ops->on_lost(&tcb->cc, &loss);
+}
+
+void tcp_mark_lost(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg)
+{
+	struct tcp_send *tx = tcb->tx;
+	uint32_t span = tcp_txseg_span(txseg);
+	TAILQ_REMOVE(&tx->sent, txseg, by_time);
+	if (txseg->flags & TXSEG_RETRANS)
+		tx->retrans_out -= span;
+	if ((txseg->flags & TXSEG_LOST) == 0)
+		tx->lost_out += span;
+	txseg->flags &= (uint8_t)~TXSEG_RETRANS;
+	txseg->flags |= TXSEG_LOST;
+	insert_to_resend(tx, txseg);
+	if ((tcb->flags & TCB_SACK) == 0)
+		tcp_dupack_marked_lost(tcb);
+	if (ack != NULL)
+		tell_lost(tcb, ack, txseg);
+}
+
+void tcp_unmark_lost(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	struct tcp_txseg *txseg, *place = TAILQ_FIRST(&tx->sent);
+	while ((txseg = TAILQ_FIRST(&tx->to_resend)) != NULL) {
+		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
+		tx->lost_out -= tcp_txseg_span(txseg);
+		txseg->flags &= (uint8_t)~TXSEG_LOST;
+		while (place != NULL && place->sent_ns <= txseg->sent_ns)
+			place = TAILQ_NEXT(place, by_time);
+		if (place != NULL)
+			TAILQ_INSERT_BEFORE(place, txseg, by_time);
+		else
+			TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+	}
+}
+
+void tcp_forget_sacked(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	struct tcp_txseg *txseg;
+	TAILQ_FOREACH (txseg, &tx->inflight, entry) {
+		if ((txseg->flags & TXSEG_SACKED) == 0)
+			continue;
+		txseg->flags &= (uint8_t)~TXSEG_SACKED;
+		txseg->flags |= TXSEG_LOST;
+		tx->lost_out += tcp_txseg_span(txseg);
+		insert_to_resend(tx, txseg);
+	}
+	tx->sacked_out = tx->sacked_txsegs = 0;
+}
+
+/* Sent */
+
+static void count_again(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	if ((txseg->flags & TXSEG_RETRANS) == 0)
+		tcb->tx->retrans_out += tcp_txseg_span(txseg);
+	txseg->flags |= TXSEG_RETRANS | TXSEG_EVER_RETRANS;
+	if (txseg->retransmissions < UINT8_MAX)
+		txseg->retransmissions++;
+	uint32_t mss = tcb->snd_mss;
+	tcb->conn.stack->counters.tcp_retransmits +=
+		txseg->len > mss ? (txseg->len + mss - 1) / mss : 1;
+}
+
+/*
+ * Holds until what is in flight now is acknowledged. In slow start half of cwnd is enough: what is
+ * in flight lags behind a window that doubles (RFC 7661 4.3).
+ */
+static void note_cwnd_limited(struct tcb *tcb, uint32_t pipe, uint32_t snd_nxt)
+{
+	const struct tcp_cc *cc = &tcb->cc;
+	if (cc->cwnd < cc->ssthresh ? pipe < cc->cwnd / 2 : pipe + tcb->snd_mss <= cc->cwnd)
+		return;
+	tcb->tx->cwnd_limited = true;
+	tcb->tx->limited_end = snd_nxt;
+}
+
+void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+{
+	struct stack *st = tcb->conn.stack;
+	struct tcp_send *tx = tcb->tx;
+	uint32_t end = tcp_txseg_end(txseg);
+	/* Without it, whether snd_nxt has been moved already or not. */
+	uint32_t pipe = tcp_in_flight(tcb) - (again ? 0 : tcb->snd_nxt - txseg->seq);
+	if (again) {
+		leave_list(tx, txseg);
+		count_again(tcb, txseg);
+	}
+	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+	if (tcb->cc.ops->on_sent != NULL)
+		tcb->cc.ops->on_sent(&tcb->cc, st->now_ns, pipe, tx->app_limited != 0);
+	tcp_recovery_sent(tcb, txseg, again);
+	tcp_rate_sent(tcb, txseg, pipe);
+	tcb->sent_ms = tcp_now_ms(st);
+	note_cwnd_limited(tcb, pipe + tcp_txseg_span(txseg), seq_max(tcb->snd_nxt, end));
+	if (again)
+		return;
+	tx->pto_base_ms = tcp_now_ms(st);
+	if (txseg->seq == tcb->snd_una)
+		tx->rto_base_ms = tx->waiting_ms = tcp_now_ms(st);
+}
