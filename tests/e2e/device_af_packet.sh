@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement family
-# default: inline/-/6 channel/-/4
+# default: channel/-/6
 #
 # net_af_packet on one end of a veth pair, the kernel on the other.
 

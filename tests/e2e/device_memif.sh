@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement family
-# default: inline/-/4 channel/-/6
+# default: inline/-/6
 #
 # net_memif: two programs of ours, shared memory between them, no kernel in the path.
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement cores family
-# default: inline/1/4 inline/2/6 channel/1/6 channel/2/4
+# default: inline/1/4 inline/2/6 channel/2/4
 # seconds: 180
 #
 # curl fetches bodies of all sizes; every byte is the right one.

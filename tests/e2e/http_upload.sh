@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement cores family
-# default: inline/1/6 inline/2/4 channel/1/4 channel/2/6
+# default: inline/2/4 channel/1/6
 # seconds: 180
 #
 # curl uploads bodies of all sizes; the server names the length and the SHA-256 of what it got.

@@ -20,14 +20,13 @@ declare -A PID LOG
 
 KIB=1024 MIB=$((1024 * 1024)) GIB=$((1024 * 1024 * 1024))
 
-# Drops that are no loss: the kernel multicasts to groups and protocols that we do not join, sends
-# ICMP messages that ask nothing of us, and we announce ourselves before its end is up. Of each a
-# handful.
-HARMLESS_DROPS=(drop.not_for_us drop.ethertype drop.ip_refused drop.icmp_refused drop.shutdown
-	drop.link_down)
+# Drops that are no loss: the kernel multicasts to groups and protocols that we do not join, and we
+# announce ourselves before its end is up. Of each a handful.
+HARMLESS_DROPS=(drop.not_for_us drop.ethertype drop.ip_refused drop.shutdown drop.link_down)
 HARMLESS_COUNT=50
-# Copies: every core of several gets what one of them answers.
-NOT_LOST=(drop.tx_suppressed)
+# Copies: every core of several gets what one of them answers. Repetitions: a peer that waits sends
+# again what was received, and answers what comes late for a connection that it reset.
+NOT_LOST=(drop.tx_suppressed drop.tcp_duplicate drop.tcp_stray_reset)
 
 e2e_begin() {
 	placement=${E2E_PLACEMENT:-inline} cores=${E2E_CORES:-1} family=${E2E_FAMILY:-4}
@@ -129,6 +128,10 @@ kernel_joins() {
 	kernel_end "$NS" "$link" "$@"
 }
 
+# The kernel's end has a link-local address that it may send from. It verifies the one that it made
+# when the program raised the interface, before kernel_end could tell it not to.
+link_local_ready() { peer ip -6 address show dev "$1" scope link -tentative | grep -q inet6; }
+
 made_or_gone() { link_exists "$NS" "$1" || gone "$2"; }
 
 wait_serving() { wait_line 20 "${LOG[$1]}" ' on .*stack core' "${PID[$1]}" || fail "$1 does not serve"; }
@@ -169,6 +172,38 @@ expect_no_runtime_folder() {
 	local left
 	left=$(find /var/run/dpdk -maxdepth 1 -name "*$1*" 2>/dev/null) || :
 	[ -z "$left" ] || fail "left behind: $left"
+}
+
+# ---- Impairment ----------------------------------------------------------------------------------
+
+# impaired_link NAMESPACE KEY=VALUE... [-- KEY=VALUE...]: veth0 in NS, with the kernel's addresses,
+# and veth1 in the namespace, which may be NS as well, joined by tests/bench/impair.c in a third one.
+# The keys are its: first for what comes from veth0, behind "--" for what comes from veth1. The
+# random sequence is that of IMPAIR_SEED, 1 without.
+impaired_link() {
+	local far=$1 middle
+	shift
+	make_namespace middle middle
+	join_ends "$NS" veth0 "$middle" near
+	join_ends "$far" veth1 "$middle" far
+	kernel_end "$NS" veth0 "$KERNEL4/24" "$KERNEL6/64"
+	LOG[impair]=$WORK/impair.log
+	ip netns exec "$middle" "$RWS_BUILD/tests/bench/impair" "${IMPAIR_SEED:-1}" near far "$@" \
+		>"${LOG[impair]}" 2>&1 </dev/null &
+	PID[impair]=$!
+	cleanup_push stop_process "${PID[impair]}"
+	wait_line 10 "${LOG[impair]}" 'impair: ready' "${PID[impair]}" || fail "no impaired link"
+}
+
+# join_ends NAMESPACE LINK NAMESPACE LINK: a cable whose ends carry frames as a wire would, made
+# whole by software: without offloads. The second end is nobody's address.
+join_ends() {
+	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
+	inside "$1" ethtool -K "$2" tx off tso off gso off gro off >/dev/null
+	inside "$3" ethtool -K "$4" tx off tso off gso off gro off >/dev/null
+	set_sysctl "$3" "ipv6/conf/$4/disable_ipv6" 1
+	ip -n "$1" link set dev "$2" txqueuelen 10000 up
+	ip -n "$3" link set dev "$4" txqueuelen 10000 up
 }
 
 # ---- Counters ------------------------------------------------------------------------------------
@@ -216,7 +251,7 @@ body_sizes() {
 	local segment=1460
 	[ "$family" = 4 ] || segment=1440
 	say 0 1 $segment $((64 * KIB)) $((64 * MIB))
-	if [ "$full" = yes ] || [ "$placement/$cores" = "${GIB_IN:-channel/2}" ]; then
+	if [ "$full" = yes ] || [ "$placement/$cores" = channel/2 ]; then
 		say "$GIB"
 	fi
 }

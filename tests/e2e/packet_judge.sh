@@ -9,18 +9,45 @@
 . "$(dirname "$0")/lib.sh"
 e2e_begin
 
-# judge WHAT FILTER: no packet of ours matches. Checksums are validated in ours alone: the
-# kernel's may be seen before they are filled in.
-judge() {
-	local found
-	found=$(tshark -n -r "$WORK/capture" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE \
-		-o udp.check_checksum:TRUE -Y "$ours && ($2)" 2>"$WORK/tshark.log") ||
+# What none of our packets may be. Checksums are validated in ours alone: the kernel's may be seen
+# before they are filled in.
+declare -A FAULTS=(
+	["malformed packet"]="_ws.malformed || _ws.expert.severity == error"
+	["bad checksum"]="ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 ||
+		icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
+	["retransmission"]="tcp.analysis.retransmission || tcp.analysis.fast_retransmission ||
+		tcp.analysis.spurious_retransmission"
+	["segment out of order"]="tcp.analysis.out_of_order || tcp.analysis.lost_segment"
+)
+
+# ours FILTER OPTION...: tshark reads those of our packets that match.
+ours() {
+	local filter=$1
+	shift
+	tshark -n -r "$WORK/capture" -o ip.check_checksum:TRUE -o tcp.check_checksum:TRUE \
+		-o udp.check_checksum:TRUE -Y "$from_us && ($filter)" "$@" 2>"$WORK/tshark.log" ||
 		fail "tshark: $(cat "$WORK/tshark.log")"
-	[ -z "$found" ] || fail "$1 in what we sent: $(head -n 20 <<<"$found")"
-	say "ok: no $1"
 }
 
-count() { tshark -n -r "$WORK/capture" -Y "$ours && ($1)" 2>/dev/null | wc -l; }
+# All faults are looked for in one pass: tshark takes seconds for each.
+judge() {
+	local what any='' found
+	for what in "${!FAULTS[@]}"; do
+		any+="${any:+ || }${FAULTS[$what]}"
+	done
+	found=$(ours "$any")
+	[ -n "$found" ] || { say "ok: no ${!FAULTS[*]}" && return; }
+	for what in "${!FAULTS[@]}"; do
+		say "$what: $(ours "${FAULTS[$what]}" | head -n 20)"
+	done
+	fail "faults in what we sent"
+}
+
+# Sets tcp and echo: how many segments and how many answers to pings we sent.
+count() {
+	read -r tcp echo < <(ours frame -T fields -e tcp.stream -e icmp.type -e icmpv6.type |
+		awk -F '\t' '{ tcp += $1 != ""; echo += $2 != "" || $3 != "" } END { print tcp + 0, echo + 0 }')
+}
 
 web
 launch tcpdump tcpdump -i rws0 -s 2048 --immediate-mode -U -B 65536 -w "$WORK/capture"
@@ -39,14 +66,10 @@ stop_process "${PID[tcpdump]}"
 finish web
 ! grep -E '[1-9][0-9]* packets? dropped by kernel' "${LOG[tcpdump]}" || fail "the capture has holes"
 
-if [ "$family" = 4 ]; then ours="ip.src == $RWS"; else ours="ipv6.src == $RWS"; fi
-expect_at_least "TCP packets of ours" "$(count tcp)" 3000
-expect_at_least "answers to echo requests" "$(count 'icmp || icmpv6')" 9
-judge "malformed packet" "_ws.malformed || _ws.expert.severity == error"
-judge "bad checksum" "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 ||
-	icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
-judge "retransmission" "tcp.analysis.retransmission || tcp.analysis.fast_retransmission ||
-	tcp.analysis.spurious_retransmission"
-judge "segment out of order" "tcp.analysis.out_of_order || tcp.analysis.lost_segment"
+if [ "$family" = 4 ]; then from_us="ip.src == $RWS"; else from_us="ipv6.src == $RWS"; fi
+count
+expect_at_least "TCP packets of ours" "$tcp" 3000
+expect_at_least "answers to echo requests" "$echo" 9
+judge
 expect_no_drops web drop.conn_closed drop.tcp_refused
 expect "segments refused, the SYN to port 81" "$(counter web drop.tcp_refused)" 1

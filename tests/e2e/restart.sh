@@ -19,7 +19,7 @@ fetch() {
 hold_connection() {
 	mkfifo "$WORK/go$1"
 	launch "held$1" python3 -B "$E2E/peers/held_connection.py" "$RWS" 80 "$WORK/go$1"
-	wait_line 10 "${LOG[held$1]}" '^open$' "${PID[held$1]}" || fail "no connection to hold"
+	wait_line 30 "${LOG[held$1]}" '^open$' "${PID[held$1]}" || fail "no connection to hold"
 }
 
 # sees_the_end N: the client, told to go on, finds its connection ended or refused.
@@ -42,4 +42,4 @@ wait "${PID[web]}" || :
 web
 fetch "after a kill"
 sees_the_end 2
-finish_clean web
+finish_clean web drop.tcp_refused # that client's request, of a connection of before

@@ -10,6 +10,8 @@ e2e_begin
 
 launch_app web rws-httpd --dev net_tap0,iface=rws0 --slaac --port 80 --root "$WORK"
 kernel_joins web rws0 fd78::1/64
+# Without it dnsmasq advertises from the other address, which we must refuse (RFC 4861 6.1.2).
+wait_until 10 link_local_ready rws0 || fail "the kernel has no link-local address on rws0"
 launch dnsmasq dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=rws0 --bind-interfaces \
 	--enable-ra --dhcp-range=fd78::,ra-only,64,10m --dhcp-leasefile="$WORK/leases" --user=root \
 	--log-dhcp

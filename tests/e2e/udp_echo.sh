@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement cores family
-# default: inline/1/4 inline/2/6 channel/1/6 channel/2/4
+# default: inline/2/6 channel/1/4
 #
 # Datagrams of all sizes come back whole, in fragments both ways where they are too long for one
 # packet; then 100,000 of them, with every lost one counted by whoever lost it.
