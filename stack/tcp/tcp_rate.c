@@ -86,6 +86,9 @@ void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_a
 	sample->rs_lost = (uint32_t)(tx->lost - ack->rs_prior_lost);
 	sample->tx_in_flight = ack->rs_tx_in_flight;
 	sample->rs_app_limited = ack->rs_app_limited;
+	/* As with an RTT, the clock's turns are too coarse to tell less. */
+	if (interval_ns < 1000)
+		interval_ns = 1000;
 	/* 4.1.2.3: one that is shorter than any round trip is an artefact of aggregation. */
 	if (interval_ns >= (uint64_t)tcb->min_rtt_us * 1000)
 		sample->rs_interval_ns = interval_ns;

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "stack/tcp/tcp_cc_bbr.h"
+
 #define BLOCKS(...)           \
 	(const uint32_t[][2]) \
 	{                     \
@@ -1208,6 +1210,21 @@ static void tail_loss_shows_by_the_sack_of_the_probe(void **state)
 #define PLAIN(f) cmocka_unit_test_setup_teardown(f, open_plain, close_lab)
 #define TS(f)    cmocka_unit_test_setup_teardown(f, open_timestamps, close_lab)
 #define ECN(f)   cmocka_unit_test_setup_teardown(f, open_ecn, close_lab)
+/*
+ * bbr-06 4.1.2.3: one segment at a time over a path without a delay that the clock shows. Each is
+ * a sample all the same, or the bandwidth of slower times would stay for ever.
+ */
+static void delivery_within_tick_of_clock_is_sample(void **state)
+{
+	lab_use(TCP_CC_BBR);
+	send_and_wait(1);
+	lab_ack(1000);
+	uint64_t slow = tcp_bbr_max_bw(lab.tcb->cc.bbr);
+	assert_int_equal(slow, 10 * LAB_MSS); /* a segment in 100 ms */
+	lab_send(LAB_MSS);
+	lab_ack(2000);
+	assert_true(tcp_bbr_max_bw(lab.tcb->cc.bbr) > slow);
+}
 
 int main(void)
 {
@@ -1275,6 +1292,7 @@ int main(void)
 		PLAIN(transfer_without_sack_completes),
 		SACK(hostile_acks_break_nothing),
 		SACK(transfer_with_reordering_is_hardly_sent_twice),
+		SACK(delivery_within_tick_of_clock_is_sample),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
