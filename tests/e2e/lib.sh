@@ -110,12 +110,14 @@ launch_app() {
 	launch "$name" "$(app "$program")" "${common[@]}" "$@"
 }
 
-# tap_app NAME PROGRAM OPTION...: on a TAP device rws0 with both our addresses, and the kernel's
-# end of it configured; the program may still be starting when this returns.
+# tap_app NAME PROGRAM OPTION...: on a TAP device rws0 with our addresses, and the kernel's end of it
+# configured; the program may still be starting when this returns. An IPv6 address takes two seconds,
+# duplicate address detection: tests over IPv4 do without.
 tap_app() {
-	local name=$1 program=$2
+	local name=$1 program=$2 addresses=(--addr "$RWS4/24")
 	shift 2
-	launch_app "$name" "$program" --dev net_tap0,iface=rws0 --addr "$RWS4/24" --addr "$RWS6/64" "$@"
+	[ "$family" = 4 ] || addresses+=(--addr "$RWS6/64")
+	launch_app "$name" "$program" --dev net_tap0,iface=rws0 "${addresses[@]}" "$@"
 	kernel_joins "$name" rws0 "$KERNEL4/24" "$KERNEL6/64"
 }
 
