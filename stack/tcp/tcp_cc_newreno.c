@@ -39,8 +39,11 @@ static void newreno_on_ack(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 
 static void reduce(struct tcp_cc *cc, uint32_t flight_size)
 {
-	/* RFC 5681 3.1 (4): ssthresh = max (FlightSize / 2, 2*SMSS). */
-	tcp_cc_reduce(cc, flight_size / 2);
+	/*
+	 * RFC 5681 3.1 (4): ssthresh = max (FlightSize / 2, 2*SMSS), in whole segments: a part of one
+	 * never leaves, but would have to be acknowledged before the window grows.
+	 */
+	tcp_cc_reduce(cc, flight_size / 2 / cc->mss * cc->mss);
 	cc->newreno.bytes_acked = 0;
 }
 

@@ -271,8 +271,11 @@ static void react(struct tcb *tcb, struct tcp_ack *ack)
 	}
 }
 
-/* An ACK that ended a recovery still acknowledges what was sent in it. */
-static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool in_recovery)
+/*
+ * An ACK that ends a recovery jumps over what was SACKed in it: for the growth of the window counts
+ * what it delivered.
+ */
+static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_recovery)
 {
 	struct tcp_send *tx = tcb->tx;
 	if (ack->seg == NULL || (ack->delivered == 0 && ack->lost == 0))
@@ -280,7 +283,7 @@ static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool in_recovery)
 	struct tcp_cc_ack sample = {
 		.now_ns = ack->now_ns,
 		.acked = ack->delivered,
-		.cum_acked = ack->cum_acked,
+		.cum_acked = ends_recovery ? ack->delivered : ack->cum_acked,
 		.lost = ack->lost,
 		.in_flight = ack->prior_pipe,
 		.in_flight_now = tcp_in_flight(tcb),
@@ -290,7 +293,7 @@ static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool in_recovery)
 		.snd_una = tcb->snd_una,
 		.snd_nxt = tcb->snd_nxt,
 		.cwnd_limited = tx->cwnd_limited,
-		.in_recovery = in_recovery || tx->ca_state >= TCP_CA_CWR,
+		.in_recovery = tx->ca_state >= TCP_CA_CWR,
 		.ece = (tcb->flags & TCB_ECN) != 0 && (ack->seg->flags & TH_ECE) != 0,
 	};
 	if (tcb->cc.ops->rate_samples)
@@ -318,7 +321,7 @@ void tcp_recover(struct tcb *tcb, struct tcp_ack *ack)
 		tx->repairing = false;
 	detect_loss(tcb, ack);
 	react(tcb, ack);
-	tell_ack(tcb, ack, before);
+	tell_ack(tcb, ack, before && tx->ca_state < TCP_CA_CWR);
 	if (tx->ca_state == TCP_CA_CWR || tx->ca_state == TCP_CA_RECOVERY)
 		prr_update(tcb, ack);
 }

@@ -251,6 +251,29 @@ static void recovery_ends_at_recovery_point(void **state)
 	assert_int_equal(lab.tcb->cc.cwnd, 5000);
 }
 
+/*
+ * RFC 5681 3.1: the half is of whole segments, and grows by one with each window acknowledged; the
+ * ACK that ends the recovery counts with what it delivered, not with all that it jumps over.
+ */
+static void window_grows_within_round_trip_of_recovery(void **state)
+{
+	lab.tcb->cc.cwnd = 13 * LAB_MSS;
+	send_and_wait(13);
+	lab_send(20 * LAB_MSS);
+	lab_sack(0, 1, BLOCKS({1000, 4000}));
+	lab_sack(0, 1, BLOCKS({1000, 13000}));
+	assert_int_equal(lab.tcb->cc.ssthresh, 6 * LAB_MSS);
+	lab_wait(100);
+	lab_ack(13000);
+	assert_int_equal(ca_state(), TCP_CA_OPEN);
+	assert_int_equal(lab.tcb->cc.cwnd, 6 * LAB_MSS);
+	lab_wait(100);
+	lab_ack(17000);
+	assert_int_equal(lab.tcb->cc.cwnd, 6 * LAB_MSS);
+	lab_ack(18000);
+	assert_int_equal(lab.tcb->cc.cwnd, 7 * LAB_MSS);
+}
+
 /* RFC 9937 6.2: as many leave as half of what arrives, on the way to ssthresh. */
 static void recovery_sends_in_proportion(void **state)
 {
@@ -443,14 +466,14 @@ static void timeout_sends_first_segment_and_backs_off(void **state)
 	assert_int_equal(lab.sent_count, 1);
 	assert_int_equal(lab_offset(0), 0);
 	assert_int_equal(lab.tcb->cc.cwnd, LAB_MSS);
-	assert_int_equal(lab.tcb->cc.ssthresh, 2500);
+	assert_int_equal(lab.tcb->cc.ssthresh, 2000);
 	assert_int_equal(tcp_in_flight(lab.tcb), LAB_MSS);
 	lab_wait(599);
 	assert_int_equal(lab.sent_count, 1);
 	lab_wait(1);
 	assert_int_equal(lab.sent_count, 2);
 	/* RFC 5681 3.1: a second timeout of the same segment leaves ssthresh. */
-	assert_int_equal(lab.tcb->cc.ssthresh, 2500);
+	assert_int_equal(lab.tcb->cc.ssthresh, 2000);
 }
 
 /* RFC 6298 (5.3): an ACK of new data starts the timer anew. */
@@ -761,7 +784,7 @@ static void ecn_echo_reduces_once_a_window(void **state)
 	ack_ece(1000);
 	assert_int_equal(ca_state(), TCP_CA_CWR);
 	uint32_t ssthresh = lab.tcb->cc.ssthresh;
-	assert_int_equal(ssthresh, 4500);
+	assert_int_equal(ssthresh, 4000);
 	unsigned cwr = 0;
 	for (uint32_t ack = 2000; ack <= 10000; ack += 1000)
 		ack_ece(ack);
@@ -1182,7 +1205,7 @@ static void recovery_right_after_recovery_reduces_from_cwnd(void **state)
 	lab_wait(100);
 	lab_sack(10000, 2, BLOCKS({25000, 28000}, {11000, 24000}));
 	assert_int_equal(ca_state(), TCP_CA_RECOVERY);
-	assert_int_equal(lab.tcb->cc.ssthresh, 5 * LAB_MSS / 2);
+	assert_int_equal(lab.tcb->cc.ssthresh, 2 * LAB_MSS);
 	lab_check();
 }
 
@@ -1243,6 +1266,7 @@ int main(void)
 		SACK(variance_outlives_window_of_equal_samples),
 		SACK(three_sacked_start_recovery),
 		SACK(recovery_ends_at_recovery_point),
+		SACK(window_grows_within_round_trip_of_recovery),
 		SACK(recovery_sends_in_proportion),
 		SACK(recovery_right_after_recovery_reduces_from_cwnd),
 		TS(tail_loss_shows_by_the_sack_of_the_probe),
