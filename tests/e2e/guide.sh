@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# axes:
+# default: -/-/-
+#
+# The programs of docs/guide/ compile against the installed library as the pages show them, and do
+# what the pages say.
+
+. "$(dirname "$0")/lib.sh"
+e2e_begin
+
+# Blocks that begin with "```c FILE" are the files.
+unpack() {
+	awk -v folder="$1" '/^```c / { file = folder "/" $2; next } /^```/ { file = ""; next }
+		file != "" { print > file }' "$RWS_ROOT"/docs/guide/*.md
+}
+
+# build NAME
+build() { gcc -Wall -Wextra -Werror -o "$WORK/guide/$1" "$WORK/guide/$1.c" "${flags[@]}"; }
+
+# begin NAME ARGUMENT...: builds it, and starts it on a TAP device.
+begin() {
+	build "$1"
+	launch "$1" env "LD_LIBRARY_PATH=$library" "$WORK/guide/$1" net_tap0,iface=rws0 "$RWS4/24" "${@:2}"
+}
+
+# program NAME ARGUMENT...: the same, with the kernel at the other end.
+program() {
+	begin "$@"
+	kernel_joins "$1" rws0 "$KERNEL4/24"
+}
+
+# talk [udp]: standard input to the program's port, and what it answers.
+talk() { peer_python talk "$RWS4" 7 "$@"; }
+
+# says NAME LINE: it ends well and has printed the line.
+says() {
+	await_exit "$1" 0 30
+	grep -qx "$2" "${LOG[$1]}" || fail "$1 did not print '$2'"
+}
+
+# server NAME LINE: a program that runs until it is stopped, and has printed the line.
+server() {
+	program "$1" "${@:3}"
+	wait_line 20 "${LOG[$1]}" "$2" "${PID[$1]}" || fail "$1 did not start"
+}
+
+DESTDIR=$WORK/dest meson install -C "$RWS_BUILD" --no-rebuild --quiet
+pc=$(find "$WORK/dest" -name rws.pc)
+export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$WORK/dest
+read -ra flags <<<"$(pkg-config --cflags --libs rws)"
+library=$(dirname "$(find "$WORK/dest" -name 'librws.so*' -type f)")
+mkdir "$WORK/guide"
+unpack "$WORK/guide"
+
+begin interfaces
+says interfaces "  $RWS4/24"
+
+program echo
+wait_until 20 talk </dev/null || fail "no echo"
+pattern_bytes $MIB >"$WORK/sent"
+talk <"$WORK/sent" | cmp - "$WORK/sent" || fail "the echo differs"
+stop_process "${PID[echo]}"
+
+launch web python3 -B "$E2E/peers/http_server.py" 8000
+wait_line 10 "${LOG[web]}" '^listening$' "${PID[web]}" || fail "no server"
+program fetch "$KERNEL4:8000"
+await_exit fetch 0 30
+grep -q '^HTTP/1' "${LOG[fetch]}" || fail "fetch has no answer"
+
+server wait ready
+for _ in 1 2 3; do talk </dev/null; done
+says wait "3 connections"
+
+server checksum ready
+expect "the checksum" "$(printf 'abc' | talk)" $((97 + 98 + 99))
+await_exit checksum 0 30
+
+server time ready
+expect "the answer to 5 bytes" "$(printf 'hello' | talk udp)" 5
+stop_process "${PID[time]}"
+
+server two_cores 'stack cores' "$(cpu_list 2)"
+for _ in 1 2 3 4; do talk </dev/null; done
+await_exit two_cores 0 30
+
+program errors "$KERNEL4:9"
+says errors "await: Connection refused"
+grep -qx "after dispose: Bad file descriptor" "${LOG[errors]}" || fail "what comes after dispose"
