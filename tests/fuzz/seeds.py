@@ -197,11 +197,49 @@ def udp_fragments_seeds():
     return seeds
 
 
+def api_seeds():
+    """Calls: which one, for which end, and its operands; handles count back from the newest."""
+    def call(end, family, op, *operands):
+        return bytes([130 * end + family, op, *operands])
+
+    def run(pause=9):
+        return call(0, 9, 13 + pause if pause > 2 else 26 + pause)
+
+    def bind(kind=2):
+        return call(1, 0, kind, 128, 128, 0, 0)
+
+    def connect(kind=0, address=0):
+        return call(0, 0, kind, address, 128, 0, 0)
+
+    accept, both, opened = call(1, 1, 0, 0), (1, 3), bind() + connect() + run()
+    read, write, close, dispose = (3, 0), (4, 0), (5, 0), (5, 3)
+    pair = opened + call(1, 1, 0, 1) + call(0, *both, 2) + call(1, *both, 4)
+    seeds = {
+        "refused": connect() + run() + call(0, 6, 0, 0),
+        "accepted": opened + accept + run(),
+        "talk": pair + call(0, *write, 4, 5) + run() + call(1, *read, 1, 7) + run() +
+                call(0, *close, 2, 0) + run() + call(1, *close, 1, 0) + run(),
+        "datagrams": bind(3) + connect(4) + call(0, 7, 1, 0, *[4, 4, 0] * 4) + run() +
+                     call(1, 7, 0, 1, *[4, 4, 0] * 4),
+        "stale": opened + call(0, *dispose, 0, 0) * 2 + b"".join(
+            call(0, family, op, 0, 1, 1) for family in range(1, 9) for op in range(9)),
+        "callbacks": opened + call(0, 8, 0, 0, 3, 255) + call(0, 8, 1, 0) + call(0, 8, 2, 0) + run() +
+                     call(0, *close, 0, 0) + run(),
+        "own_channel": call(0, 0, 5, 0, 0, 0, 0, 10) + call(0, *write, 0, 4) + call(0, *read, 0, 4),
+    }
+    for way in (2, 4, 5, 6, 7):  # abort, close, cancel of channels, dispose, job
+        seeds[f"end_{way}"] = pair + call(0, *write, 4, 9) + run(3) + b"".join(
+            call(end, 5, way, handle, cause) for end in (0, 1) for handle in (0, 1, 2)
+            for cause in (0, 1))
+    return seeds
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     for target, seeds in (("frame", frame_seeds()), ("options", options_seeds()),
-                          ("segments", segments_seeds()), ("udp_fragments", udp_fragments_seeds())):
+                          ("segments", segments_seeds()), ("udp_fragments", udp_fragments_seeds()),
+                          ("api", api_seeds())):
         folder = pathlib.Path(sys.argv[1]) / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, bytes_ in seeds.items():
