@@ -54,7 +54,9 @@ size_t channel_room(const struct channel *ch)
 
 uint64_t channel_total_read(const struct channel *ch)
 {
-	return ch->total_written - ch->readable - ch->unflushed - ch->dropped;
+	uint32_t dropped = ch->is_dropped ? ch->dropped : 0;
+
+	return ch->total_written - ch->readable - ch->unflushed - dropped;
 }
 
 int channel_read_state(const struct channel *ch)
@@ -129,6 +131,7 @@ static size_t consume_from_head(struct channel *ch, struct sock *source, size_t 
 	struct pbuf *p = segments_head(&ch->list);
 	size_t n = p->len < left ? p->len : left;
 
+	ch->scanned = 0;
 	p->payload = (char *)p->payload + n;
 	p->len = (u16_t)(p->len - n);
 	if (p->pkt_flags & SEGMENT_RECEIVED)
@@ -229,7 +232,8 @@ void channel_drop_content(struct channel *ch)
 			source->recved += p->len;
 		give_back(ch, p);
 	}
-	ch->dropped += ch->readable + ch->unflushed;
+	ch->dropped = (ch->is_dropped ? ch->dropped : 0) + ch->readable + ch->unflushed;
+	ch->is_dropped = true;
 	ch->readable = 0;
 	ch->unflushed = 0;
 	if (source != NULL)

@@ -52,10 +52,15 @@ struct channel {
 	struct segments list;
 	uint64_t total_written;
 	uint32_t readable, unflushed; /* bytes on the list */
-	uint32_t dropped;             /* written, and thrown away unread when it failed */
+	union {
+		uint32_t dropped; /* is_dropped: written, and thrown away unread */
+		uint32_t scanned; /* else: of the readable bytes, those in which no line ends */
+	};
 	int16_t cause;
 	uint8_t role : 2; /* enum channel_role */
 	bool closed : 1, failed : 1, auto_flush : 1;
+	bool is_dropped : 1;      /* nothing will ever be readable again */
+	bool scanned_lone_cr : 1; /* RWS_LINE_LONE_CR held for `scanned` */
 };
 
 _Static_assert(sizeof(struct channel) == 32, "every socket has two");
@@ -80,6 +85,21 @@ size_t channel_room(const struct channel *ch);
 
 /* Why reading cannot go on: 0 it can, 1 the end of the stream, -EAGAIN, or the cause. */
 int channel_read_state(const struct channel *ch);
+
+/*
+ * Finds the channel for a reader: 1 there are bytes, 0 the end of the stream, or why not. After
+ * -EAGAIN the socket tells READABLE again.
+ */
+int channel_reader_of(rws_channel_t handle, struct channel **ch);
+
+/* What is there is too little for the reader: -EAGAIN, and the socket tells READABLE again. */
+int channel_not_yet(const struct channel *ch);
+
+/*
+ * The reader needs more at once than there is: takes a buffer in that waits at the source because
+ * it is larger than what is left of the capacity. False: none does.
+ */
+bool channel_pull(struct channel *ch);
 
 /* Why writing cannot: 0 it can, else -EAGAIN, -ESHUTDOWN or the cause. */
 int channel_write_state(const struct channel *ch);

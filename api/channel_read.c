@@ -3,23 +3,20 @@
 #include "api/channel.h"
 
 #include <errno.h>
-#include <string.h>
 
+#include "api/cursor.h"
 #include "api/socket.h"
 
-static void tell_when_readable(const struct channel *ch)
+int channel_not_yet(const struct channel *ch)
 {
 	struct sock *source = channel_source(ch);
 
 	if (source != NULL)
 		sock_arm(source, RWS_EV_READABLE);
+	return -EAGAIN;
 }
 
-/*
- * Finds the channel for a reader: 1 there are bytes, 0 the end of the stream, or why not. After
- * -EAGAIN the socket tells READABLE again.
- */
-static int reader_of(rws_channel_t handle, struct channel **ch)
+int channel_reader_of(rws_channel_t handle, struct channel **ch)
 {
 	int result = channel_of(handle, ch);
 
@@ -29,69 +26,15 @@ static int reader_of(rws_channel_t handle, struct channel **ch)
 		return -EBUSY;
 	result = channel_read_state(*ch);
 	if (result == -EAGAIN)
-		tell_when_readable(*ch);
+		return channel_not_yet(*ch);
 	return result == 0 ? 1 : result == 1 ? 0 : result;
 }
 
-/* A position in the channel, to walk over its bytes without consuming them. */
-struct cursor {
-	struct pbuf *p;
-	size_t offset; /* in p */
-	size_t left;   /* readable bytes from here on */
-};
-
-static struct cursor cursor_at(const struct channel *ch, size_t skip)
+bool channel_pull(struct channel *ch)
 {
-	struct cursor cursor = {segments_head(&ch->list), 0, ch->readable};
+	struct sock *source = channel_source(ch);
 
-	if (skip > cursor.left)
-		skip = cursor.left;
-	cursor.left -= skip;
-	while (skip > 0) {
-		size_t n = cursor.p->len - cursor.offset;
-		if (skip < n) {
-			cursor.offset += skip;
-			break;
-		}
-		skip -= n;
-		cursor.p = cursor.p->next;
-		cursor.offset = 0;
-	}
-	return cursor;
-}
-
-/* The next contiguous piece of at most max bytes; its length, 0 at the end. */
-static size_t cursor_next(struct cursor *cursor, size_t max, char **bytes)
-{
-	if (cursor->left == 0 || cursor->p == NULL)
-		return 0;
-	while (cursor->p->len == cursor->offset) {
-		cursor->p = cursor->p->next;
-		cursor->offset = 0;
-	}
-
-	size_t n = cursor->p->len - cursor->offset;
-	if (n > cursor->left)
-		n = cursor->left;
-	if (n > max)
-		n = max;
-	*bytes = (char *)cursor->p->payload + cursor->offset;
-	cursor->offset += n;
-	cursor->left -= n;
-	return n;
-}
-
-static size_t copy_out(const struct channel *ch, size_t skip, void *buf, size_t n)
-{
-	struct cursor cursor = cursor_at(ch, skip);
-	size_t done = 0, piece;
-	char *bytes;
-
-	while (done < n && (piece = cursor_next(&cursor, n - done, &bytes)) > 0) {
-		memcpy((char *)buf + done, bytes, piece);
-		done += piece;
-	}
-	return done;
+	return source != NULL && sock_pull_rx(source);
 }
 
 /* A read of no bytes tells of a failure and of nothing else. */
@@ -110,7 +53,7 @@ ssize_t rws_read_available(rws_channel_t handle, void *buf, size_t n)
 ssize_t rws_readv(rws_channel_t handle, const struct iovec *iov, int count)
 {
 	struct channel *ch;
-	int state = reader_of(handle, &ch);
+	int state = channel_reader_of(handle, &ch);
 	size_t wanted = 0, done = 0;
 
 	for (int i = 0; i < count; i++)
@@ -120,7 +63,7 @@ ssize_t rws_readv(rws_channel_t handle, const struct iovec *iov, int count)
 	if (state <= 0)
 		return state;
 	for (int i = 0; i < count && done < ch->readable; i++)
-		done += copy_out(ch, done, iov[i].iov_base, iov[i].iov_len);
+		done += cursor_copy(ch, done, iov[i].iov_base, iov[i].iov_len);
 	channel_consume(ch, done);
 	return (ssize_t)done;
 }
@@ -141,7 +84,7 @@ int rws_read_fully(rws_channel_t handle, void *buf, size_t n, size_t *got)
 ssize_t rws_discard(rws_channel_t handle, size_t max)
 {
 	struct channel *ch;
-	int state = reader_of(handle, &ch);
+	int state = channel_reader_of(handle, &ch);
 
 	if (max == 0)
 		return read_nothing(state);
@@ -156,32 +99,35 @@ ssize_t rws_discard(rws_channel_t handle, size_t max)
 ssize_t rws_peek_to(rws_channel_t handle, size_t off, void *buf, size_t n)
 {
 	struct channel *ch;
-	int state = reader_of(handle, &ch);
+	int state = channel_reader_of(handle, &ch);
 
 	if (n == 0)
 		return read_nothing(state);
 	if (state <= 0)
 		return state;
+	while (off >= ch->readable && channel_pull(ch))
+		continue;
 	if (off >= ch->readable)
-		return ch->closed ? 0 : -EAGAIN;
-	return (ssize_t)copy_out(ch, off, buf, n);
+		return ch->closed ? ch->cause : channel_not_yet(ch);
+	return (ssize_t)cursor_copy(ch, off, buf, n);
 }
 
 int rws_request(rws_channel_t handle, size_t skip, size_t at_least, struct iovec *iov, int n)
 {
 	struct channel *ch;
-	int state = reader_of(handle, &ch);
+	int state = channel_reader_of(handle, &ch);
 	int count = 0;
 	char *bytes;
 
 	if (state <= 0)
 		return state;
+	while ((ch->readable < skip || ch->readable - skip < at_least) && channel_pull(ch))
+		continue;
 	size_t there = ch->readable > skip ? ch->readable - skip : 0;
 	if (there == 0 || there < at_least) {
 		if (ch->closed)
 			return ch->cause;
-		tell_when_readable(ch);
-		return -EAGAIN;
+		return channel_not_yet(ch);
 	}
 	struct cursor cursor = cursor_at(ch, skip);
 	while (count < n && (iov[count].iov_len = cursor_next(&cursor, SIZE_MAX, &bytes)) > 0)

@@ -426,6 +426,23 @@ ssize_t rws_readv(rws_channel_t ch, const struct iovec *iov, int count);
  */
 int rws_read_fully(rws_channel_t ch, void *buf, size_t n, size_t *got);
 
+/* Flag of rws_read_utf8_line: a CR without LF ends a line as well. */
+#define RWS_LINE_LONE_CR 1u
+
+/*
+ * Reads one line, which LF or CRLF ends: its text goes to buf, without what ends it and without a
+ * zero behind it, and *length is how many bytes that are; the bytes are not checked to be UTF-8.
+ * Returns 1, also for an empty line and for a last one that nothing ends; 0 at the end of the
+ * stream. -EAGAIN while it is not complete, and then nothing is consumed and *length is how much is
+ * there; READABLE tells of more bytes, and the wait for them is
+ * rws_await_content(ch, rws_available_for_read(ch) + 1, deadline). -EMSGSIZE, and nothing is
+ * consumed, when the text is longer than limit, cap or the channel; *length is how long at least.
+ * The cause when the stream failed within the line: what is there stays readable. -EINVAL for
+ * unknown flags.
+ */
+int rws_read_utf8_line(
+	rws_channel_t ch, char *buf, size_t cap, size_t limit, unsigned flags, size_t *length);
+
 /* Drops at most max bytes of what there is; returns as rws_read_available. */
 ssize_t rws_discard(rws_channel_t ch, size_t max);
 

@@ -175,6 +175,9 @@ void socket_event(struct lane *lane, const struct chan_message *message);
 /* Moves received segments to the attached channel as far as it has room. */
 void sock_pump_rx(struct sock *s);
 
+/* Moves one segment that does not fit any more; false: none waits, or the channel is full. */
+bool sock_pull_rx(struct sock *s);
+
 /* Tells WRITABLE when there is room enough to be worth it. */
 void sock_tell_room(struct sock *s);
 

@@ -79,6 +79,12 @@ static void end_rx(struct sock *s, struct channel *rx)
 	job_complete(s, &s->writer_job, cause, false);
 }
 
+static void move_first(struct channel *from, struct channel *to)
+{
+	from->readable -= segments_head(&from->list)->len;
+	channel_put(to, segments_pop(&from->list));
+}
+
 /* From where it waits into the application's own channel, as far as that has room. */
 static void move_waiting(struct sock *s, struct channel *from, struct channel *to)
 {
@@ -88,8 +94,7 @@ static void move_waiting(struct sock *s, struct channel *from, struct channel *t
 
 	while ((p = segments_head(&from->list)) != NULL &&
 		(to->readable == 0 || p->len <= channel_room(to))) {
-		from->readable -= p->len;
-		channel_put(to, segments_pop(&from->list));
+		move_first(from, to);
 		any = true;
 	}
 	if (!any)
@@ -111,6 +116,18 @@ void sock_pump_rx(struct sock *s)
 	if ((from == NULL || segments_empty(&from->list)) && (s->fin_received || s->dead) &&
 		!rx->closed)
 		end_rx(s, rx);
+}
+
+bool sock_pull_rx(struct sock *s)
+{
+	struct channel *rx = sock_rx(s), *from = waiting(s);
+
+	if (rx == NULL || from == NULL || s->rx_discard || segments_empty(&from->list) ||
+		channel_room(rx) == 0)
+		return false;
+	move_first(from, rx);
+	sock_pump_rx(s);
+	return true;
 }
 
 static void data(struct sock *s, struct pbuf *chain)

@@ -285,6 +285,8 @@ static int content_holds(uint64_t handle, size_t min)
 		return result;
 	if (ch->failed)
 		return ch->cause;
+	while (ch->readable < min && channel_pull(ch))
+		continue;
 	if (ch->readable >= min && ch->readable > 0)
 		return CONTENT_THERE;
 	if (!ch->closed)

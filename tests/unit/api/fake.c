@@ -543,8 +543,11 @@ void fake_stop(struct rws_selector *sel)
 
 void fake_turn(struct rws_selector *sel, unsigned n)
 {
-	while (n-- > 0)
+	while (n-- > 0) {
 		assert_int_equal(rws_selector_run_once(sel), 0);
+		for (unsigned i = 0; fake.rws.placement == RWS_CHANNEL && i < FAKE_CORES; i++)
+			core_run_once(&cores[i]);
+	}
 }
 
 unsigned fake_count(enum chan_request kind)

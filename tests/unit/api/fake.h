@@ -88,7 +88,7 @@ struct fake_end *fake_accept(struct fake_end *listener);
 void fake_datagram(struct fake_end *end, const void *bytes, size_t n, uint16_t from_port);
 void fake_dropped(struct fake_end *end, uint32_t count);
 
-/* Turns of the loop. */
+/* Turns of the loop; with RWS_CHANNEL the cores take theirs behind each. */
 void fake_turn(struct rws_selector *sel, unsigned n);
 
 /* How many requests of the kind there were; where the first was, -1 for none. */
