@@ -105,6 +105,8 @@ static int own_channel(struct sock *s, rws_channel_t handle, bool reading, struc
 	result = may_attach(s, reading ? s->had_reader : s->had_writer);
 	if (result == 0 && (reading ? (*own)->had_source : (*own)->had_sink))
 		result = -EALREADY;
+	if (result == 0 && (reading ? channel_writing_copy(ch) : channel_reading_copy(ch)) != NULL)
+		result = -EBUSY;
 	if (result == -ESHUTDOWN)
 		rws_channel_close(handle, -ESHUTDOWN);
 	return result;

@@ -140,6 +140,19 @@ static size_t consume_from_head(struct channel *ch, struct sock *source, size_t 
 	return n;
 }
 
+/* There is room: for a source, or for the copy that writes it. */
+static void tell_room(const struct channel *ch)
+{
+	struct sock *source = channel_source(ch);
+
+	copy_writer_due(ch);
+	if (source == NULL)
+		return;
+	selector_dirty(source);
+	if (ch->role == CHANNEL_OWN)
+		sock_pump_rx(source);
+}
+
 void channel_consume(struct channel *ch, size_t n)
 {
 	struct sock *source = channel_source(ch);
@@ -147,11 +160,7 @@ void channel_consume(struct channel *ch, size_t n)
 	ch->readable -= (uint32_t)n;
 	while (n > 0)
 		n -= consume_from_head(ch, source, n);
-	if (source == NULL)
-		return;
-	selector_dirty(source);
-	if (ch->role == CHANNEL_OWN)
-		sock_pump_rx(source);
+	tell_room(ch);
 }
 
 void channel_put(struct channel *ch, struct pbuf *p)
@@ -176,6 +185,13 @@ static bool part_head(struct channel *ch, size_t from)
 	return true;
 }
 
+static struct selector_counters *counters_of(const struct channel *ch)
+{
+	const struct rws_selector *sel = channel_selector(ch);
+
+	return &sel->rws->selector_counters[sel->id];
+}
+
 /* The bytes of a buffer that has to stay go on in another one. */
 static struct pbuf *take_copy(struct channel *ch, size_t n)
 {
@@ -188,24 +204,48 @@ static struct pbuf *take_copy(struct channel *ch, size_t n)
 	memcpy(copy->payload, segments_head(&ch->list)->payload, n);
 	copy->len = (u16_t)n;
 	channel_consume(ch, n);
+	selector_count(&counters_of(ch)->copied_bytes, n);
 	return copy;
 }
 
-struct pbuf *channel_take(struct channel *ch)
+/* A received buffer may be away for long if its memory is of a pool, of which there is enough. */
+static bool may_adopt(const struct channel *ch, const struct pbuf *p)
+{
+	return pktbuf_mbuf(p) != NULL && core_spares_packets(sock_lane(channel_source(ch))->core);
+}
+
+/* The source's account of it is closed as if its bytes had been consumed. */
+static void adopt(struct channel *ch, struct pbuf *p)
+{
+	struct sock *source = channel_source(ch);
+
+	p->pkt_flags = 0;
+	source->lent--;
+	source->recved += p->len;
+	selector_count(&counters_of(ch)->moved_bytes, p->len);
+}
+
+struct pbuf *channel_take(struct channel *ch, size_t max)
 {
 	if (ch->readable == 0)
 		return NULL;
 
 	pop_exhausted(ch);
 	struct pbuf *p = segments_head(&ch->list);
+	bool received = (p->pkt_flags & SEGMENT_RECEIVED) != 0;
 	size_t n = p->len < ch->readable ? p->len : ch->readable;
-	/* A received one belongs to another stack core; a granted one to the writer. */
-	if ((p->pkt_flags & SEGMENT_RECEIVED) || is_granted(ch, p))
+	if (n > max)
+		return take_copy(ch, max);
+	if (is_granted(ch, p) || (received && !may_adopt(ch, p)))
 		return take_copy(ch, n);
 	if (n < p->len && !part_head(ch, n))
 		return NULL;
 	segments_pop(&ch->list);
 	ch->readable -= (uint32_t)n;
+	ch->scanned = 0;
+	if (received)
+		adopt(ch, p);
+	tell_room(ch);
 	return p;
 }
 
@@ -265,15 +305,23 @@ void channel_drop_grant(struct channel *ch)
 
 /* ---- Flush and close -------------------------------------------------------------------- */
 
+void channel_tell_reader(const struct channel *ch)
+{
+	struct sock *sink = channel_sink(ch);
+
+	if (sink != NULL)
+		selector_dirty(sink);
+	else
+		copy_reader_due(ch);
+}
+
 void channel_flush(struct channel *ch)
 {
 	if (ch->unflushed == 0)
 		return;
 	ch->readable += ch->unflushed;
 	ch->unflushed = 0;
-	struct sock *sink = channel_sink(ch);
-	if (sink != NULL)
-		selector_dirty(sink);
+	channel_tell_reader(ch);
 }
 
 /* What is attached goes on without the channel. One that is done with it already told it. */
@@ -301,6 +349,8 @@ void channel_end(struct channel *ch, int cause)
 	channel_drop_grant(ch);
 	ch->closed = true;
 	ch->cause = cause_pack(cause);
+	copy_reader_due(ch);
+	copy_writer_due(ch);
 	tell_sink(ch, cause);
 }
 
@@ -313,6 +363,7 @@ void channel_fail(struct channel *ch, int cause)
 		ch->cause = cause_pack(cause);
 	ch->closed = true;
 	ch->failed = true;
+	copies_end(ch, cause);
 	tell_source(ch, cause);
 	tell_sink(ch, cause);
 }
@@ -394,6 +445,7 @@ void rws_channel_dispose(rws_channel_t handle)
 		sock_detach_rx(own->source);
 	if (own->sink != NULL)
 		sock_detach_tx(own->sink);
+	copy_forget(ch);
 	slot_give(&own->sel->channels, &own->slot);
 }
 

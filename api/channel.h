@@ -12,11 +12,12 @@
  * The writer is the application, or the socket that the channel is attached to for reading (its
  * source: its received pbufs go in as they are). The reader is the application, or the socket that
  * it is attached to for writing (its sink: flushed pbufs go out as they are). Bytes are copied only
- * by the copying calls, and where a flush boundary lies within a buffer. Bytes that were consumed
- * are off the buffer: its payload begins behind them.
+ * by the copying calls, and where channel_take says so. Bytes that were consumed are off the
+ * buffer: its payload begins behind them.
  *
  * A received pbuf goes back to its stack core through the source when its last byte was consumed;
- * the receive window grows with each byte consumed.
+ * the receive window grows with each byte consumed, or taken. One that is taken does not go back:
+ * it is freed to its pool by whoever is done with it, which may be another stack core.
  *
  * `closed` says that no more bytes come in. `cause` is 0, or why; then either the content was
  * dropped (`failed`) or it is read before the cause shows (after a reset).
@@ -35,6 +36,7 @@
 #include "api/rws.h"
 #include "api/segments.h"
 
+struct copy;
 struct grant;
 struct sock;
 
@@ -65,6 +67,12 @@ struct channel {
 
 _Static_assert(sizeof(struct channel) == 32, "every socket has two");
 
+/* What rws_copy_to has to do with a channel. */
+struct channel_copies {
+	struct copy *out; /* that reads it, or did so last */
+	struct copy *in;  /* that writes it */
+};
+
 /* What rws_channel_create makes. */
 struct own_channel {
 	struct slot slot;
@@ -72,6 +80,7 @@ struct own_channel {
 	struct rws_selector *sel;
 	struct sock *source; /* attached for reading; NULL before, and when it is over */
 	struct sock *sink;   /* attached for writing */
+	struct channel_copies copies;
 	size_t capacity;
 	uint16_t grant; /* api/grant.h */
 	bool had_source, had_sink;
@@ -114,12 +123,18 @@ void channel_consume(struct channel *ch, size_t n);
 void channel_put(struct channel *ch, struct pbuf *p);
 
 /*
- * Takes the first pbuf off for the sink, if all of its bytes are readable (or can be parted from
- * those that are not): NULL when there is nothing, or no buffer to part them with.
+ * Takes a buffer with the first readable bytes off, at most max of them, for whoever goes on with
+ * it: it is the selector's own from here on, also when it was received, and any thread may free it.
+ * Bytes are copied only where they cannot go in the buffer that they lie in: a part of one, one
+ * that is lent to the writer, or a received one while its core is short of them. NULL when there is
+ * nothing, or no buffer to copy to.
  */
-struct pbuf *channel_take(struct channel *ch);
+struct pbuf *channel_take(struct channel *ch, size_t max);
 
-/* Makes all that was written readable, and tells the sink. */
+/* Bytes became readable: tells the sink, or the copy that reads it. */
+void channel_tell_reader(const struct channel *ch);
+
+/* Makes all that was written readable, and tells the reader. */
 void channel_flush(struct channel *ch);
 
 /* No more bytes come: cause 0, or what the reader gets behind those that are in; tells a sink. */

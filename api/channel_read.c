@@ -22,7 +22,7 @@ int channel_reader_of(rws_channel_t handle, struct channel **ch)
 
 	if (result != 0)
 		return result;
-	if (channel_sink(*ch) != NULL)
+	if (channel_sink(*ch) != NULL || channel_reading_copy(*ch) != NULL)
 		return -EBUSY;
 	result = channel_read_state(*ch);
 	if (result == -EAGAIN)
@@ -142,7 +142,7 @@ int rws_consumed(rws_channel_t handle, size_t n)
 
 	if (result != 0)
 		return result;
-	if (channel_sink(ch) != NULL)
+	if (channel_sink(ch) != NULL || channel_reading_copy(ch) != NULL)
 		return -EBUSY;
 	if (ch->failed)
 		return ch->cause;

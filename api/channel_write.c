@@ -28,7 +28,7 @@ static int writer_of(rws_channel_t handle, struct channel **ch)
 
 	if (result != 0)
 		return result;
-	if (channel_source(*ch) != NULL)
+	if (channel_source(*ch) != NULL || channel_writing_copy(*ch) != NULL)
 		return -EBUSY;
 	channel_drop_grant(*ch);
 	result = channel_write_state(*ch);

@@ -398,6 +398,19 @@ void core_counters(const struct core *core, struct core_counters *counters)
 		to[w] = __atomic_load_n(&from[w], __ATOMIC_RELAXED);
 }
 
+static void weigh_packets(struct core *core)
+{
+	unsigned in_use = pktpool_in_use(core->pool), size = pktpool_size(core->pool);
+
+	stack_tell_packets(core->stack, in_use, size);
+	atomic_store_explicit(&core->spares_packets, in_use < size / 2, memory_order_relaxed);
+}
+
+bool core_spares_packets(const struct core *core)
+{
+	return atomic_load_explicit(&core->spares_packets, memory_order_relaxed);
+}
+
 static void core_housekeeping(struct core *core)
 {
 	if (core->now < core->next_publish)
@@ -409,7 +422,7 @@ static void core_housekeeping(struct core *core)
 			publish_known(core, i);
 		else
 			follow_known(core, i);
-	stack_tell_packets(core->stack, pktpool_in_use(core->pool), pktpool_size(core->pool));
+	weigh_packets(core);
 	publish_counters(core);
 }
 

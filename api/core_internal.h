@@ -71,6 +71,9 @@ struct core {
 	_Atomic bool stop;
 	struct rte_ring *calls; /* struct core_call *, from any thread */
 
+	/* Read by others, relaxed: as of a moment ago. */
+	_Alignas(64) _Atomic bool spares_packets;
+
 	/* Read by others: a copy of `counters`, each word stored and loaded relaxed. */
 	_Alignas(64) struct core_counters published;
 

@@ -162,6 +162,8 @@ unsigned events_take(struct rws_selector *sel, struct rws_event *events, unsigne
 		if (!has_news(s))
 			unlist(s);
 	}
+	while (count < max && copy_take_event(sel, &events[count]))
+		count++;
 	return count;
 }
 
@@ -257,6 +259,7 @@ void events_dispatch(struct rws_selector *sel)
 	/* Those that are there now; what callbacks bring about waits for the next turn. */
 	while (n-- > 0 && (s = slot_list_first(&sel->news)) != NULL)
 		dispatch(s);
+	copies_dispatch(sel);
 	sel->in_callback = false;
 }
 

@@ -32,6 +32,7 @@ enum handle_kind {
 	HANDLE_READ_CHANNEL,  /* of rws_open_read_channel */
 	HANDLE_WRITE_CHANNEL, /* of rws_open_write_channel */
 	HANDLE_CHANNEL,       /* of rws_channel_create: a table of its own */
+	HANDLE_COPY,          /* job of rws_copy_to: a table of its own */
 	HANDLE_KINDS,
 };
 

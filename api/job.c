@@ -43,11 +43,26 @@ rws_job_t job_handle(const struct sock *s, const struct job *job)
 	return handle_make(kinds[job_kind(s, job)], s->sel->id, &s->slot);
 }
 
-/* The job of a handle, for the owner's thread: 0, -EBADF, -EXDEV. */
+static int job_of_copy(rws_job_t handle, struct job **job)
+{
+	struct copy *copy;
+	int result = copy_of(handle, &copy);
+
+	if (result == 0)
+		*job = &copy->job;
+	return result;
+}
+
+/*
+ * The job of a handle, for the owner's thread: 0, -EBADF, -EXDEV. It is of a socket, or with *s NULL
+ * a copy's.
+ */
 static int job_of(rws_job_t handle, struct sock **s, struct job **job)
 {
+	*s = NULL;
+	if (handle_kind(handle) == HANDLE_COPY)
+		return job_of_copy(handle, job);
 	int result = sock_of_part(handle, s);
-
 	if (result != 0)
 		return result;
 	switch (handle_kind(handle)) {
@@ -75,6 +90,8 @@ static uint32_t remote_cancel_bit(rws_job_t handle)
 		return REMOTE_CANCEL_WRITER;
 	case HANDLE_CONTEXT:
 		return REMOTE_CANCEL_CONTEXT;
+	case HANDLE_COPY:
+		return REMOTE_CANCEL_COPY;
 	default:
 		return 0;
 	}
@@ -90,7 +107,9 @@ int rws_job_cancel(rws_job_t handle)
 		return remote_request(handle, remote_cancel_bit(handle));
 	if (result != 0 || job->state == JOB_DONE)
 		return result;
-	if (job == &s->writer_job)
+	if (s == NULL)
+		copy_cancel(copy_of_job(job));
+	else if (job == &s->writer_job)
 		sock_cancel_writer_job(s);
 	else
 		sock_abort(s, -ECANCELED, -ECANCELED);
@@ -137,6 +156,8 @@ rws_channel_t rws_job_channel(rws_job_t handle)
 
 	if (job_of(handle, &s, &job) != 0)
 		return RWS_NONE;
+	if (s == NULL)
+		return copy_of_job(job)->to;
 	switch (job_kind(s, job)) {
 	case JOB_READER:
 		return sock_tx_handle(s);
@@ -158,6 +179,8 @@ int rws_job_on_completion(
 		return result;
 	if (fn == NULL)
 		return -EINVAL;
+	if (s == NULL)
+		return copy_on_completion(copy_of_job(job), (struct job_callback){fn, user});
 	if (job->had_fn)
 		return -EBUSY;
 	struct callbacks *callbacks = sock_callbacks(s);

@@ -20,6 +20,11 @@ enum job_state { JOB_NONE, JOB_ACTIVE, JOB_DONE };
 /* A socket's jobs, in the order in which they end: contract, A.11. */
 enum job_kind { JOB_READER, JOB_WRITER, JOB_CONTEXT, JOBS };
 
+struct job_callback {
+	void (*fn)(void *user, rws_job_t job, int result); /* called once, then NULL */
+	void *user;
+};
+
 struct job {
 	int16_t result;
 	uint8_t state : 2; /* enum job_state; NONE: nothing was attached */

@@ -75,15 +75,28 @@ static void push(struct rws_selector *sel, struct slot *slot, uint32_t name)
 
 static struct slot_table *table_of(struct rws_selector *sel, uint64_t handle)
 {
-	return handle_kind(handle) == HANDLE_CHANNEL ? &sel->channels : &sel->socks;
+	switch (handle_kind(handle)) {
+	case HANDLE_CHANNEL:
+		return &sel->channels;
+	case HANDLE_COPY:
+		return &sel->copies;
+	default:
+		return &sel->socks;
+	}
 }
 
 /* On the list slots go by their index, and the table it is of. */
 #define NAME_CHANNEL (1u << 31)
+#define NAME_COPY    (1u << 30)
+#define NAME_TABLE   (NAME_CHANNEL | NAME_COPY)
 
 static uint32_t name_of(uint64_t handle)
 {
-	return handle_index(handle) | (handle_kind(handle) == HANDLE_CHANNEL ? NAME_CHANNEL : 0);
+	uint32_t table = handle_kind(handle) == HANDLE_CHANNEL ? NAME_CHANNEL
+		: handle_kind(handle) == HANDLE_COPY           ? NAME_COPY
+							       : 0;
+
+	return handle_index(handle) | table;
 }
 
 int remote_request(uint64_t handle, uint32_t bits)
@@ -171,14 +184,20 @@ static uint32_t take_word(struct slot *slot, uint32_t *next)
 /* Does what was asked of one slot; returns the name of the next. */
 static uint32_t run_slot(struct rws_selector *sel, uint32_t name)
 {
-	bool is_channel = (name & NAME_CHANNEL) != 0;
-	struct slot *slot =
-		slot_at(is_channel ? &sel->channels : &sel->socks, name & ~NAME_CHANNEL);
+	uint32_t table = name & NAME_TABLE;
+	struct slot *slot = slot_at(table == NAME_CHANNEL ? &sel->channels
+			: table == NAME_COPY              ? &sel->copies
+							  : &sel->socks,
+		name & ~NAME_TABLE);
 	uint32_t bits = take_word(slot, &name);
 
-	if (bits != 0 && is_channel)
+	if (bits == 0)
+		return name;
+	if (table == NAME_CHANNEL)
 		run_channel((struct own_channel *)slot, bits);
-	else if (bits != 0)
+	else if (table == NAME_COPY)
+		copy_cancel((struct copy *)slot);
+	else
 		run_sock((struct sock *)slot, bits);
 	return name;
 }

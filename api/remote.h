@@ -27,6 +27,7 @@ enum {
 	REMOTE_CANCEL_READER = 1 << 3,
 	REMOTE_CANCEL_WRITER = 1 << 4,
 	REMOTE_CANCEL_CONTEXT = 1 << 5,
+	REMOTE_CANCEL_COPY = REMOTE_CANCEL_CONTEXT, /* a copy is nothing but a job */
 };
 
 #define REMOTE_POSTS 1024u

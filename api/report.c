@@ -183,6 +183,25 @@ static unsigned tell_device(struct rws *rws,
 	return 4;
 }
 
+static unsigned tell_selectors(struct rws *rws,
+	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
+{
+	struct {
+		uint64_t moved, copied;
+	} sum = {0};
+
+	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++) {
+		const struct selector_counters *one = &rws->selector_counters[id];
+		sum.moved += atomic_load_explicit(&one->moved_bytes, memory_order_relaxed);
+		sum.copied += atomic_load_explicit(&one->copied_bytes, memory_order_relaxed);
+	}
+	fn(user, "channel.moved_bytes", "received bytes that went on in the buffers they came in",
+		sum.moved);
+	fn(user, "channel.copied_bytes",
+		"bytes copied between a channel and what it is attached or copied to", sum.copied);
+	return 2;
+}
+
 /* "drop.no_pbuf" */
 static void drop_counter_name(enum drop_reason reason, char *name, size_t size)
 {
@@ -212,5 +231,6 @@ unsigned rws_counters(struct rws *rws,
 				atomic_load_explicit(&rws->accept_overflows, memory_order_relaxed);
 		fn(user, name, drop_reason_text(r), dropped);
 	}
+	told += tell_selectors(rws, fn, user);
 	return told + tell_device(rws, fn, user);
 }

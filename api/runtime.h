@@ -47,6 +47,16 @@ struct runtime_interface {
 	ip_addr_t known_gateway;
 };
 
+/*
+ * What a selector counts, by its id; one that has the id later counts on. One writer: a relaxed
+ * store of the sum is enough.
+ */
+struct selector_counters {
+	_Atomic uint64_t moved_bytes, copied_bytes;
+	char apart
+		[112]; /* from the next one's cache line, and from the one that is fetched with it */
+};
+
 struct rws {
 	enum rws_placement placement;
 	enum rws_idle idle;
@@ -57,6 +67,7 @@ struct rws {
 	unsigned memory_mb;
 	_Atomic unsigned selector_count;
 	_Atomic uint64_t accept_overflows; /* connections reset by selectors: no place for them */
+	struct selector_counters selector_counters[RUNTIME_SELECTORS_MAX];
 
 	struct runtime_interface interfaces[RUNTIME_INTERFACES_MAX];
 	unsigned interface_count;

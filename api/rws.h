@@ -450,6 +450,47 @@ ssize_t rws_discard(rws_channel_t ch, size_t max);
 ssize_t rws_peek_to(rws_channel_t ch, size_t off, void *buf, size_t n);
 
 /*
+ * Bytes that the application keeps, in the buffers in which they came: freed with rws_buf_free, at
+ * the latest when their selector closes. NULL is an empty one. They are of one thread, the
+ * selector's.
+ */
+struct rws_buf;
+
+/* Flag of rws_read_detach: the receive window does not grow before the buf is freed. */
+#define RWS_BUF_HOLDS_WINDOW 1u
+
+/*
+ * Takes what there is, at most max bytes, out of the channel into *buf, as a rule without a copy;
+ * returns as rws_read_available, and *buf is NULL unless that is > 0. The receive window grows at
+ * once, or with RWS_BUF_HOLDS_WINDOW when the buf is freed; until then its socket keeps its
+ * resources, also when it is disposed. -ENOBUFS when too much is kept already (1,024 buffers of a
+ * socket, 4,096 of a selector, of about a segment each): free some, or read by copying.
+ */
+ssize_t rws_read_detach(rws_channel_t ch, size_t max, unsigned flags, struct rws_buf **buf);
+
+/*
+ * The same with exactly n bytes: 0; -EAGAIN while there are fewer, -ENODATA when the stream ended
+ * with fewer, which stay readable; the cause; -ENOBUFS; -EINVAL when n exceeds the capacity.
+ */
+int rws_read_packet(rws_channel_t ch, size_t n, struct rws_buf **buf);
+
+/*
+ * Takes all up to the end of the stream, or to limit bytes, over as many calls as it takes: *buf,
+ * NULL before the first, has what came so far. 0 when complete, -EAGAIN, or the cause (*buf has
+ * what came before it). -ENOBUFS as above: go on with another buf (NULL). -EINVAL for a buf that
+ * came from another channel.
+ */
+int rws_read_remaining(rws_channel_t ch, size_t limit, struct rws_buf **buf);
+
+size_t rws_buf_length(const struct rws_buf *buf);
+
+/* Describes its bytes from `skip` on in at most n vectors; how many. They hold until it is freed. */
+int rws_buf_view(const struct rws_buf *buf, size_t skip, struct iovec *iov, int n);
+
+/* 0, or -EXDEV. */
+int rws_buf_free(struct rws_buf *buf);
+
+/*
  * Borrows received bytes without a copy: skips `skip` bytes and describes what follows in at most
  * n vectors; returns how many. The views hold until rws_consumed passes them or the channel is
  * cancelled. -EAGAIN when fewer than at_least bytes are there, 0 at the end of the stream, or the cause.
@@ -501,6 +542,29 @@ int rws_channel_close(rws_channel_t ch, int err);
 
 /* The reader gives up: as rws_channel_close with err, -ECANCELED for 0. */
 int rws_channel_cancel(rws_channel_t ch, int err);
+
+/* Flag of rws_copy_to: dst is closed at the end. */
+#define RWS_COPY_CLOSE 1u
+
+/*
+ * Copies what comes through src to dst, as a job, until the stream ends or limit bytes went on
+ * (UINT64_MAX for no limit); from the loop, as fast as dst takes it, and as a rule by handing on
+ * the buffers: the receive window of a socket behind src follows what dst takes. Meanwhile nobody
+ * else may read src or write to dst (-EBUSY). What was moved is flushed; dst stays open, or is
+ * closed with RWS_COPY_CLOSE. Whatever else ends it is the job's result and, unless dst is closed
+ * already, closes dst with it (a socket behind it gets RST): the cause of src, -ECANCELED after
+ * rws_job_cancel or when the socket of src is closed. -ESHUTDOWN or its cause when dst is closed;
+ * src stays as it is.
+ *
+ * The job's handle (job may be NULL) is good until src is copied from again or disposed; its
+ * RWS_EV_JOB_DONE carries the user pointer of the socket behind src, or else of that behind dst.
+ *
+ * Fails with -EINVAL when src and dst are the same, not of one selector, or for unknown flags;
+ * -EBUSY when either is attached to a socket for that or copied already; -ESHUTDOWN or the cause
+ * when dst is closed; -ENOBUFS, -EBADF, -EXDEV.
+ */
+int rws_copy_to(
+	rws_channel_t src, rws_channel_t dst, uint64_t limit, unsigned flags, rws_job_t *job);
 
 size_t rws_available_for_read(rws_channel_t ch);
 size_t rws_available_for_write(rws_channel_t ch);

@@ -56,6 +56,22 @@ static inline void segments_push(struct segments *list, struct pbuf *p)
 	}
 }
 
+/* Puts all of `first` before the list, which has them from then on. */
+static inline void segments_prepend(struct segments *list, struct segments *first)
+{
+	struct pbuf *head = segments_head(list);
+
+	if (first->tail == NULL)
+		return;
+	if (head == NULL) {
+		*list = *first;
+	} else {
+		list->tail->next = first->tail->next;
+		first->tail->next = head;
+	}
+	first->tail = NULL;
+}
+
 static inline struct pbuf *segments_pop(struct segments *list)
 {
 	struct pbuf *p = list->tail->next;

@@ -182,12 +182,13 @@ static void feed_starved(struct rws_selector *sel)
 {
 	struct sock *s;
 
-	if (slot_list_empty(&sel->starved))
+	if (slot_list_empty(&sel->starved) && slot_list_empty(&sel->copies_starved))
 		return;
 	struct pbuf *p = pktbuf_alloc(sel->pool);
 	if (p == NULL)
 		return;
 	pbuf_free(p);
+	copies_feed(sel);
 	while ((s = slot_list_first(&sel->starved)) != NULL) {
 		selector_sate(s);
 		sock_tell(s, RWS_EV_WRITABLE);
@@ -203,6 +204,7 @@ void selector_turn(struct rws_selector *sel)
 	busy |= remote_run(sel);
 	expire(sel);
 	feed_starved(sel);
+	busy |= copies_run(sel);
 	busy |= publish(sel);
 	if (sel->is_inline)
 		busy |= core_run_once(sel->lanes[0].core);
@@ -215,7 +217,8 @@ void selector_turn(struct rws_selector *sel)
 
 static bool anything_waits(const struct rws_selector *sel)
 {
-	if (remote_waiting(sel) || !slot_list_empty(&sel->news))
+	if (remote_waiting(sel) || !slot_list_empty(&sel->news) ||
+		!slot_list_empty(&sel->copies_due) || !slot_list_empty(&sel->copies_news))
 		return true;
 	for (unsigned i = 0; i < sel->lane_count; i++) {
 		const struct lane *lane = &sel->lanes[i];
@@ -262,7 +265,8 @@ static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
 
 	if (next < until)
 		until = next;
-	if (!slot_list_empty(&sel->starved) && sel->now + STARVED_NS < until)
+	bool starved = !slot_list_empty(&sel->starved) || !slot_list_empty(&sel->copies_starved);
+	if (starved && sel->now + STARVED_NS < until)
 		until = sel->now + STARVED_NS;
 	return until;
 }
@@ -347,7 +351,8 @@ static void arm_eventfd(struct rws_selector *sel)
 
 	atomic_store(&sel->wake.sleeping, true);
 	atomic_thread_fence(memory_order_seq_cst);
-	if (anything_waits(sel) || !slot_list_empty(&sel->ready)) {
+	if (anything_waits(sel) || !slot_list_empty(&sel->ready) ||
+		!slot_list_empty(&sel->copies_ready)) {
 		ssize_t ignored = write(sel->wake.fd, &one, sizeof(one));
 		(void)ignored;
 	}

@@ -10,6 +10,7 @@
  *
  *   what other threads asked for    remote_run
  *   lingering closes that are due   deadline_run
+ *   what goes on to another channel copies_run
  *   what sockets have to say        sock_post -> chan_publish
  *   the stack core itself           core_run_once, with RWS_INLINE only
  *   what stack cores have to say    selector_reap -> socket_event
@@ -74,13 +75,16 @@ struct rws_selector {
 
 	struct pktpool *pool;      /* transmit buffers */
 	uint32_t send_growth_left; /* bytes that send buffers may still grow by, all together */
-	struct slot_table socks, channels;
+	struct slot_table socks, channels, bufs;
+	uint32_t detached; /* buffers in all of `bufs` */
 	struct deadlines deadlines;
 	struct options_seen options;
 	struct block_pool setups, extras; /* struct endpoint_setup, struct sock_extra */
 	struct grant_table grants;
 
 	struct slot_list starved, ready, news;
+	struct slot_table copies; /* api/copy.h */
+	struct slot_list copies_due, copies_starved, copies_ready, copies_news;
 
 	bool in_callback;
 	bool interrupted;   /* rws_selector_post ran something */
@@ -123,6 +127,13 @@ unsigned selector_next_lane(struct rws_selector *sel);
 void lane_orphan(struct lane *lane, struct endpoint *ep);
 
 int64_t selector_clock(const struct rws_selector *sel);
+
+/* Adds to one of struct selector_counters. */
+static inline void selector_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	n += atomic_load_explicit(counter, memory_order_relaxed);
+	atomic_store_explicit(counter, n, memory_order_relaxed);
+}
 
 /* The loop was entered and is left: a close from within a callback happens at the last one. */
 void selector_enter(struct rws_selector *sel);

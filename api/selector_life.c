@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/buf.h"
 #include "api/chan.h"
 #include "api/remote.h"
 #include "api/socket.h"
@@ -85,6 +86,11 @@ static int make_tables(struct rws_selector *sel, uint32_t generation)
 		result = slot_table_init(
 			&sel->channels, sizeof(struct own_channel), CHANNELS_MAX, generation);
 	if (result == 0)
+		result = slot_table_init(
+			&sel->bufs, sizeof(struct rws_buf), DETACHED_MAX, generation);
+	if (result == 0)
+		result = copies_init(sel, generation);
+	if (result == 0)
 		result = deadlines_init(&sel->deadlines, sockets);
 	if (result == 0)
 		result = grant_table_init(&sel->grants);
@@ -103,9 +109,12 @@ static void init_lists(struct rws_selector *sel)
 /* The generation that the id's next selector starts with: above all there were. */
 static uint32_t next_generation(const struct rws_selector *sel)
 {
-	uint32_t a = sel->socks.last_generation, b = sel->channels.last_generation;
+	const struct slot_table *const tables[] = {&sel->socks, &sel->channels, &sel->copies};
+	uint32_t last = 0;
 
-	return ((a > b ? a : b) + 1) & HANDLE_GENERATION_MAX;
+	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		last = tables[i]->last_generation > last ? tables[i]->last_generation : last;
+	return (last + 1) & HANDLE_GENERATION_MAX;
 }
 
 static void free_all(struct rws_selector *sel)
@@ -122,6 +131,8 @@ static void free_all(struct rws_selector *sel)
 	free(sel->lanes);
 	slot_table_fini(&sel->socks);
 	slot_table_fini(&sel->channels);
+	slot_table_fini(&sel->bufs);
+	slot_table_fini(&sel->copies);
 	deadlines_fini(&sel->deadlines);
 	options_forget(&sel->options);
 	block_pool_fini(&sel->setups);
@@ -237,6 +248,7 @@ void selector_finish(struct rws_selector *sel)
 {
 	sel->in_callback = true; /* nothing is called back any more */
 	abort_all(sel);
+	buf_free_all(sel);
 	drop_channels(sel);
 	drain(sel);
 	free_all(sel);

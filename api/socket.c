@@ -168,7 +168,8 @@ void sock_drop_setup(struct sock *s)
 	block_give(&s->sel->setups, extra->setup);
 	extra->setup = NULL;
 	if (extra->callbacks != NULL || extra->rx.handle != RWS_NONE ||
-		extra->tx.handle != RWS_NONE)
+		extra->tx.handle != RWS_NONE || extra->detached != 0 || extra->copies.out != NULL ||
+		extra->copies.in != NULL)
 		return;
 	block_give(&s->sel->extras, extra);
 	s->extra = NULL;

@@ -27,6 +27,7 @@
 #define RWS_SOCKET_H
 
 #include "api/channel.h"
+#include "api/copy.h"
 #include "api/endpoint.h"
 #include "api/handle.h"
 #include "api/job.h"
@@ -36,11 +37,6 @@
 enum sock_kind { SOCK_TCP, SOCK_LISTENER, SOCK_UDP };
 
 #define SOCK_BITS 10 /* RWS_EV_* */
-
-struct job_callback {
-	void (*fn)(void *user, rws_job_t job, int result); /* called once, then NULL */
-	void *user;
-};
 
 struct callbacks {
 	uint32_t bits; /* those that have one */
@@ -60,6 +56,8 @@ struct sock_extra {
 	struct endpoint_setup *setup; /* the stack core's from open_posted to opened, then NULL */
 	struct callbacks *callbacks;  /* of rws_on and rws_job_on_completion */
 	struct attached rx, tx;
+	struct channel_copies copies; /* `out` from the read channel, `in` to the write channel */
+	uint32_t detached;            /* buffers that the application keeps, api/buf.h */
 };
 
 struct listener;
@@ -306,6 +304,34 @@ static inline struct sock *channel_sink(const struct channel *ch)
 	return ch->role == CHANNEL_WRITE  ? channel_sock(ch)
 		: ch->role == CHANNEL_OWN ? channel_own(ch)->sink
 					  : NULL;
+}
+
+/* Where its copies are kept; NULL: it never had one. */
+static inline struct channel_copies *channel_copies(const struct channel *ch)
+{
+	if (ch->role == CHANNEL_OWN)
+		return &channel_own(ch)->copies;
+	if (ch->role == CHANNEL_UNOPENED || channel_sock(ch)->extra == NULL)
+		return NULL;
+	return &channel_sock(ch)->extra->copies;
+}
+
+/* The copy that reads it, or NULL. */
+static inline struct copy *channel_reading_copy(const struct channel *ch)
+{
+	const struct channel_copies *copies = channel_copies(ch);
+
+	if (copies == NULL || ch->role == CHANNEL_WRITE || copies->out == NULL)
+		return NULL;
+	return copies->out->src == ch ? copies->out : NULL;
+}
+
+/* The copy that writes it, or NULL. */
+static inline struct copy *channel_writing_copy(const struct channel *ch)
+{
+	const struct channel_copies *copies = channel_copies(ch);
+
+	return copies != NULL && ch->role != CHANNEL_READ ? copies->in : NULL;
 }
 
 static inline struct rws_selector *channel_selector(const struct channel *ch)

@@ -7,14 +7,16 @@
 #include "api/cause.h"
 
 /* What was received and what still comes is nobody's: it goes back, so the peer can go on. */
-static void stop_receiving(struct sock *s)
+static void stop_receiving(struct sock *s, int cause)
 {
 	struct channel *rx = sock_rx(s);
 
 	s->rx_discard = true;
 	sock_discard_waiting(s);
-	if (rx != NULL)
-		channel_drop_content(rx);
+	if (rx == NULL)
+		return;
+	copy_last_chance(rx, cause);
+	channel_drop_content(rx);
 }
 
 /* Jobs first: a channel tells what is attached to it only while the job is active. */
@@ -69,7 +71,7 @@ static void close_tcp(struct sock *s, int64_t linger_ns)
 	struct channel *tx = sock_tx(s);
 
 	if (s->dead) {
-		stop_receiving(s);
+		stop_receiving(s, -ECANCELED);
 		fail_rx(s, -ECANCELED, -ECANCELED);
 		return;
 	}
@@ -77,9 +79,9 @@ static void close_tcp(struct sock *s, int64_t linger_ns)
 		sock_abort(s, 0, -ECANCELED);
 		return;
 	}
-	stop_receiving(s);
 	if (tx != NULL)
 		channel_end(tx, 0);
+	stop_receiving(s, -ECANCELED);
 	s->want_shutdown = tx != NULL || s->linger_for_ack;
 	if (s->want_shutdown)
 		deadline_set(&s->sel->deadlines, s, s->sel->now + linger_ns);
@@ -130,7 +132,7 @@ void sock_abort(struct sock *s, int cause, int job_result)
 	if (s->error == 0)
 		s->error = cause_pack(cause);
 	fail_tx(s, job_result, job_result, job_result != -ETIMEDOUT);
-	stop_receiving(s);
+	stop_receiving(s, -ECANCELED);
 	fail_rx(s, -ECANCELED, -ECANCELED);
 	sock_complete_context(s);
 	selector_dirty(s);
@@ -146,7 +148,7 @@ void sock_died(struct sock *s, int error)
 	fail_tx(s, error, error, false);
 	struct channel *rx = sock_rx(s);
 	if (s->options->rst_drop || s->closing) {
-		stop_receiving(s);
+		stop_receiving(s, error);
 		fail_rx(s, error, error);
 	} else if (rx != NULL) {
 		/* Contract, decision 1: what came in order is read first. */
@@ -159,6 +161,16 @@ void sock_died(struct sock *s, int error)
 	listener_forget(s);
 }
 
+/* Of its own channels; after a close there is at most one left, which did not run again. */
+static void forget_copies(struct sock *s)
+{
+	if (s->kind != SOCK_TCP)
+		return;
+	copies_end(&s->write_channel, -ECANCELED);
+	if (s->read_channel.role == CHANNEL_READ)
+		copy_forget(&s->read_channel);
+}
+
 void sock_dispose(struct sock *s)
 {
 	if (s->disposed)
@@ -166,6 +178,7 @@ void sock_dispose(struct sock *s)
 	struct channel *rx = sock_rx(s);
 	sock_close(s, s->options->linger_ns);
 	sock_discard_waiting(s);
+	forget_copies(s);
 	if (rx != NULL && rx->role == CHANNEL_READ)
 		channel_drop_content(rx);
 	s->disposed = true;

@@ -88,7 +88,6 @@ static void move_first(struct channel *from, struct channel *to)
 /* From where it waits into the application's own channel, as far as that has room. */
 static void move_waiting(struct sock *s, struct channel *from, struct channel *to)
 {
-	struct sock *sink = channel_sink(to);
 	struct pbuf *p;
 	bool any = false;
 
@@ -100,8 +99,7 @@ static void move_waiting(struct sock *s, struct channel *from, struct channel *t
 	if (!any)
 		return;
 	sock_tell(s, RWS_EV_READABLE);
-	if (sink != NULL)
-		selector_dirty(sink);
+	channel_tell_reader(to);
 }
 
 void sock_pump_rx(struct sock *s)
@@ -139,6 +137,8 @@ static void data(struct sock *s, struct pbuf *chain)
 	receive(s, chain);
 	if (waiting(s) != NULL && sock_rx(s) != NULL)
 		sock_pump_rx(s);
+	else if (channel_reading_copy(&s->read_channel) != NULL)
+		copy_reader_due(&s->read_channel);
 	else
 		sock_tell(s, RWS_EV_READABLE);
 }
@@ -205,6 +205,7 @@ static void acked(struct sock *s, const struct chan_message *message)
 		return;
 	if (tx->readable > 0)
 		selector_dirty(s);
+	copy_writer_due(tx);
 	sock_tell_room(s);
 	if (s->inflight == 0 && !s->acked_told && sock_is_drained(s)) {
 		s->acked_told = true;

@@ -50,7 +50,8 @@ static uint32_t take(struct sock *s, struct channel *tx, struct segments *list)
 	uint32_t bytes = 0;
 	struct pbuf *p;
 
-	while (bytes < SEND_MAX && s->inflight < s->send_buffer && (p = channel_take(tx)) != NULL) {
+	while (bytes < SEND_MAX && s->inflight < s->send_buffer &&
+		(p = channel_take(tx, SIZE_MAX)) != NULL) {
 		segments_push(list, p);
 		bytes += p->len;
 		s->inflight += p->len;

@@ -12,7 +12,8 @@
 static void turn(struct rws_selector *sel)
 {
 	selector_turn(sel);
-	if (!slot_list_empty(&sel->news) || remote_waiting(sel))
+	if (!slot_list_empty(&sel->news) || !slot_list_empty(&sel->copies_news) ||
+		remote_waiting(sel))
 		events_dispatch(sel);
 }
 
@@ -171,12 +172,19 @@ static int channel_look(const struct channel *ch, uint32_t bits)
 static int look(uint64_t handle, uint32_t bits)
 {
 	struct channel *ch;
+	struct copy *copy;
 	struct sock *s;
 	int result;
 
 	if (handle_kind(handle) == HANDLE_CHANNEL) {
 		result = channel_of(handle, &ch);
 		return result != 0 ? result : channel_look(ch, bits);
+	}
+	if (handle_kind(handle) == HANDLE_COPY) {
+		result = copy_of(handle, &copy);
+		return result != 0                    ? result
+			: copy->job.state == JOB_DONE ? (int)(bits & RWS_EV_JOB_DONE)
+						      : 0;
 	}
 	result = sock_of_part(handle, &s);
 	if (result != 0)

@@ -36,6 +36,7 @@ void lwip_check_failed(const char *message)
 struct buffer {
 	struct pbuf_custom custom; /* first member */
 	size_t room;
+	bool may_stay; /* the application asked whether it may be freed anywhere, and it may */
 	char data[];
 };
 
@@ -63,7 +64,7 @@ static void free_own(struct pbuf *p)
 
 static void free_received(struct pbuf *p)
 {
-	assert_true(fake.on_core);
+	assert_true(fake.on_core || ((struct buffer *)p)->may_stay);
 	fake.received_out--;
 	free(p);
 }
@@ -87,6 +88,15 @@ unsigned pktbuf_room(const struct pbuf *p)
 	const struct buffer *b = (const struct buffer *)p;
 
 	return (unsigned)(b->room - (size_t)((char *)p->payload - b->data) - p->len);
+}
+
+/* Real ones lie in an mbuf; what lwIP made does not, and may be freed on its core only. */
+struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p)
+{
+	struct buffer *b = (struct buffer *)(uintptr_t)p;
+
+	b->may_stay = !fake.no_mbufs;
+	return b->may_stay ? (struct rte_mbuf *)b : NULL;
 }
 
 static struct pbuf *received(const char *bytes, size_t n, size_t segment)
@@ -469,6 +479,11 @@ void core_idle(struct core *core, int64_t deadline, int extra_fd)
 
 void core_wake(struct core *core)
 {
+}
+
+bool core_spares_packets(const struct core *core)
+{
+	return !fake.short_packets;
 }
 
 int core_join(struct core *core, struct chan *chan, struct selector_wake *wake)

@@ -58,6 +58,8 @@ struct fake {
 	bool no_connect;         /* a connection is opened, not more */
 	bool no_ack;             /* nothing is acknowledged by itself */
 	bool no_sent;            /* REQ_SHUTDOWN is not answered */
+	bool no_mbufs;           /* received buffers are not of a pool */
+	bool short_packets;      /* more than half of the cores' receive buffers are in use */
 	int open_error;          /* EV_OPENED's */
 	bool fail_second_listen; /* it gets -EADDRINUSE */
 	uint16_t next_port;

@@ -26,10 +26,10 @@ struct pair {
 	rws_channel_t in[2], out[2];
 };
 
-static struct pair connected(struct rig *rig, bool ipv6)
+static struct pair connected_on(struct rig *rig, bool ipv6, uint16_t port)
 {
 	struct pair p;
-	struct rws_address address = rig_address(1, ipv6, PORT);
+	struct rws_address address = rig_address(1, ipv6, port);
 
 	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, NULL, &p.server), 0);
 	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &p.s[0]), 0);
@@ -40,6 +40,11 @@ static struct pair connected(struct rig *rig, bool ipv6)
 	for (unsigned end = 0; end < 2; end++)
 		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
 	return p;
+}
+
+static struct pair connected(struct rig *rig, bool ipv6)
+{
+	return connected_on(rig, ipv6, PORT);
 }
 
 static void dispose(struct rig *rig, struct pair *p)
@@ -83,17 +88,23 @@ static uint8_t *pattern(size_t n)
 
 /* ---- TCP -------------------------------------------------------------------------------- */
 
+static void greet(struct rig *rig, struct pair *p)
+{
+	char line[6];
+
+	write_all(rig, p->out[0], "hello", 6);
+	read_all(rig, p->in[1], line, 6);
+	assert_string_equal(line, "hello");
+	write_all(rig, p->out[1], "world", 6);
+	read_all(rig, p->in[0], line, 6);
+	assert_string_equal(line, "world");
+}
+
 static void bytes_cross(struct rig *rig, bool ipv6)
 {
 	struct pair p = connected(rig, ipv6);
-	char line[6];
 
-	write_all(rig, p.out[0], "hello", 6);
-	read_all(rig, p.in[1], line, 6);
-	assert_string_equal(line, "hello");
-	write_all(rig, p.out[1], "world", 6);
-	read_all(rig, p.in[0], line, 6);
-	assert_string_equal(line, "world");
+	greet(rig, &p);
 	dispose(rig, &p);
 }
 
@@ -291,6 +302,245 @@ static void cable_out_does_not_lose_a_connection(void **state)
 	dispose(rig, &p);
 }
 
+/* ---- Through end 1 and back -------------------------------------------------------------- */
+
+#define MIB ((size_t)1 << 20)
+
+/* Two connections from end 0, joined at end 1: what goes into the one comes out of the other. */
+struct relay {
+	struct pair in, out;
+	rws_job_t job;
+};
+
+static struct relay copied(struct rig *rig)
+{
+	struct relay r = {.in = connected(rig, false), .out = connected_on(rig, false, PORT + 1)};
+
+	assert_int_equal(
+		rws_copy_to(r.in.in[1], r.out.out[1], UINT64_MAX, RWS_COPY_CLOSE, &r.job), 0);
+	return r;
+}
+
+/* Its bytes are read only while nothing can be written, as fast as that or by a little at a time. */
+static void through(struct rig *rig, struct relay *r, size_t n, size_t most)
+{
+	uint8_t *sent = pattern(n), *got = malloc(n);
+	size_t written = 0, read = 0;
+
+	assert_non_null(got);
+	while (read < n) {
+		ssize_t w = rws_write_available(r->in.out[0], sent + written, n - written);
+		if (w > 0) {
+			written += (size_t)w;
+			rws_flush(r->in.out[0]);
+			rig_run(rig, 1000000);
+			continue;
+		}
+		ssize_t got_now = rws_read_available(
+			r->out.in[0], got + read, n - read < most ? n - read : most);
+		if (got_now > 0)
+			read += (size_t)got_now;
+		else
+			rig_run(rig, 1000000);
+	}
+	assert_memory_equal(sent, got, n);
+	free(sent);
+	free(got);
+}
+
+static void end_of_relay(struct rig *rig, struct relay *r)
+{
+	assert_int_equal(rws_channel_close(r->in.out[0], 0), 1);
+	assert_int_equal(rws_await_content(r->out.in[0], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_job_result(r->job), 0);
+	dispose(rig, &r->in);
+	dispose(rig, &r->out);
+}
+
+static void b027_a_copy_carries_megabytes_in_their_buffers(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = copied(rig);
+
+	through(rig, &r, 8 * MIB, 100000);
+	assert_int_equal(rig_counter(rig, 1, "channel.moved_bytes"), 8 * MIB);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), 0);
+	assert_int_equal(rig_counter(rig, 0, "tcp.retransmits"), 0);
+	end_of_relay(rig, &r);
+}
+
+static void b027_a_copy_over_a_lossy_wire_is_byte_equal(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = copied(rig);
+	struct wire_impairment bad = {.delay_ns = 50000,
+		.loss_ppm = 10000,
+		.reorder_ppm = 10000,
+		.reorder_ns = 200000,
+		.duplicate_ppm = 10000};
+
+	wire_impair(rig->wire, 0, &bad);
+	wire_impair(rig->wire, 1, &bad);
+	through(rig, &r, MIB, 4000);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), 0);
+	end_of_relay(rig, &r);
+}
+
+/* Half of end 1's buffers are in use: those that come are given back, their bytes copied. */
+static void b027_a_copy_copies_while_packet_buffers_are_short(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = copied(rig);
+
+	rig_use_packets(rig, 1, 60);
+	rig_run(rig, 10000000);
+	through(rig, &r, MIB, 100000);
+	assert_int_equal(rig_counter(rig, 1, "channel.moved_bytes"), 0);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), MIB);
+	rig_use_packets(rig, 1, 0);
+	end_of_relay(rig, &r);
+}
+
+static void b027_the_window_of_the_source_follows(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = copied(rig);
+	static uint8_t block[64 << 10];
+	size_t written = 0;
+	int64_t last = rig->now;
+
+	while (rig->now < last + 2 * SECOND) {
+		ssize_t n = rws_write_available(r.in.out[0], block, sizeof(block));
+		if (n > 0) {
+			written += (size_t)n;
+			last = rig->now;
+			rws_flush(r.in.out[0]);
+		}
+		rig_run(rig, 1000000);
+	}
+	/* A send buffer and a receive window at each of three places. */
+	assert_in_range(written, 2 * MIB, 16 * MIB);
+	for (size_t left = written; left > 0;) {
+		size_t n = left < sizeof(block) ? left : sizeof(block);
+		read_all(rig, r.out.in[0], block, n);
+		left -= n;
+	}
+	end_of_relay(rig, &r);
+}
+
+static void b028_an_attached_channel_echoes_megabytes_in_their_buffers(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address address = rig_address(1, false, PORT);
+	struct relay r = {0};
+	rws_channel_t ch;
+
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, NULL, &r.in.server), 0);
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &r.in.s[0]), 0);
+	assert_int_equal(
+		rws_await(r.in.server, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(r.in.server, &r.in.s[1]), 0);
+	assert_int_equal(rws_channel_create(rig->sel[1], 0, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(r.in.s[1], ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(r.in.s[1], ch, NULL), 0);
+	assert_int_equal(rws_connection(r.in.s[0], &r.out.in[0], &r.in.out[0]), 0);
+	through(rig, &r, 4 * MIB, 100000);
+	assert_int_equal(rig_counter(rig, 1, "channel.moved_bytes"), 4 * MIB);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), 0);
+	assert_int_equal(rws_channel_close(r.in.out[0], 0), 1);
+	assert_int_equal(rws_await_content(r.out.in[0], 1, after(rig, SECOND)), 0);
+	dispose(rig, &r.in);
+}
+
+/* ---- Lines and packets over the wire ------------------------------------------------------ */
+
+static size_t line_length(unsigned i)
+{
+	return i * 97 % 3001;
+}
+
+static void b068_lines_cross_whatever_the_segments(void **state)
+{
+	enum { LINES = 500 };
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	char text[3004], line[3004];
+	size_t length;
+
+	for (unsigned i = 0; i < LINES; i++) {
+		size_t n = line_length(i);
+		memset(text, 'a' + (int)(i % 26), n);
+		memcpy(text + n, i % 2 != 0 ? "\r\n" : "\n", 2);
+		write_all(rig, p.out[0], text, n + 1 + i % 2);
+	}
+	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
+	for (unsigned i = 0; i < LINES; i++) {
+		int result;
+		while ((result = rws_read_utf8_line(
+				p.in[1], line, sizeof(line), 3000, 0, &length)) == -EAGAIN)
+			rws_await_content(
+				p.in[1], rws_available_for_read(p.in[1]) + 1, after(rig, SECOND));
+		assert_int_equal(result, 1);
+		assert_int_equal(length, line_length(i));
+		memset(text, 'a' + (int)(i % 26), length);
+		assert_memory_equal(line, text, length);
+	}
+	assert_int_equal(rws_read_utf8_line(p.in[1], line, sizeof(line), 3000, 0, &length), 0);
+	dispose(rig, &p);
+}
+
+static void b073_remaining_bytes_outlive_their_connection(void **state)
+{
+	enum { LENGTH = 262656 };
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	uint8_t *sent = pattern(LENGTH);
+	struct rws_buf *buf = NULL;
+	struct iovec iov[1024];
+	size_t at = 0;
+	int result;
+
+	write_all(rig, p.out[0], sent, LENGTH);
+	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
+	while ((result = rws_read_remaining(p.in[1], SIZE_MAX, &buf)) == -EAGAIN)
+		rig_run(rig, 1000000);
+	assert_int_equal(result, 0);
+	dispose(rig, &p);
+	int n = rws_buf_view(buf, 0, iov, 1024);
+	for (int i = 0; i < n; at += iov[i++].iov_len)
+		assert_memory_equal(iov[i].iov_base, sent + at, iov[i].iov_len);
+	assert_int_equal(at, LENGTH);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), 0);
+	assert_int_equal(rws_buf_free(buf), 0);
+	free(sent);
+}
+
+/* ---- Backpressure ------------------------------------------------------------------------- */
+
+static void b058_ten_minutes_of_a_closed_window_end_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	static uint8_t block[64 << 10];
+	size_t written = 0;
+	ssize_t n;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		while ((n = rws_write_available(p.out[0], block, sizeof(block))) > 0)
+			written += (size_t)n;
+		rig_run(rig, 5000000);
+	}
+	rig_run(rig, 600 * SECOND);
+	assert_false(rws_is_closed(p.s[0]));
+	for (size_t left = written; left > 0;) {
+		size_t piece = left < sizeof(block) ? left : sizeof(block);
+		read_all(rig, p.in[1], block, piece);
+		left -= piece;
+	}
+	greet(rig, &p);
+	dispose(rig, &p);
+}
+
 /* ---- UDP -------------------------------------------------------------------------------- */
 
 static void datagrams_of_every_size_cross(void **state)
@@ -386,6 +636,14 @@ int main(void)
 		CASE(connect_to_a_closed_port_is_refused),
 		CASE(close_with_unread_bytes_still_delivers_what_was_written),
 		CASE(cable_out_does_not_lose_a_connection),
+		CASE(b027_a_copy_carries_megabytes_in_their_buffers),
+		CASE(b027_a_copy_over_a_lossy_wire_is_byte_equal),
+		CASE(b027_a_copy_copies_while_packet_buffers_are_short),
+		CASE(b027_the_window_of_the_source_follows),
+		CASE(b028_an_attached_channel_echoes_megabytes_in_their_buffers),
+		CASE(b068_lines_cross_whatever_the_segments),
+		CASE(b073_remaining_bytes_outlive_their_connection),
+		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
 		CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
 		cmocka_unit_test_setup_teardown(

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes that go on from one channel to another: rws_copy_to, and channels attached to two sockets;
+ * in both placements. With RWS_CHANNEL the two sockets are on different stack cores.
+ */
+#include "tests/unit/api/fake.h"
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+
+static enum rws_placement placement;
+static struct rws_selector *sel;
+static struct fake_end *end_a, *end_b;
+static rws_socket_t a, b;
+static rws_channel_t from, to, back; /* of a, of b, of b's other direction */
+static rws_job_t job;
+
+static int start(void **state)
+{
+	sel = fake_start(placement, placement == RWS_INLINE ? 1 : 2);
+	a = fake_connect(sel, NULL, &end_a);
+	b = fake_connect(sel, NULL, &end_b);
+	assert_int_equal(end_a->ep.chan == end_b->ep.chan, placement == RWS_INLINE);
+	assert_int_equal(rws_open_read_channel(a, &from), 0);
+	assert_int_equal(rws_connection(b, &back, &to), 0);
+	return 0;
+}
+
+static int over(void **state)
+{
+	fake_stop(sel);
+	return 0;
+}
+
+static void copy(uint64_t limit, unsigned flags)
+{
+	assert_int_equal(rws_copy_to(from, to, limit, flags, &job), 0);
+	assert_true(rws_job_is_active(job));
+}
+
+static void receive(const char *text)
+{
+	fake_data_in(end_a, text, strlen(text), 4);
+	fake_turn(sel, 4);
+}
+
+static void assert_sent(const char *text)
+{
+	assert_int_equal(end_b->sent_len, strlen(text));
+	assert_memory_equal(end_b->sent, text, strlen(text));
+}
+
+static uint64_t moved(void)
+{
+	return atomic_load(&fake.rws.selector_counters[0].moved_bytes);
+}
+
+static uint64_t copied(void)
+{
+	return atomic_load(&fake.rws.selector_counters[0].copied_bytes);
+}
+
+/* ---- What a copy does ------------------------------------------------------------------- */
+
+static void bytes_go_on_in_their_buffers(void **state)
+{
+	receive("early ");
+	copy(UINT64_MAX, 0);
+	receive("and late");
+	assert_sent("early and late");
+	assert_int_equal(end_a->recved, 14);
+	assert_int_equal(moved(), 14);
+	assert_int_equal(copied(), 0);
+	assert_int_equal(fake.received_out, 0);
+	assert_int_equal(rws_total_bytes_read(from), 14);
+	assert_int_equal(rws_total_bytes_written(to), 14);
+}
+
+static void what_was_written_before_comes_first(void **state)
+{
+	assert_int_equal(rws_write_available(to, "header ", 7), 7);
+	copy(UINT64_MAX, 0);
+	receive("body");
+	assert_sent("header body");
+}
+
+static void b074_a_normal_end_leaves_the_destination_open(void **state)
+{
+	copy(UINT64_MAX, 0);
+	receive("all");
+	fake_fin(end_a);
+	fake_turn(sel, 3);
+	assert_int_equal(rws_job_result(job), 0);
+	assert_false(rws_job_is_cancelled(job));
+	assert_false(rws_is_closed_for_write(to));
+	assert_int_equal(rws_write_available(to, "more", 4), 4);
+	rws_flush(to);
+	fake_turn(sel, 2);
+	assert_sent("allmore");
+	assert_false(end_b->shut);
+}
+
+static void b074_the_flag_closes_the_destination(void **state)
+{
+	copy(UINT64_MAX, RWS_COPY_CLOSE);
+	receive("all");
+	fake_fin(end_a);
+	fake_turn(sel, 4);
+	assert_int_equal(rws_job_result(job), 0);
+	assert_sent("all");
+	assert_true(end_b->shut);
+	assert_int_equal(fake_count(REQ_ABORT), 0);
+}
+
+static void b074_the_limit_is_exact(void **state)
+{
+	char buf[8];
+
+	receive("0123456789");
+	copy(6, 0);
+	fake_turn(sel, 4);
+	assert_int_equal(rws_job_result(job), 0);
+	assert_sent("012345");
+	assert_int_equal(copied(), 2);
+	assert_int_equal(rws_read_available(from, buf, 8), 4);
+	assert_memory_equal(buf, "6789", 4);
+	assert_int_equal(rws_copy_to(from, to, 0, RWS_COPY_CLOSE, &job), 0);
+	fake_turn(sel, 4);
+	assert_int_equal(rws_job_result(job), 0);
+	assert_true(end_b->shut);
+}
+
+static void b074_a_failed_source_closes_the_destination_with_the_cause(void **state)
+{
+	copy(UINT64_MAX, RWS_COPY_CLOSE);
+	receive("before");
+	fake_data(end_a, "it", 2);
+	fake_error(end_a, -ECONNRESET);
+	fake_turn(sel, 4);
+	assert_int_equal(rws_job_result(job), -ECONNRESET);
+	assert_int_equal(rws_closed_cause(to), -ECONNRESET);
+	assert_true(end_b->aborted);
+	assert_int_equal(rws_job_result(rws_socket_context(b)), -ECONNRESET);
+}
+
+static void b074_a_destination_that_dies_leaves_the_source(void **state)
+{
+	char buf[8];
+
+	copy(UINT64_MAX, 0);
+	fake_error(end_b, -ECONNRESET);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_job_result(job), -ECONNRESET);
+	receive("kept");
+	assert_int_equal(rws_read_available(from, buf, 8), 4);
+	assert_false(rws_is_closed(a));
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, 0, &job), -ECONNRESET);
+}
+
+static void b074_a_destination_that_was_closed_is_eshutdown(void **state)
+{
+	copy(UINT64_MAX, 0);
+	receive("sent");
+	assert_int_equal(rws_channel_close(to, 0), 1);
+	fake_turn(sel, 3);
+	assert_int_equal(rws_job_result(job), -ESHUTDOWN);
+	assert_sent("sent");
+	assert_true(end_b->shut);
+	assert_int_equal(fake_count(REQ_ABORT), 0);
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, 0, &job), -ESHUTDOWN);
+}
+
+static void b075_source_and_destination_must_differ(void **state)
+{
+	rws_channel_t pipe_ch;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &pipe_ch), 0);
+	assert_int_equal(rws_copy_to(pipe_ch, pipe_ch, UINT64_MAX, 0, &job), -EINVAL);
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, 2, &job), -EINVAL);
+	assert_int_equal(rws_copy_to(RWS_NONE, to, UINT64_MAX, 0, &job), -EBADF);
+	assert_int_equal(rws_copy_to(from, from, UINT64_MAX, 0, &job), -EINVAL);
+}
+
+static void nobody_else_reads_or_writes_meanwhile(void **state)
+{
+	rws_channel_t pipe_ch;
+	struct iovec iov;
+	char byte;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &pipe_ch), 0);
+	copy(UINT64_MAX, 0);
+	assert_int_equal(rws_read_available(from, &byte, 1), -EBUSY);
+	assert_int_equal(rws_consumed(from, 0), -EBUSY);
+	assert_int_equal(rws_write_available(to, "x", 1), -EBUSY);
+	assert_int_equal(rws_write_request(to, 1, &iov, 1), -EBUSY);
+	assert_int_equal(rws_copy_to(from, pipe_ch, UINT64_MAX, 0, NULL), -EBUSY);
+	assert_int_equal(rws_copy_to(back, to, UINT64_MAX, 0, NULL), -EBUSY);
+	assert_int_equal(rws_copy_to(to, pipe_ch, UINT64_MAX, 0, NULL), -EBUSY);
+	assert_int_equal(rws_copy_to(pipe_ch, from, UINT64_MAX, 0, NULL), -EBUSY);
+	assert_int_equal(rws_copy_to(back, pipe_ch, UINT64_MAX, 0, NULL), 0);
+	assert_int_equal(rws_attach_for_reading(a, pipe_ch, NULL), -EALREADY);
+}
+
+static void a_channel_that_is_copied_is_not_attached(void **state)
+{
+	rws_channel_t src, dst;
+	rws_socket_t c = fake_connect(sel, NULL, &end_a);
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &src), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &dst), 0);
+	assert_int_equal(rws_copy_to(src, dst, UINT64_MAX, 0, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(c, src, NULL), -EBUSY);
+	assert_int_equal(rws_attach_for_reading(c, dst, NULL), -EBUSY);
+	assert_int_equal(rws_attach_for_reading(c, src, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(c, dst, NULL), 0);
+	fake_data(end_a, "round", 5);
+	fake_turn(sel, 4);
+	assert_int_equal(end_a->sent_len, 5);
+	assert_int_equal(end_a->recved, 5);
+}
+
+/* ---- Its job ---------------------------------------------------------------------------- */
+
+static void a_cancelled_job_closes_the_destination(void **state)
+{
+	char buf[8];
+
+	copy(UINT64_MAX, 0);
+	assert_int_equal(rws_job_channel(job), to);
+	assert_int_equal(rws_job_result(job), -EINPROGRESS);
+	assert_int_equal(rws_job_cancel(job), 0);
+	assert_true(rws_job_is_cancelled(job));
+	assert_true(rws_job_is_completed(job));
+	assert_int_equal(rws_job_result(job), -ECANCELED);
+	assert_int_equal(rws_closed_cause(to), -ECANCELED);
+	assert_int_equal(rws_job_cancel(job), 0);
+	fake_turn(sel, 2);
+	assert_true(end_b->aborted);
+	receive("kept");
+	assert_int_equal(rws_read_available(from, buf, 8), 4);
+}
+
+static struct {
+	unsigned calls;
+	rws_job_t job;
+	int result;
+} told;
+
+static void on_done(void *user, rws_job_t done, int result)
+{
+	assert_ptr_equal(user, &told);
+	told.calls++;
+	told.job = done;
+	told.result = result;
+}
+
+static void the_job_tells_events_callbacks_and_joins(void **state)
+{
+	struct rws_event events[8];
+	int mine, n;
+
+	memset(&told, 0, sizeof(told));
+	rws_set_user(a, &mine);
+	copy(4, 0);
+	assert_int_equal(rws_job_on_completion(job, on_done, &told), 0);
+	assert_int_equal(rws_job_on_completion(job, on_done, &told), -EBUSY);
+	assert_int_equal(rws_job_join(job, rws_now(sel) + MS), -ETIMEDOUT);
+	while (rws_selector_select(sel, events, 8, RWS_NOW) > 0)
+		;
+	fake_data(end_a, "done", 4);
+	assert_int_equal(rws_job_join(job, rws_now(sel) + 10 * MS), 0);
+	assert_int_equal(rws_await(job, RWS_EV_JOB_DONE, RWS_NOW), RWS_EV_JOB_DONE);
+	fake_turn(sel, 1);
+	assert_int_equal(told.calls, 1);
+	assert_int_equal(told.job, job);
+	assert_int_equal(told.result, 0);
+	bool found = false;
+	while ((n = rws_selector_select(sel, events, 8, RWS_NOW)) > 0) {
+		for (int i = 0; i < n; i++) {
+			if (events[i].handle != job)
+				continue;
+			assert_false(found);
+			assert_int_equal(events[i].bits, RWS_EV_JOB_DONE);
+			assert_ptr_equal(events[i].user, &mine);
+			found = true;
+		}
+	}
+	assert_true(found);
+}
+
+static void a_completion_asked_for_late_is_told_once(void **state)
+{
+	memset(&told, 0, sizeof(told));
+	copy(0, 0);
+	fake_turn(sel, 2);
+	assert_true(rws_job_is_completed(job));
+	assert_int_equal(rws_job_on_completion(job, on_done, &told), 0);
+	assert_int_equal(told.calls, 0);
+	fake_turn(sel, 2);
+	assert_int_equal(told.calls, 1);
+}
+
+static void the_jobs_handle_ends_with_the_next_copy_or_its_source(void **state)
+{
+	copy(0, 0);
+	fake_turn(sel, 1);
+	rws_job_t first = job;
+	assert_int_equal(rws_job_result(first), 0);
+	copy(0, 0);
+	assert_int_equal(rws_job_result(first), -EBADF);
+	assert_int_equal(rws_job_cancel(first), -EBADF);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_job_result(job), 0);
+	rws_dispose(a);
+	assert_int_equal(rws_job_result(job), -EBADF);
+	fake_turn(sel, 3);
+}
+
+/* ---- Ends of sockets and channels -------------------------------------------------------- */
+
+static void closing_the_source_cancels_and_truncation_shows(void **state)
+{
+	copy(UINT64_MAX, RWS_COPY_CLOSE);
+	receive("some");
+	rws_close(a);
+	assert_int_equal(rws_job_result(job), -ECANCELED);
+	fake_turn(sel, 3);
+	assert_sent("some");
+	assert_true(end_b->aborted);
+	assert_false(end_b->shut);
+}
+
+static void disposing_a_source_that_ended_completes_the_copy(void **state)
+{
+	copy(UINT64_MAX, RWS_COPY_CLOSE);
+	fake_data(end_a, "last", 4);
+	fake_fin(end_a);
+	fake_turn(sel, 1);
+	rws_dispose(a);
+	fake_turn(sel, 4);
+	assert_sent("last");
+	assert_true(end_b->shut);
+	assert_false(end_b->aborted);
+}
+
+static void disposing_the_destination_ends_the_copy(void **state)
+{
+	copy(UINT64_MAX, 0);
+	receive("sent");
+	rws_dispose(b);
+	assert_int_equal(rws_job_result(job), -ESHUTDOWN);
+	fake_turn(sel, 4);
+	assert_sent("sent");
+	assert_true(end_b->shut);
+	assert_false(end_b->aborted);
+	assert_false(rws_is_closed_for_read(from));
+}
+
+static void disposed_pipes_end_their_copies(void **state)
+{
+	rws_channel_t one, two, three;
+	rws_job_t second;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &one), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &two), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &three), 0);
+	assert_int_equal(rws_copy_to(one, two, UINT64_MAX, 0, &job), 0);
+	assert_int_equal(rws_copy_to(two, three, UINT64_MAX, 0, &second), 0);
+	assert_int_equal(rws_write_available(one, "through", 7), 7);
+	fake_turn(sel, 3);
+	assert_int_equal(rws_available_for_read(three), 7);
+	rws_channel_dispose(two);
+	assert_int_equal(rws_job_result(job), -ECANCELED);
+	assert_int_equal(rws_job_result(second), -EBADF);
+	assert_int_equal(rws_closed_cause(three), -ECANCELED);
+	assert_false(rws_is_closed_for_write(one));
+	assert_int_equal(fake.buffers_out, 0);
+}
+
+static void closing_the_selector_ends_all_copies(void **state)
+{
+	rws_channel_t one;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &one), 0);
+	copy(UINT64_MAX, 0);
+	assert_int_equal(rws_copy_to(back, one, UINT64_MAX, 0, NULL), 0);
+	fake_data(end_a, "on its way", 10);
+	fake_turn(sel, 1);
+}
+
+/* ---- Backpressure ----------------------------------------------------------------------- */
+
+static void b027_the_window_of_the_source_follows_the_destination(void **state)
+{
+	char block[100] = "";
+	struct rws_options options = {.send_buffer = 50};
+
+	b = fake_connect(sel, &options, &end_b);
+	assert_int_equal(rws_open_write_channel(b, false, &to), 0);
+	fake.no_ack = true;
+	copy(UINT64_MAX, 0);
+	fake_data_in(end_a, block, sizeof(block), 20);
+	fake_turn(sel, 4);
+	assert_int_equal(end_b->sent_len, 40);
+	assert_int_equal(end_a->recved, 40);
+	fake_ack(end_b, 20);
+	fake_turn(sel, 4);
+	assert_int_equal(end_b->sent_len, 60);
+	assert_int_equal(end_a->recved, 60);
+	fake_ack(end_b, 40);
+	fake_turn(sel, 4);
+	assert_int_equal(end_a->recved, 100);
+	assert_int_equal(copied(), 0);
+}
+
+static void a_buffer_larger_than_the_destination_goes_into_an_empty_one(void **state)
+{
+	struct rws_options options = {.send_buffer = 50};
+	char block[200] = "";
+
+	b = fake_connect(sel, &options, &end_b);
+	assert_int_equal(rws_open_write_channel(b, false, &to), 0);
+	copy(UINT64_MAX, 0);
+	fake_data_in(end_a, block, sizeof(block), 100);
+	fake_turn(sel, 6);
+	assert_int_equal(end_b->sent_len, 200);
+}
+
+static void a_copy_without_buffers_goes_on_when_there_are_some(void **state)
+{
+	copy(UINT64_MAX, 0);
+	fake.short_packets = true;
+	fake.pool_limit = 0;
+	receive("waits");
+	assert_int_equal(end_b->sent_len, 0);
+	fake.pool_limit = 16;
+	struct rws_event events[8];
+	while (end_b->sent_len < 5)
+		rws_selector_select(sel, events, 8, rws_now(sel) + 5 * MS);
+	assert_sent("waits");
+	fake_turn(sel, 2);
+	assert_int_equal(copied(), 5);
+	assert_int_equal(moved(), 0);
+	assert_int_equal(fake.received_out, 0);
+}
+
+static void buffers_that_are_no_mbufs_are_copied(void **state)
+{
+	fake.no_mbufs = true;
+	copy(UINT64_MAX, 0);
+	receive("through lwIP");
+	assert_sent("through lwIP");
+	assert_int_equal(copied(), 12);
+}
+
+/* ---- Channels attached to two sockets ----------------------------------------------------- */
+
+static void b027_an_attached_channel_hands_buffers_on(void **state)
+{
+	rws_socket_t c, d;
+	rws_channel_t ch;
+
+	c = fake_connect(sel, NULL, &end_a);
+	d = fake_connect(sel, NULL, &end_b);
+	assert_int_equal(rws_channel_create(sel, 8, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(c, ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(d, ch, NULL), 0);
+	fake_data_in(end_a, "0123456789abcdef", 16, 4);
+	fake_fin(end_a);
+	fake_turn(sel, 8);
+	assert_sent("0123456789abcdef");
+	assert_int_equal(end_a->recved, 16);
+	assert_true(end_b->shut);
+	assert_int_equal(moved(), 16);
+	assert_int_equal(copied(), 0);
+	assert_int_equal(fake.buffers_out, 0);
+}
+
+static void b027_the_window_follows_through_an_attached_channel(void **state)
+{
+	struct rws_options options = {.send_buffer = 8};
+	rws_socket_t c, d;
+	rws_channel_t ch;
+
+	c = fake_connect(sel, NULL, &end_a);
+	d = fake_connect(sel, &options, &end_b);
+	fake.no_ack = true;
+	assert_int_equal(rws_channel_create(sel, 8, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(c, ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(d, ch, NULL), 0);
+	fake_data_in(end_a, "0123456789abcdefghij", 20, 4);
+	fake_turn(sel, 8);
+	assert_int_equal(end_b->sent_len, 8);
+	assert_int_equal(end_a->recved, 8);
+	fake_ack(end_b, 8);
+	fake_turn(sel, 8);
+	assert_int_equal(end_b->sent_len, 16);
+	assert_int_equal(end_a->recved, 16);
+}
+
+static void b028_an_echo_hands_buffers_on(void **state)
+{
+	rws_channel_t ch;
+	rws_socket_t c = fake_connect(sel, NULL, &end_b);
+
+	assert_int_equal(rws_channel_create(sel, 0, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(c, ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(c, ch, NULL), 0);
+	fake_data(end_b, "echo", 4);
+	fake_turn(sel, 4);
+	assert_sent("echo");
+	assert_int_equal(end_b->recved, 4);
+	assert_int_equal(moved(), 4);
+	fake_fin(end_b);
+	fake_turn(sel, 4);
+	assert_true(end_b->shut);
+}
+
+static void b028_a_socket_is_copied_to_itself_and_closed(void **state)
+{
+	end_a = end_b;
+	assert_int_equal(rws_copy_to(back, to, UINT64_MAX, RWS_COPY_CLOSE, &job), 0);
+	receive("echo");
+	assert_sent("echo");
+	rws_close(b);
+	fake_turn(sel, 4);
+	assert_int_equal(rws_job_result(job), -ESHUTDOWN);
+	assert_true(end_b->shut);
+	assert_false(end_b->aborted);
+	assert_int_equal(rws_await_closed(b, rws_now(sel) + MS), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(bytes_go_on_in_their_buffers),
+		CASE(what_was_written_before_comes_first),
+		CASE(b074_a_normal_end_leaves_the_destination_open),
+		CASE(b074_the_flag_closes_the_destination),
+		CASE(b074_the_limit_is_exact),
+		CASE(b074_a_failed_source_closes_the_destination_with_the_cause),
+		CASE(b074_a_destination_that_dies_leaves_the_source),
+		CASE(b074_a_destination_that_was_closed_is_eshutdown),
+		CASE(b075_source_and_destination_must_differ),
+		CASE(nobody_else_reads_or_writes_meanwhile),
+		CASE(a_channel_that_is_copied_is_not_attached),
+		CASE(a_cancelled_job_closes_the_destination),
+		CASE(the_job_tells_events_callbacks_and_joins),
+		CASE(a_completion_asked_for_late_is_told_once),
+		CASE(the_jobs_handle_ends_with_the_next_copy_or_its_source),
+		CASE(closing_the_source_cancels_and_truncation_shows),
+		CASE(disposing_a_source_that_ended_completes_the_copy),
+		CASE(disposing_the_destination_ends_the_copy),
+		CASE(disposed_pipes_end_their_copies),
+		CASE(closing_the_selector_ends_all_copies),
+		CASE(b027_the_window_of_the_source_follows_the_destination),
+		CASE(a_buffer_larger_than_the_destination_goes_into_an_empty_one),
+		CASE(a_copy_without_buffers_goes_on_when_there_are_some),
+		CASE(buffers_that_are_no_mbufs_are_copied),
+		CASE(b027_an_attached_channel_hands_buffers_on),
+		CASE(b027_the_window_follows_through_an_attached_channel),
+		CASE(b028_an_echo_hands_buffers_on),
+		CASE(b028_a_socket_is_copied_to_itself_and_closed),
+	};
+	int failed = 0;
+
+	placement = RWS_INLINE;
+	failed += cmocka_run_group_tests_name("copy, inline", tests, NULL, NULL);
+	placement = RWS_CHANNEL;
+	failed += cmocka_run_group_tests_name("copy, channel", tests, NULL, NULL);
+	return failed;
+}

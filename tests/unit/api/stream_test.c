@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading, writing and waiting on the channels of a socket, in both placements. */
+#include "tests/unit/api/fake.h"
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+
+static enum rws_placement placement;
+static struct rws_selector *sel;
+static struct fake_end *end;
+static rws_socket_t s;
+static rws_channel_t in, out;
+
+static int start(void **state)
+{
+	sel = fake_start(placement, 1);
+	s = fake_connect(sel, &(struct rws_options){.send_buffer = 1000}, &end);
+	assert_int_equal(rws_connection(s, &in, &out), 0);
+	return 0;
+}
+
+static int over(void **state)
+{
+	fake_stop(sel);
+	return 0;
+}
+
+static int64_t in_ms(int64_t ms)
+{
+	return rws_now(sel) + ms * MS;
+}
+
+static void assert_sent(const char *text)
+{
+	fake_turn(sel, 2);
+	assert_int_equal(end->sent_len, strlen(text));
+	assert_memory_equal(end->sent, text, strlen(text));
+}
+
+static void put(rws_channel_t ch, const char *text)
+{
+	assert_int_equal(rws_write_available(ch, text, strlen(text)), strlen(text));
+}
+
+/* ---- F. Reads --------------------------------------------------------------------------- */
+
+static void b067_discard_adds_up_to_all_there_was(void **state)
+{
+	uint64_t total = 0;
+	ssize_t n;
+
+	fake_data(end, "12345678", 8);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_discard(in, 4), 4);
+	assert_int_equal(rws_discard(in, 8), 4);
+	assert_int_equal(rws_discard(in, 8), -EAGAIN);
+	for (unsigned i = 0; i < 10; i++)
+		fake_data(end, "12345678", 8);
+	fake_fin(end);
+	fake_turn(sel, 2);
+	while ((n = rws_discard(in, SIZE_MAX)) > 0)
+		total += (uint64_t)n;
+	assert_int_equal(n, 0);
+	assert_int_equal(total, 80);
+	fake_turn(sel, 2);
+	assert_int_equal(end->recved, 88);
+}
+
+static void b076_a_wait_that_ends_early_leaves_the_bytes(void **state)
+{
+	char buf[8];
+
+	fake_data(end, "here", 4);
+	assert_int_equal(rws_await_content(in, 10, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(rws_available_for_read(in), 4);
+	assert_int_equal(rws_read_available(in, buf, 8), 4);
+	assert_memory_equal(buf, "here", 4);
+}
+
+/* ---- G. Writes -------------------------------------------------------------------------- */
+
+static void b080_with_auto_flush_each_write_reaches_the_peer(void **state)
+{
+	struct fake_end *mine;
+	rws_socket_t other = fake_connect(sel, NULL, &mine);
+
+	end = mine;
+	assert_int_equal(rws_open_write_channel(other, true, &out), 0);
+	put(out, "one ");
+	assert_sent("one ");
+	put(out, "two ");
+	assert_sent("one two ");
+	assert_int_equal(end->sends, 2);
+}
+
+static void b081_nothing_is_sent_before_flush_full_or_close(void **state)
+{
+	char block[1000];
+
+	put(out, "waits");
+	fake_turn(sel, 5);
+	assert_int_equal(end->sent_len, 0);
+	rws_flush(out);
+	assert_sent("waits");
+	memset(block, 'f', sizeof(block));
+	assert_int_equal(rws_write_available(out, block, 999), 999);
+	fake_turn(sel, 5);
+	assert_int_equal(end->sent_len, 5);
+	assert_int_equal(rws_write_available(out, block, 10), 1);
+	fake_turn(sel, 2);
+	assert_int_equal(end->sent_len, 1005);
+	put(out, "last");
+	rws_channel_close(out, 0);
+	fake_turn(sel, 3);
+	assert_int_equal(end->sent_len, 1009);
+	assert_true(end->shut);
+}
+
+static rws_channel_t closes;
+static int with;
+
+static void close_while_waiting(struct fake *f)
+{
+	f->now += MS;
+	rws_channel_close(closes, with);
+}
+
+static void b089_close_wakes_a_writer_with_the_error_and_a_reader_with_the_end(void **state)
+{
+	rws_channel_t pipe_ch;
+	char block[64] = "";
+
+	fake_turn(sel, 2);
+	fake.idle = close_while_waiting;
+	assert_int_equal(rws_channel_create(sel, 64, true, &pipe_ch), 0);
+	assert_int_equal(rws_write_available(pipe_ch, block, 64), 64);
+	closes = pipe_ch;
+	with = 0;
+	assert_int_equal(rws_await_free_space(pipe_ch, 1, in_ms(100)), -ESHUTDOWN);
+	assert_int_equal(rws_channel_create(sel, 64, true, &pipe_ch), 0);
+	assert_int_equal(rws_write_available(pipe_ch, block, 64), 64);
+	closes = pipe_ch;
+	with = -EPROTO;
+	assert_int_equal(rws_await_free_space(pipe_ch, 1, in_ms(100)), -EPROTO);
+	assert_int_equal(rws_channel_create(sel, 64, true, &pipe_ch), 0);
+	closes = pipe_ch;
+	with = 0;
+	assert_int_equal(rws_await_content(pipe_ch, 1, in_ms(100)), 0);
+	closes = in;
+	with = -EPROTO;
+	assert_int_equal(rws_await_content(in, 1, in_ms(100)), -EPROTO);
+	fake.idle = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(b067_discard_adds_up_to_all_there_was),
+		CASE(b076_a_wait_that_ends_early_leaves_the_bytes),
+		CASE(b080_with_auto_flush_each_write_reaches_the_peer),
+		CASE(b081_nothing_is_sent_before_flush_full_or_close),
+		CASE(b089_close_wakes_a_writer_with_the_error_and_a_reader_with_the_end),
+	};
+	int failed = 0;
+
+	placement = RWS_INLINE;
+	failed += cmocka_run_group_tests_name("stream, inline", tests, NULL, NULL);
+	placement = RWS_CHANNEL;
+	failed += cmocka_run_group_tests_name("stream, channel", tests, NULL, NULL);
+	return failed;
+}
