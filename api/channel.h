@@ -101,6 +101,15 @@ int channel_read_state(const struct channel *ch);
  */
 int channel_reader_of(rws_channel_t handle, struct channel **ch);
 
+/* Finds the channel for a writer and ends a grant: 0, or why it cannot write. */
+int channel_writer_of(rws_channel_t handle, struct channel **ch);
+
+/* The writer has to wait: what it wrote goes on its way, the socket tells WRITABLE again: -EAGAIN. */
+int channel_full(struct channel *ch);
+
+/* Behind a write: with auto flush, or when the channel is full. */
+void channel_flush_if_due(struct channel *ch);
+
 /* What is there is too little for the reader: -EAGAIN, and the socket tells READABLE again. */
 int channel_not_yet(const struct channel *ch);
 

@@ -10,8 +10,7 @@
 #include "api/socket.h"
 #include "driver/pktbuf.h"
 
-/* The writer has to wait: what it wrote goes on its way, and the socket tells WRITABLE again. */
-static int would_block(struct channel *ch)
+int channel_full(struct channel *ch)
 {
 	struct sock *sink = channel_sink(ch);
 
@@ -21,8 +20,7 @@ static int would_block(struct channel *ch)
 	return -EAGAIN;
 }
 
-/* Finds the channel for a writer and ends a grant: 0, or why it cannot write. */
-static int writer_of(rws_channel_t handle, struct channel **ch)
+int channel_writer_of(rws_channel_t handle, struct channel **ch)
 {
 	int result = channel_of(handle, ch);
 
@@ -32,7 +30,7 @@ static int writer_of(rws_channel_t handle, struct channel **ch)
 		return -EBUSY;
 	channel_drop_grant(*ch);
 	result = channel_write_state(*ch);
-	return result == -EAGAIN ? would_block(*ch) : result;
+	return result == -EAGAIN ? channel_full(*ch) : result;
 }
 
 /* Room behind the bytes of the last buffer, if that buffer is the writer's. */
@@ -69,7 +67,7 @@ static size_t copy_in(struct channel *ch, const char *bytes, size_t n)
 	return done;
 }
 
-static void flush_if_due(struct channel *ch)
+void channel_flush_if_due(struct channel *ch)
 {
 	if (ch->auto_flush || channel_room(ch) == 0)
 		channel_flush(ch);
@@ -85,7 +83,7 @@ ssize_t rws_write_available(rws_channel_t handle, const void *buf, size_t n)
 ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
 {
 	struct channel *ch;
-	int state = writer_of(handle, &ch);
+	int state = channel_writer_of(handle, &ch);
 	size_t wanted = 0, done = 0;
 
 	for (int i = 0; i < count; i++)
@@ -102,8 +100,8 @@ ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
 		if (copied < piece)
 			break;
 	}
-	flush_if_due(ch);
-	return done > 0 ? (ssize_t)done : would_block(ch);
+	channel_flush_if_due(ch);
+	return done > 0 ? (ssize_t)done : channel_full(ch);
 }
 
 int rws_write_fully(rws_channel_t handle, const void *buf, size_t n, size_t *done)
@@ -155,7 +153,7 @@ static int grant_all(struct channel *ch, struct grant *grant, size_t room, struc
 int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n)
 {
 	struct channel *ch;
-	int state = writer_of(handle, &ch);
+	int state = channel_writer_of(handle, &ch);
 
 	if (state == 0 && (min > channel_capacity(ch) || n <= 0))
 		return -EINVAL;
@@ -163,19 +161,19 @@ int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n
 		return state;
 	size_t room = channel_room(ch);
 	if (room < min)
-		return would_block(ch);
+		return channel_full(ch);
 	struct grant *grant = channel_grant(ch);
 	if (grant == NULL) {
 		if (channel_sink(ch) != NULL)
 			selector_starve(channel_sink(ch));
-		return would_block(ch);
+		return channel_full(ch);
 	}
 	int count = grant_all(ch, grant, room, iov, n);
 	if (grant->bytes >= min && count > 0)
 		return count;
 	/* Either no buffers now, or so many bytes do not fit n vectors ever. */
 	channel_drop_grant(ch);
-	return count == n ? -EINVAL : would_block(ch);
+	return count == n ? -EINVAL : channel_full(ch);
 }
 
 /* Puts the first n bytes of the grant behind the list. */
@@ -208,6 +206,6 @@ int rws_written(rws_channel_t handle, size_t n)
 	channel_drop_grant(ch);
 	ch->unflushed += (uint32_t)n;
 	ch->total_written += n;
-	flush_if_due(ch);
+	channel_flush_if_due(ch);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/donation.h"
 #include "api/socket.h"
 
 /* One socket's news in this order, which is also the order of a close: contract, A.11. */
@@ -256,6 +257,7 @@ void events_dispatch(struct rws_selector *sel)
 
 	sel->in_callback = true;
 	remote_run_posts(sel);
+	donations_run(sel);
 	/* Those that are there now; what callbacks bring about waits for the next turn. */
 	while (n-- > 0 && (s = slot_list_first(&sel->news)) != NULL)
 		dispatch(s);

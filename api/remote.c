@@ -116,6 +116,16 @@ int remote_request(uint64_t handle, uint32_t bits)
 	return slot == NULL ? -EBADF : 0;
 }
 
+void remote_wake(unsigned id)
+{
+	struct rws_selector *sel = handle_enter(id);
+
+	if (sel == NULL)
+		return;
+	wake(sel);
+	handle_leave(id);
+}
+
 int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *user)
 {
 	struct remote_post post = {fn, user};

@@ -35,6 +35,9 @@ enum {
 /* Files a request for the handle's slot, from another thread: 0 or -EBADF. */
 int remote_request(uint64_t handle, uint32_t bits);
 
+/* Wakes the selector that has the id, if there is one and it sleeps. Any thread. */
+void remote_wake(unsigned id);
+
 int remote_init(struct rws_selector *sel);
 void remote_fini(struct rws_selector *sel);
 

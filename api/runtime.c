@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "api/donation.h"
 #include "driver/eal.h"
 #include "driver/pktbuf.h"
 #include "driver/port.h"
@@ -141,6 +142,7 @@ static void free_all(struct rws *rws)
 	for (unsigned i = 0; i < rws->interface_count && rws->owns_ports; i++)
 		if (rws->interfaces[i].port != NULL)
 			port_close(rws->interfaces[i].port);
+	donations_finish(rws);
 	for (unsigned c = 0; c < rws->core_count; c++)
 		if (rws->pools[c] != NULL)
 			rws->missing += pktpool_free(rws->pools[c]);

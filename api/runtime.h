@@ -24,6 +24,7 @@
 #define RUNTIME_SOCKETS_DEFAULT         65536u
 #define RUNTIME_SEND_BUFFER_MAX_DEFAULT (4u * 1024u * 1024u)
 
+struct donation;
 struct port;
 struct pktpool;
 
@@ -68,6 +69,7 @@ struct rws {
 	_Atomic unsigned selector_count;
 	_Atomic uint64_t accept_overflows; /* connections reset by selectors: no place for them */
 	struct selector_counters selector_counters[RUNTIME_SELECTORS_MAX];
+	_Atomic(struct donation *) donations[RUNTIME_SELECTORS_MAX]; /* api/donation.h */
 
 	struct runtime_interface interfaces[RUNTIME_INTERFACES_MAX];
 	unsigned interface_count;

@@ -518,6 +518,19 @@ ssize_t rws_writev(rws_channel_t ch, const struct iovec *iov, int count);
 int rws_write_fully(rws_channel_t ch, const void *buf, size_t n, size_t *done);
 
 /*
+ * Writes all n bytes, or nothing, without a copy: the memory is sent from where it is, and must not
+ * change until free_fn(user, data) is called. That happens once, from the selector's loop: when the
+ * peer has acknowledged all of it, or when it was dropped with its channel or connection. If the
+ * selector closes before, it happens from rws_selector_close, from the loop of a later selector, or
+ * from rws_destroy. For anything but 0 the memory stays the caller's: -EAGAIN while there is not
+ * room for n bytes, -ESHUTDOWN, the cause, -EINVAL when n is 0 or exceeds the capacity. A device
+ * that does not reach all of the process's memory (all but net_tap and net_af_packet) gets a copy
+ * made of each segment (tx.copied_bytes); worth the while from a few KiB on.
+ */
+typedef void rws_free_fn(void *user, void *data);
+int rws_write_buf(rws_channel_t ch, void *data, size_t n, rws_free_fn *free_fn, void *user);
+
+/*
  * Lends room to write into, without a copy: at least min bytes in all, in at most n vectors;
  * returns how many. The grant ends with rws_written or the next write. -EAGAIN, -ESHUTDOWN, the cause,
  * -EINVAL when min exceeds the capacity.

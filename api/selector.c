@@ -13,6 +13,7 @@
 #include <rte_pause.h>
 
 #include "api/chan.h"
+#include "api/donation.h"
 #include "api/remote.h"
 #include "api/socket.h"
 #include "driver/pktbuf.h"
@@ -218,7 +219,8 @@ void selector_turn(struct rws_selector *sel)
 static bool anything_waits(const struct rws_selector *sel)
 {
 	if (remote_waiting(sel) || !slot_list_empty(&sel->news) ||
-		!slot_list_empty(&sel->copies_due) || !slot_list_empty(&sel->copies_news))
+		!slot_list_empty(&sel->copies_due) || !slot_list_empty(&sel->copies_news) ||
+		donations_waiting(sel))
 		return true;
 	for (unsigned i = 0; i < sel->lane_count; i++) {
 		const struct lane *lane = &sel->lanes[i];

@@ -10,6 +10,7 @@
 
 #include "api/buf.h"
 #include "api/chan.h"
+#include "api/donation.h"
 #include "api/remote.h"
 #include "api/socket.h"
 #include "driver/pktbuf.h"
@@ -251,6 +252,7 @@ void selector_finish(struct rws_selector *sel)
 	buf_free_all(sel);
 	drop_channels(sel);
 	drain(sel);
+	donations_run(sel);
 	free_all(sel);
 }
 

@@ -2,6 +2,7 @@
 /* The calls that run the loop: select, run_once, and the awaits, which look at levels. */
 #include <errno.h>
 
+#include "api/donation.h"
 #include "api/events.h"
 #include "api/selector.h"
 #include "api/socket.h"
@@ -13,7 +14,7 @@ static void turn(struct rws_selector *sel)
 {
 	selector_turn(sel);
 	if (!slot_list_empty(&sel->news) || !slot_list_empty(&sel->copies_news) ||
-		remote_waiting(sel))
+		donations_waiting(sel) || remote_waiting(sel))
 		events_dispatch(sel);
 }
 

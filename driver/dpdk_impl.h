@@ -28,6 +28,8 @@ enum {
 	PMD_UNDERSTATES_MTU = 1 << 4,
 	/* Takes longer frames on receive; ours leave by its descriptor (driver/dpdk_tap.c). */
 	PMD_DIRECT_JUMBO = 1 << 5,
+	/* Reads what it sends with the CPU: any memory of the process will do. */
+	PMD_ANY_MEMORY = 1 << 6,
 };
 uint32_t dpdk_pmd_traits(const char *driver);
 

@@ -58,8 +58,8 @@ uint32_t dpdk_pmd_traits(const char *driver)
 	} known[] = {
 		{"net_tap",
 			PMD_SHARES_MAC | PMD_DESCRIPTOR_PER_SEGMENT | PMD_LEVEL_TRIGGERED |
-				PMD_ODD_SEGMENT_SUMS | PMD_DIRECT_JUMBO},
-		{"net_af_packet", PMD_UNDERSTATES_MTU},
+				PMD_ODD_SEGMENT_SUMS | PMD_DIRECT_JUMBO | PMD_ANY_MEMORY},
+		{"net_af_packet", PMD_UNDERSTATES_MTU | PMD_ANY_MEMORY},
 		{"net_memif", PMD_UNDERSTATES_MTU},
 	};
 
@@ -387,6 +387,7 @@ static void open_tx_build(const struct setup *s, struct dpdk_port *d, uint16_t q
 	build->gso_segments_max = at_most(limit->nb_seg_max, GSO_SEGMENTS_MAX);
 	if ((build->offloads & PORT_TX_MULTI_SEGS) == 0)
 		build->segments_max = 1;
+	build->any_memory = (d->traits & PMD_ANY_MEMORY) != 0;
 	build->even_segments = (d->traits & PMD_ODD_SEGMENT_SUMS) != 0;
 	build->frame_max = frame_max(s->mtu);
 }

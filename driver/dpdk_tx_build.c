@@ -78,13 +78,21 @@ static bool chain_append_copy(struct chain *c, const uint8_t *bytes, unsigned n,
 	return true;
 }
 
+/* The mbuf whose bytes the device can be told to send, or NULL. */
+static struct rte_mbuf *mbuf_to_refer(const struct tx_build *build, const struct pbuf *q)
+{
+	struct rte_mbuf *m = pktbuf_mbuf(q);
+
+	return m != NULL && RTE_MBUF_HAS_EXTBUF(m) && !build->any_memory ? NULL : m;
+}
+
 /* n bytes of one pbuf from `skip` on; left: of the frame from here on. */
 static bool chain_append_part(
 	struct chain *c, const struct pbuf *q, unsigned skip, unsigned n, unsigned left)
 {
 	const uint8_t *bytes = (const uint8_t *)q->payload + skip;
 	bool worthwhile = !c->copy_all && n >= TX_REFERENCE_MIN;
-	struct rte_mbuf *m = pktbuf_mbuf(q);
+	struct rte_mbuf *m = mbuf_to_refer(c->build, q);
 
 	if (worthwhile && m != NULL)
 		return chain_append_reference(c, m, bytes, (uint16_t)n);

@@ -27,12 +27,14 @@ struct tx_build {
 	uint16_t segments_max;     /* of one frame that the device takes */
 	uint16_t gso_segments_max; /* of one that it cuts */
 	bool even_segments;        /* the device sums odd segments wrongly */
+	bool any_memory;           /* it sends from outside of DPDK's memory as well */
 	uint32_t frame_max;        /* bytes */
 };
 
 /*
  * DROP_NONE with the chain in *out, ready to send, or the reason why not. Adds the payload bytes
- * that were copied for want of a packet buffer or of PORT_TX_MULTI_SEGS to *copied. A frame with a
+ * that were copied for want of a packet buffer that the device reaches, or of PORT_TX_MULTI_SEGS,
+ * to *copied. A frame with a
  * gso_size is for a device with PORT_TX_TSO; DROP_TX_TOO_LONG also tells of too many pieces.
  */
 enum drop_reason tx_build_frame(const struct tx_build *build, const struct nif_frame *frame,

@@ -267,6 +267,51 @@ struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m)
 	return head;
 }
 
+/* ---- memory outside of all pools ---- */
+
+_Static_assert(sizeof(struct rte_mbuf_ext_shared_info) <= 3 * sizeof(uint64_t),
+	"struct pktbuf_loan has room for DPDK's account");
+
+static struct rte_mbuf_ext_shared_info *shared_of(struct pktbuf_loan *loan)
+{
+	return (struct rte_mbuf_ext_shared_info *)loan->shared;
+}
+
+static void loan_is_over(void *bytes, void *opaque)
+{
+	struct pktbuf_loan *loan = opaque;
+	(void)bytes;
+
+	loan->over(loan);
+}
+
+void pktbuf_loan_begin(struct pktbuf_loan *loan, void (*over)(struct pktbuf_loan *loan))
+{
+	struct rte_mbuf_ext_shared_info *shared = shared_of(loan);
+
+	loan->over = over;
+	shared->free_cb = loan_is_over;
+	shared->fcb_opaque = loan;
+	rte_mbuf_ext_refcnt_set(shared, 1);
+}
+
+void pktbuf_loan_end(struct pktbuf_loan *loan)
+{
+	if (rte_mbuf_ext_refcnt_update(shared_of(loan), -1) == 0)
+		loan->over(loan);
+}
+
+/* IOVA is VA here; whether a device reaches the memory is for driver/dpdk_tx_build.c. */
+void pktbuf_lend(struct pktbuf_loan *loan, struct pbuf *p, void *bytes, uint16_t n)
+{
+	struct rte_mbuf *m = container_of_pbuf(p);
+
+	rte_mbuf_ext_refcnt_update(shared_of(loan), 1);
+	rte_pktmbuf_attach_extbuf(m, bytes, (uintptr_t)bytes, n, shared_of(loan));
+	p->payload = bytes;
+	p->len = p->tot_len = n;
+}
+
 /* ---- from pbuf to buffer ---- */
 
 static bool bytes_lie_in(const struct rte_mbuf *m, const struct pbuf *p)

@@ -56,6 +56,22 @@ unsigned pktbuf_room(const struct pbuf *p);
 /* Makes the pbuf chain of a received mbuf chain, in place; checks every length against the mbuf. */
 struct pbuf *pktbuf_from_mbuf(struct rte_mbuf *m);
 
+/*
+ * Memory outside of all pools that packets refer to. `over` is called once, when nothing does any
+ * more: by whoever let go last, any thread, a device's among them.
+ */
+struct pktbuf_loan {
+	void (*over)(struct pktbuf_loan *loan);
+	uint64_t shared[3]; /* struct rte_mbuf_ext_shared_info */
+};
+
+/* It begins with one reference, the caller's, which pktbuf_loan_end lets go. */
+void pktbuf_loan_begin(struct pktbuf_loan *loan, void (*over)(struct pktbuf_loan *loan));
+void pktbuf_loan_end(struct pktbuf_loan *loan);
+
+/* An empty buffer has these n bytes instead of its own room, and refers to them until it is freed. */
+void pktbuf_lend(struct pktbuf_loan *loan, struct pbuf *p, void *bytes, uint16_t n);
+
 /* The mbuf that a pbuf of a pool lies in, its bytes with it, or NULL: they lie elsewhere. */
 struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p);
 

@@ -37,7 +37,8 @@ struct buffer {
 	struct pbuf_custom custom; /* first member */
 	size_t room;
 	bool may_stay; /* the application asked whether it may be freed anywhere, and it may */
-	char data[];
+	struct pktbuf_loan *loan; /* that its payload is of */
+	_Alignas(16) char data[];
 };
 
 struct pktpool {
@@ -58,8 +59,31 @@ static struct pbuf *make_buffer(size_t size, pbuf_free_custom_fn free_fn)
 
 static void free_own(struct pbuf *p)
 {
+	struct pktbuf_loan *loan = ((struct buffer *)p)->loan;
+
 	fake.buffers_out--;
 	free(p);
+	if (loan != NULL)
+		pktbuf_loan_end(loan);
+}
+
+void pktbuf_loan_begin(struct pktbuf_loan *loan, void (*over)(struct pktbuf_loan *loan))
+{
+	*loan = (struct pktbuf_loan){.over = over, .shared = {1}};
+}
+
+void pktbuf_loan_end(struct pktbuf_loan *loan)
+{
+	if (--loan->shared[0] == 0)
+		loan->over(loan);
+}
+
+void pktbuf_lend(struct pktbuf_loan *loan, struct pbuf *p, void *bytes, uint16_t n)
+{
+	loan->shared[0]++;
+	((struct buffer *)p)->loan = loan;
+	p->payload = bytes;
+	p->len = p->tot_len = n;
 }
 
 static void free_received(struct pbuf *p)
@@ -87,6 +111,8 @@ unsigned pktbuf_room(const struct pbuf *p)
 {
 	const struct buffer *b = (const struct buffer *)p;
 
+	if (b->loan != NULL)
+		return 0;
 	return (unsigned)(b->room - (size_t)((char *)p->payload - b->data) - p->len);
 }
 
@@ -254,9 +280,24 @@ void fake_ack(struct fake_end *end, uint32_t bytes)
 	fake_ack_worth(end, bytes, 0);
 }
 
+/* They were acknowledged, or the connection is over. */
+static void drop_kept(struct fake_end *end, size_t bytes)
+{
+	struct pbuf *p;
+
+	end->kept_acked += bytes;
+	while ((p = end->kept) != NULL && p->len <= end->kept_acked) {
+		end->kept_acked -= p->len;
+		end->kept = p->next;
+		p->next = NULL;
+		pbuf_free(p);
+	}
+}
+
 void fake_ack_worth(struct fake_end *end, uint32_t bytes, uint32_t send_buffer)
 {
 	end->unacked -= bytes;
+	drop_kept(end, bytes);
 	emit(end, (struct chan_message){.kind = EV_ACKED, .length = bytes, .count = send_buffer});
 }
 
@@ -336,6 +377,16 @@ static void on_open(struct fake_end *end, const struct chan_message *request)
 		fake_connected(end);
 }
 
+/* As TCP keeps what is not acknowledged. */
+static void keep(struct fake_end *end, struct pbuf *chain)
+{
+	struct pbuf **link = &end->kept;
+
+	while (*link != NULL)
+		link = &(*link)->next;
+	*link = chain;
+}
+
 static void on_send(struct fake_end *end, const struct chan_message *request)
 {
 	size_t length = 0;
@@ -353,10 +404,13 @@ static void on_send(struct fake_end *end, const struct chan_message *request)
 		length += p->len;
 	}
 	assert_int_equal(length, request->length);
-	pbuf_free(request->p);
 	end->last = *request;
 	end->sends++;
 	end->unacked += length;
+	if (fake.keep_sent)
+		keep(end, request->p);
+	else
+		pbuf_free(request->p);
 	if (!fake.no_ack && length > 0)
 		fake_ack(end, (uint32_t)end->unacked);
 }
@@ -419,6 +473,7 @@ static void on_request(const struct chan_message *request)
 		break;
 	case REQ_ABORT:
 		end->aborted = true;
+		drop_kept(end, end->sent_len);
 		break;
 	case REQ_RELEASE:
 		on_release(end);

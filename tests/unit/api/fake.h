@@ -36,6 +36,8 @@ struct fake_end {
 	bool used, adopted, shut, aborted, released;
 	uint8_t *sent; /* bytes of REQ_SEND, or of the last REQ_SEND_TO */
 	size_t sent_len, unacked, recved;
+	struct pbuf *kept; /* with fake.keep_sent: buffers that are not acknowledged */
+	size_t kept_acked; /* bytes of the first one that are */
 	unsigned sends, datagrams_back;
 	struct chan_message last; /* last REQ_SEND_TO */
 	uint16_t asked_port;
@@ -57,6 +59,7 @@ struct fake {
 	bool mute;               /* the core does nothing at all */
 	bool no_connect;         /* a connection is opened, not more */
 	bool no_ack;             /* nothing is acknowledged by itself */
+	bool keep_sent;          /* buffers stay until they are acknowledged */
 	bool no_sent;            /* REQ_SHUTDOWN is not answered */
 	bool no_mbufs;           /* received buffers are not of a pool */
 	bool short_packets;      /* more than half of the cores' receive buffers are in use */

@@ -515,6 +515,88 @@ static void b073_remaining_bytes_outlive_their_connection(void **state)
 	free(sent);
 }
 
+/* ---- Writing ------------------------------------------------------------------------------ */
+
+static unsigned memory_freed;
+
+static void free_memory(void *user, void *data)
+{
+	assert_ptr_equal(user, &memory_freed);
+	assert_non_null(data);
+	memory_freed++;
+}
+
+static void b087_donated_memory_comes_back_with_its_acknowledgment(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	uint8_t *sent = pattern(MIB), *got = malloc(MIB);
+
+	assert_non_null(got);
+	memory_freed = 0;
+	assert_int_equal(rws_write_buf(p.out[0], sent, MIB, free_memory, &memory_freed), 0);
+	assert_int_equal(rws_flush(p.out[0]), 0);
+	read_all(rig, p.in[1], got, MIB);
+	assert_memory_equal(sent, got, MIB);
+	rig_run(rig, SECOND);
+	assert_int_equal(memory_freed, 1);
+	assert_int_equal(rws_write_buf(p.out[0], sent, 50000, free_memory, &memory_freed), 0);
+	wire_set_link(rig->wire, false);
+	rws_flush(p.out[0]);
+	rig_run(rig, SECOND);
+	assert_int_equal(memory_freed, 1);
+	rws_abort(p.s[0], -ECONNABORTED);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(memory_freed, 2);
+	wire_set_link(rig->wire, true);
+	dispose(rig, &p);
+	free(sent);
+	free(got);
+}
+
+static void b086_many_fragments_leave_as_full_segments(void **state)
+{
+	enum { FRAGMENTS = 64, EACH = 1000 };
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	uint8_t *sent = pattern(FRAGMENTS * EACH), *got = malloc(FRAGMENTS * EACH);
+	struct iovec iov[FRAGMENTS];
+
+	assert_non_null(got);
+	rig_run(rig, SECOND / 10);
+	uint64_t before = rig_counter(rig, 0, "tcp.tx_segments");
+	for (unsigned i = 0; i < FRAGMENTS; i++)
+		iov[i] = (struct iovec){sent + i * EACH, EACH};
+	assert_int_equal(rws_writev(p.out[0], iov, FRAGMENTS), FRAGMENTS * EACH);
+	rws_flush(p.out[0]);
+	read_all(rig, p.in[1], got, FRAGMENTS * EACH);
+	assert_memory_equal(sent, got, FRAGMENTS * EACH);
+	rig_run(rig, SECOND / 10);
+	uint64_t segments = rig_counter(rig, 0, "tcp.tx_segments") - before;
+	/* Each burst that the congestion window allows may end with a part of a segment. */
+	assert_in_range(segments, FRAGMENTS * EACH / 1460, FRAGMENTS * EACH / 1448 + 6);
+	dispose(rig, &p);
+	free(sent);
+	free(got);
+}
+
+static void b088_acked_is_told_when_the_peer_acknowledged(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+
+	wire_set_link(rig->wire, false);
+	write_all(rig, p.out[0], "unheard", 7);
+	assert_int_equal(
+		rws_await(p.s[0], RWS_EV_TX_DRAINED, after(rig, SECOND)), RWS_EV_TX_DRAINED);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, SECOND)), -ETIMEDOUT);
+	wire_set_link(rig->wire, true);
+	assert_int_equal(
+		rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, 5 * SECOND)), RWS_EV_TX_ACKED);
+	assert_int_equal(rws_available_for_read(p.in[1]), 7);
+	dispose(rig, &p);
+}
+
 /* ---- Backpressure ------------------------------------------------------------------------- */
 
 static void b058_ten_minutes_of_a_closed_window_end_nothing(void **state)
@@ -643,6 +725,9 @@ int main(void)
 		CASE(b028_an_attached_channel_echoes_megabytes_in_their_buffers),
 		CASE(b068_lines_cross_whatever_the_segments),
 		CASE(b073_remaining_bytes_outlive_their_connection),
+		CASE(b086_many_fragments_leave_as_full_segments),
+		CASE(b087_donated_memory_comes_back_with_its_acknowledgment),
+		CASE(b088_acked_is_told_when_the_peer_acknowledged),
 		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
 		CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),

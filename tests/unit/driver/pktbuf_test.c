@@ -51,6 +51,50 @@ static void a_device_finds_the_bytes_at_their_address(void **state)
 	rte_mempool_free(pool);
 }
 
+static unsigned loans_over;
+
+static void loan_is_over(struct pktbuf_loan *loan)
+{
+	assert_non_null(loan);
+	loans_over++;
+}
+
+/* Memory that is not ours: buffers refer to it, and their own room is theirs again afterwards. */
+static void lent_memory_is_told_of_when_nothing_refers_to_it(void **state)
+{
+	struct pktpool *pool = lab_pool(64, 1000);
+	struct pbuf *p = pktbuf_alloc(pool), *q = pktbuf_alloc(pool);
+	char memory[3000] = "";
+	struct pktbuf_loan loan;
+
+	(void)state;
+	loans_over = 0;
+	pktbuf_loan_begin(&loan, loan_is_over);
+	pktbuf_lend(&loan, p, memory, 2000);
+	pktbuf_lend(&loan, q, memory + 2000, 1000);
+	pktbuf_loan_end(&loan);
+	assert_ptr_equal(p->payload, memory);
+	assert_int_equal(p->len, 2000);
+	assert_int_equal(pktbuf_room(p), 0);
+	struct rte_mbuf *m = pktbuf_mbuf(p);
+	assert_non_null(m);
+	assert_ptr_equal(rte_pktmbuf_mtod(m, void *), memory);
+	pbuf_free(q);
+	/* As a device does that still has to send it. */
+	struct rte_mbuf *reference = rte_pktmbuf_alloc(m->pool);
+	rte_pktmbuf_attach(reference, m);
+	pbuf_free(p);
+	assert_int_equal(loans_over, 0);
+	rte_pktmbuf_free(reference);
+	assert_int_equal(loans_over, 1);
+	for (unsigned i = 0; i < 64; i++) {
+		p = pktbuf_alloc(pool);
+		assert_int_equal(pktbuf_room(p), 1000);
+		pbuf_free(p);
+	}
+	lab_pool_free(pool);
+}
+
 static void an_exhausted_pool_gives_what_it_has(void **state)
 {
 	struct pktpool *pool = lab_pool(50, 0);
@@ -217,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_buffer_has_room_behind_its_head_room),
 		cmocka_unit_test(a_device_finds_the_bytes_at_their_address),
+		cmocka_unit_test(lent_memory_is_told_of_when_nothing_refers_to_it),
 		cmocka_unit_test(an_exhausted_pool_gives_what_it_has),
 		cmocka_unit_test(a_freed_pool_tells_how_many_are_missing),
 		cmocka_unit_test(wrong_pools_are_refused),

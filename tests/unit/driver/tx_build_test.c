@@ -140,6 +140,43 @@ static void bytes_outside_of_buffers_are_copied_and_counted(void **state)
 	bench_close(&b);
 }
 
+static void loan_is_over(struct pktbuf_loan *loan)
+{
+	assert_non_null(loan);
+}
+
+static void lent_memory_is_referred_to_where_the_device_reaches_it(void **state)
+{
+	struct lab_frame what = {.tcp = true, .payload = 1400};
+	uint8_t bytes[1600];
+	unsigned ip, l4;
+	unsigned length = lab_frame(&what, bytes, sizeof(bytes), &ip, &l4);
+	struct pktbuf_loan loan;
+	struct bench b;
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (unsigned any = 0; any < 2; any++) {
+		bench_open(&b, PORT_TX_MULTI_SEGS, 16);
+		b.build.any_memory = any != 0;
+		struct pbuf *header = lab_packet(b.pool, bytes, l4 + 20, 2048);
+		struct pbuf *body = pktbuf_alloc(b.pool);
+		pktbuf_loan_begin(&loan, loan_is_over);
+		pktbuf_lend(&loan, body, bytes + l4 + 20, 1400);
+		header->next = body;
+		header->tot_len = (uint16_t)length;
+		assert_int_equal(build_frame(&b, header, &m), DROP_NONE);
+		assert_holds(m, bytes, length);
+		assert_int_equal(b.copied, any != 0 ? 0 : 1400);
+		if (any != 0)
+			assert_ptr_equal(rte_pktmbuf_mtod(m->next, uint8_t *), bytes + l4 + 20);
+		pbuf_free(header);
+		rte_pktmbuf_free(m);
+		pktbuf_loan_end(&loan);
+		bench_close(&b);
+	}
+}
+
 static void a_small_frame_is_one_buffer(void **state)
 {
 	struct lab_frame what = {.tcp = true, .payload = 100};
@@ -481,6 +518,7 @@ int main(void)
 		cmocka_unit_test(every_cut_of_a_frame_is_sent_whole),
 		cmocka_unit_test(referenced_bytes_outlive_the_packet),
 		cmocka_unit_test(bytes_outside_of_buffers_are_copied_and_counted),
+		cmocka_unit_test(lent_memory_is_referred_to_where_the_device_reaches_it),
 		cmocka_unit_test(a_small_frame_is_one_buffer),
 		cmocka_unit_test(too_many_parts_are_joined),
 		cmocka_unit_test(frames_that_cannot_be_sent_say_why),
