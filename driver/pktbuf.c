@@ -217,7 +217,7 @@ unsigned pktbuf_alloc_bulk(struct pktpool *pool, struct pbuf **out, unsigned n)
 unsigned pktbuf_room(const struct pbuf *p)
 {
 	const struct rte_mbuf *m = pktbuf_mbuf(p);
-	if (m == NULL)
+	if (m == NULL || !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) > 1)
 		return 0;
 
 	const char *end = (const char *)m->buf_addr + m->buf_len;

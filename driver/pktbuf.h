@@ -47,7 +47,8 @@ unsigned pktpool_size(const struct pktpool *pool);
 
 /*
  * Takes one empty buffer: len and tot_len 0, payload behind the head room, ref 1. NULL when the
- * pool is empty. `pktbuf_room` tells how many bytes may be written at payload + len.
+ * pool is empty. `pktbuf_room` tells how many bytes may be written at payload + len: of a received
+ * buffer none when a driver made it refer to another's bytes.
  */
 struct pbuf *pktbuf_alloc(struct pktpool *pool);
 unsigned pktbuf_alloc_bulk(struct pktpool *pool, struct pbuf **out, unsigned n);

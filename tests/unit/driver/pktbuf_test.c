@@ -51,6 +51,30 @@ static void a_device_finds_the_bytes_at_their_address(void **state)
 	rte_mempool_free(pool);
 }
 
+/* net_ring hands over what was sent, references among it: behind them are the sender's bytes. */
+static void there_is_no_room_behind_bytes_that_others_refer_to(void **state)
+{
+	struct pktpool *pool = lab_pool(64, 1000);
+	struct pbuf *p = pktbuf_alloc(pool), *q;
+	struct rte_mbuf *m = pktbuf_mbuf(p);
+	struct rte_mbuf *reference = rte_pktmbuf_alloc(m->pool);
+
+	(void)state;
+	assert_int_equal(pktbuf_room(p), 1000);
+	m->data_len = 10;
+	m->pkt_len = 10;
+	rte_pktmbuf_attach(reference, m);
+	assert_int_equal(pktbuf_room(p), 0);
+	q = pktbuf_from_mbuf(reference);
+	assert_non_null(q);
+	assert_int_equal(q->len, 10);
+	assert_int_equal(pktbuf_room(q), 0);
+	pbuf_free(q);
+	assert_int_equal(pktbuf_room(p), 1000);
+	pbuf_free(p);
+	lab_pool_free(pool);
+}
+
 static unsigned loans_over;
 
 static void loan_is_over(struct pktbuf_loan *loan)
@@ -261,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_buffer_has_room_behind_its_head_room),
 		cmocka_unit_test(a_device_finds_the_bytes_at_their_address),
+		cmocka_unit_test(there_is_no_room_behind_bytes_that_others_refer_to),
 		cmocka_unit_test(lent_memory_is_told_of_when_nothing_refers_to_it),
 		cmocka_unit_test(an_exhausted_pool_gives_what_it_has),
 		cmocka_unit_test(a_freed_pool_tells_how_many_are_missing),
