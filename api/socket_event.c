@@ -3,10 +3,13 @@
 #include "api/socket.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "api/address.h"
+#include "driver/pktbuf.h"
 
-#define GROWTH_STEP 4u /* a send buffer grows by a quarter at least */
+#define GROWTH_STEP   4u   /* a send buffer grows by a quarter at least */
+#define SMALL_SEGMENT 128u /* bytes; see gather */
 
 /* ---- Receiving -------------------------------------------------------------------------- */
 
@@ -47,12 +50,34 @@ void sock_discard_waiting(struct sock *s)
 	}
 }
 
+/*
+ * A small segment goes into what is left of the last buffer, if that is one of the stack core's: it
+ * would keep 2 KiB for a few bytes, and to hand it on costs more than to copy it.
+ */
+static bool gather(struct sock *s, struct pbuf *p)
+{
+	struct channel *ch = &s->read_channel;
+	struct pbuf *tail = ch->list.tail;
+
+	if (p->len > SMALL_SEGMENT || tail == NULL || !(tail->pkt_flags & SEGMENT_RECEIVED) ||
+		pktbuf_room(tail) < p->len)
+		return false;
+	memcpy((char *)tail->payload + tail->len, p->payload, p->len);
+	tail->len = (u16_t)(tail->len + p->len);
+	ch->readable += p->len;
+	ch->total_written += p->len;
+	send_back(s, p);
+	return true;
+}
+
 /* Takes a received chain in, one pbuf after the other: into the read channel, opened or not. */
 static void receive(struct sock *s, struct pbuf *chain)
 {
 	while (chain != NULL) {
 		struct pbuf *p = chain;
 		chain = p->next;
+		if (gather(s, p))
+			continue;
 		p->pkt_flags |= SEGMENT_RECEIVED;
 		s->lent++;
 		channel_put(&s->read_channel, p);

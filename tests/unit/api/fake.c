@@ -131,7 +131,8 @@ static struct pbuf *received(const char *bytes, size_t n, size_t segment)
 
 	do {
 		size_t piece = n < segment ? n : segment;
-		struct pbuf *p = make_buffer(piece, free_received);
+		size_t room = piece > fake.received_room ? piece : fake.received_room;
+		struct pbuf *p = make_buffer(room, free_received);
 		fake.received_out++;
 		memcpy(p->payload, bytes, piece);
 		p->len = p->tot_len = (u16_t)piece;

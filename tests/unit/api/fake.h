@@ -54,6 +54,7 @@ struct fake {
 	unsigned slots;       /* of each ring from the next selector on */
 	unsigned pool_limit;  /* transmit buffers that there are */
 	unsigned buffer_size; /* bytes in each */
+	size_t received_room; /* bytes in a received buffer; 0: as many as there are */
 	unsigned buffers_out, received_out;
 	bool on_core;            /* the fake runs: received buffers may be freed */
 	bool mute;               /* the core does nothing at all */

@@ -41,6 +41,75 @@ static void put(rws_channel_t ch, const char *text)
 	assert_int_equal(rws_write_available(ch, text, strlen(text)), strlen(text));
 }
 
+/* ---- E. Backpressure -------------------------------------------------------------------- */
+
+static void b060_segments_of_a_byte_share_a_buffer(void **state)
+{
+	enum { SOCKETS = 50, BYTES = 500 };
+	struct fake_end *ends[SOCKETS];
+	rws_channel_t channels[SOCKETS];
+	char bytes[BYTES], got[BYTES];
+	struct iovec iov[2];
+
+	fake.received_room = 2048;
+	for (unsigned i = 0; i < BYTES; i++)
+		bytes[i] = (char)(i * 7);
+	for (unsigned i = 0; i < SOCKETS; i++) {
+		rws_socket_t other = fake_connect(sel, NULL, &ends[i]);
+		assert_int_equal(rws_open_read_channel(other, &channels[i]), 0);
+		fake_data_in(ends[i], bytes, BYTES - 100, 1);
+		fake_turn(sel, 3);
+	}
+	assert_int_equal(fake.received_out, SOCKETS);
+	for (unsigned i = 0; i < SOCKETS; i++) {
+		assert_int_equal(rws_request(channels[i], 0, 1, iov, 2), 1);
+		fake_data_in(ends[i], bytes + BYTES - 100, 100, 1);
+		fake_turn(sel, 3);
+		assert_memory_equal(iov[0].iov_base, bytes, BYTES - 100);
+		assert_int_equal(ends[i]->recved, 0);
+		assert_int_equal(rws_read_available(channels[i], got, BYTES), BYTES);
+		assert_memory_equal(got, bytes, BYTES);
+		fake_turn(sel, 3);
+		assert_int_equal(ends[i]->recved, BYTES);
+	}
+	assert_int_equal(fake.received_out, 0);
+}
+
+static void b060_a_full_buffer_is_not_written_beyond(void **state)
+{
+	char bytes[40], got[40];
+
+	fake.received_room = 16;
+	memset(bytes, 'f', sizeof(bytes));
+	fake_data_in(end, bytes, sizeof(bytes), 7);
+	fake_turn(sel, 3);
+	assert_int_equal(fake.received_out, 3);
+	assert_int_equal(rws_read_available(in, got, 40), 40);
+	assert_memory_equal(got, bytes, 40);
+}
+
+static void b061_a_flood_on_one_socket_starves_no_other(void **state)
+{
+	struct rws_event events[4];
+	struct fake_end *other_end;
+	rws_socket_t other = fake_connect(sel, NULL, &other_end);
+	unsigned turns = 0;
+	int n;
+
+	while (rws_selector_select(sel, events, 4, RWS_NOW) > 0)
+		;
+	for (unsigned i = 0; i < 1000; i++)
+		fake_data(end, "flood", 5);
+	fake_data(other_end, "x", 1);
+	for (bool told = false; !told; turns++) {
+		n = rws_selector_select(sel, events, 4, RWS_NOW);
+		for (int i = 0; i < n; i++)
+			told |= events[i].handle == other;
+		rws_discard(in, 1000);
+		assert_true(turns < 8);
+	}
+}
+
 /* ---- F. Reads --------------------------------------------------------------------------- */
 
 static void b067_discard_adds_up_to_all_there_was(void **state)
@@ -154,6 +223,9 @@ static void b089_close_wakes_a_writer_with_the_error_and_a_reader_with_the_end(v
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(b060_segments_of_a_byte_share_a_buffer),
+		CASE(b060_a_full_buffer_is_not_written_beyond),
+		CASE(b061_a_flood_on_one_socket_starves_no_other),
 		CASE(b067_discard_adds_up_to_all_there_was),
 		CASE(b076_a_wait_that_ends_early_leaves_the_bytes),
 		CASE(b080_with_auto_flush_each_write_reaches_the_peer),
