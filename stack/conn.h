@@ -38,6 +38,9 @@ struct conn {
 	ip_addr_t local, remote;          /* valid from accept or connect on */
 };
 
+#define CONN_RECEIVE_WINDOW_MIN (8u * 1460u)
+#define CONN_RECEIVE_WINDOW_MAX (8u * 1024u * 1024u)
+
 struct conn_options {
 	uint8_t tos;        /* IPv4 ToS, IPv6 traffic class: RFC 2474 and 3168 */
 	uint8_t ttl;        /* time to live, hop limit; 0 for the default of 64 */
@@ -46,7 +49,7 @@ struct conn_options {
 	bool reuse_address; /* bind although a connection in TIME_WAIT has the address */
 	bool reuse_port;    /* several listeners, one a core, on one address */
 	uint16_t backlog;   /* listener: connections waiting to be accepted, 1 to 65535 */
-	/* Bytes, about 12,000 to 8 MiB; 0: 1 MiB, growing with what arrives in a round trip. */
+	/* Bytes, within the two below; 0: 1 MiB, growing with what arrives in a round trip. */
 	uint32_t receive_window;
 	uint32_t keep_idle_ms, keep_interval_ms, keep_count; /* 0 for 2 h, 75 s, 9 */
 	/* RFC 5482: unacknowledged bytes wait so long; 0: RFC 9293's R2. */

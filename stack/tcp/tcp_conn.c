@@ -112,7 +112,6 @@ void conn_abort(struct conn *conn)
 
 #define TTL_DEFAULT           64u
 #define RCV_BUF_DEFAULT       (1024u * 1024u)
-#define RCV_BUF_MIN           (8u * 1460u)
 #define KEEP_IDLE_DEFAULT_MS  7200000u /* RFC 9293 3.8.4: no less than two hours */
 #define KEEP_INTERVAL_DEFAULT 75000u
 #define KEEP_COUNT_DEFAULT    9u
@@ -133,8 +132,8 @@ void conn_options_fill(struct conn_options *o)
 {
 	o->ttl = (uint8_t)or_default(o->ttl, TTL_DEFAULT);
 	o->backlog = (uint16_t)or_default(o->backlog, 1);
-	o->receive_window = within(
-		or_default(o->receive_window, RCV_BUF_DEFAULT), RCV_BUF_MIN, TCP_RCV_BUF_MAX);
+	o->receive_window = within(or_default(o->receive_window, RCV_BUF_DEFAULT),
+		CONN_RECEIVE_WINDOW_MIN, CONN_RECEIVE_WINDOW_MAX);
 	o->keep_idle_ms = or_default(o->keep_idle_ms, KEEP_IDLE_DEFAULT_MS);
 	o->keep_interval_ms = or_default(o->keep_interval_ms, KEEP_INTERVAL_DEFAULT);
 	o->keep_count = within(or_default(o->keep_count, KEEP_COUNT_DEFAULT), 1, UINT8_MAX);
@@ -197,8 +196,11 @@ int conn_set_options(struct conn *conn, const struct conn_options *options)
 	}
 	if (!tcb_take_options(tcb, &wanted))
 		return -ENOBUFS;
-	if (tcb->state >= TCP_ESTABLISHED)
+	if (tcb->state >= TCP_ESTABLISHED) {
 		tcp_keep_alive_start(tcb);
+		tcp_timer_clear(tcb, TCP_TIMER_USER); /* the old one may be longer, or gone */
+		tcp_rtx_arm(tcb);
+	}
 	if (tcb->state != TCP_CLOSED)
 		tcb_output_later(tcb); /* Nagle may hold bytes that it would not hold now */
 	return 0;

@@ -32,7 +32,7 @@ struct tcp_listener;
 #define TCP_RTO_INITIAL_MS   1000u  /* RFC 6298 2.1 */
 #define TCP_RTO_AFTER_SYN_MS 3000u  /* RFC 6298 5.7: a SYN was sent again */
 #define TCP_RTO_MAX_MS       60000u /* RFC 6298 (2.5): at least 60 seconds */
-#define TCP_RCV_BUF_MAX      (8u * 1024u * 1024u)
+#define TCP_RCV_BUF_MAX      CONN_RECEIVE_WINDOW_MAX
 #define RCV_WSCALE           8u /* tells of TCP_RCV_BUF_MAX in 16 bits */
 
 /* ---- Segments received ------------------------------------------------------------------- */

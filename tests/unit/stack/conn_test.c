@@ -536,6 +536,47 @@ static void keep_alive_finds_a_dead_peer(void **state)
 	pair_expect_nothing_left(&p);
 }
 
+/* The one under way, too, and neither more nor less than it is then. */
+static void user_timeout_of_a_live_connection_changes(uint32_t timeout_ms, uint32_t alive_ms)
+{
+	struct pair p;
+	struct conn_options options;
+	pair_open(&p);
+	conn_get_options(p.client, &options);
+	options.user_timeout_ms = 5000;
+	assert_int_equal(conn_set_options(p.client, &options), 0);
+	p.lab.lose = lose_all;
+	lab_send(p.client, "anybody?", 8);
+	lab_advance(&p.lab, 3000);
+	options.user_timeout_ms = timeout_ms;
+	assert_int_equal(conn_set_options(p.client, &options), 0);
+	lab_advance(&p.lab, alive_ms - 3000);
+	assert_int_equal(p.client->ready.error, 0);
+	if (timeout_ms != 0) {
+		lab_advance(&p.lab, 2000);
+		assert_int_equal(p.client->ready.error, -ETIMEDOUT);
+	}
+	conn_abort(p.client);
+	conn_abort(p.server);
+	p.lab.lose = NULL;
+	pair_expect_nothing_left(&p);
+}
+
+static void user_timeout_of_a_live_connection_is_lengthened(void **state)
+{
+	user_timeout_of_a_live_connection_changes(20000, 19000);
+}
+
+static void user_timeout_of_a_live_connection_is_shortened(void **state)
+{
+	user_timeout_of_a_live_connection_changes(4000, 3500);
+}
+
+static void user_timeout_of_a_live_connection_is_taken_away(void **state)
+{
+	user_timeout_of_a_live_connection_changes(0, 60000);
+}
+
 static void options_are_inherited_and_read_back(void **state)
 {
 	struct pair p;
@@ -970,6 +1011,9 @@ int main(void)
 		cmocka_unit_test(closed_connection_whose_peer_vanished_ends_by_the_orphan_timer),
 		cmocka_unit_test(established_peer_that_vanishes_times_out),
 		cmocka_unit_test(keep_alive_finds_a_dead_peer),
+		cmocka_unit_test(user_timeout_of_a_live_connection_is_lengthened),
+		cmocka_unit_test(user_timeout_of_a_live_connection_is_shortened),
+		cmocka_unit_test(user_timeout_of_a_live_connection_is_taken_away),
 		cmocka_unit_test(options_are_inherited_and_read_back),
 		cmocka_unit_test(initial_sequence_numbers_follow_rfc_6528),
 		cmocka_unit_test(ports_are_claimed_once_and_given_back),
