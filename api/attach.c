@@ -24,6 +24,7 @@ static void attach_rx(struct sock *s, struct channel *ch)
 {
 	s->had_reader = true;
 	job_start(&s->writer_job);
+	timeout_rx_restart(s);
 	sock_pump_rx(s);
 	if (s->dead && !ch->closed) {
 		channel_end(ch, s->error);
@@ -36,6 +37,7 @@ static void attach_tx(struct sock *s, struct channel *ch)
 	s->had_writer = true;
 	s->want_shutdown |= ch->closed;
 	job_start(&s->reader_job);
+	timeout_tx_restart(s);
 	if (s->dead) {
 		channel_fail(ch, s->error);
 		job_complete(s, &s->reader_job, s->error, false);
@@ -190,6 +192,7 @@ void sock_tx_channel_closed(struct sock *s, int cause)
 		return;
 	}
 	s->want_shutdown = true;
+	timeout_tx_restart(s);
 	sock_arm(s, RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
 	selector_dirty(s);
 }

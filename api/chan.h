@@ -58,6 +58,7 @@ enum chan_request {
 	REQ_SHUTDOWN, /* ep: FIN behind all that was sent */
 	REQ_ABORT,    /* ep: RST; REQ_RELEASE still follows */
 	REQ_RELEASE,  /* ep */
+	REQ_OPTIONS,  /* ep, setup: new options of an open one; answered by EV_OPTIONS */
 };
 
 enum chan_event {
@@ -77,6 +78,7 @@ enum chan_event {
 	EV_DATAGRAM, /* sock, p, length, address, port: the application owns p */
 	EV_DROPPED,  /* sock, length: datagrams lost since the last one for want of room */
 	EV_RELEASED, /* sock */
+	EV_OPTIONS,  /* sock, error: the answer to REQ_OPTIONS, unless EV_RELEASED comes instead */
 };
 
 struct chan_message {
@@ -87,7 +89,7 @@ struct chan_message {
 	struct sock *sock;
 	union {
 		struct pbuf *p;
-		const struct endpoint_setup *setup; /* sender's until EV_OPENED */
+		const struct endpoint_setup *setup; /* sender's until EV_OPENED or EV_OPTIONS */
 	};
 	uint32_t length;
 	uint32_t count; /* REQ_RECVED: datagrams consumed; EV_ACKED */

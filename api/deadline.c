@@ -74,6 +74,11 @@ void deadline_clear(struct deadlines *deadlines, struct sock *s)
 		sift_down(deadlines, place, last);
 }
 
+int64_t deadline_of(const struct deadlines *deadlines, const struct sock *s)
+{
+	return s->deadline == 0 ? INT64_MAX : at(deadlines, s->deadline);
+}
+
 int64_t deadline_next(const struct deadlines *deadlines)
 {
 	return deadlines->count == 0 ? INT64_MAX : at(deadlines, 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Points in time that sockets wait for (lingering closes): a binary heap, at most one entry a
+ * Points in time that sockets wait for (api/timeout.h): a binary heap, at most one entry a
  * socket, so adding never fails.
  *
- * Called from api/socket_close.c and api/selector.c.
+ * Called from api/timeout.c, api/socket*.c and api/selector.c.
  */
 #ifndef RWS_DEADLINE_H
 #define RWS_DEADLINE_H
@@ -29,6 +29,9 @@ void deadlines_fini(struct deadlines *deadlines);
 /* Sets or moves the socket's deadline. */
 void deadline_set(struct deadlines *deadlines, struct sock *s, int64_t at);
 void deadline_clear(struct deadlines *deadlines, struct sock *s);
+
+/* The socket's, INT64_MAX for none. */
+int64_t deadline_of(const struct deadlines *deadlines, const struct sock *s);
 
 /* The earliest, INT64_MAX for none. */
 int64_t deadline_next(const struct deadlines *deadlines);

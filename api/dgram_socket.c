@@ -304,7 +304,7 @@ static int make_queue(struct sock *s)
 
 static int set_up(struct sock *s, const struct rws_address *local, const struct rws_address *remote)
 {
-	struct endpoint_setup *setup = sock_make_setup(s);
+	struct endpoint_setup *setup = sock_make_setup(s, s->options);
 
 	if (setup == NULL)
 		return -ENOBUFS;
@@ -322,17 +322,16 @@ static int set_up(struct sock *s, const struct rws_address *local, const struct 
 	return s->ep == NULL ? -ENOBUFS : 0;
 }
 
+static bool is_opened(const struct sock *s)
+{
+	return s->opened;
+}
+
 /* Runs the loop until the stack core answered. */
 static int await_opened(struct sock *s)
 {
 	selector_dirty(s);
-	selector_enter(s->sel);
-	while (!s->opened) {
-		selector_turn(s->sel);
-		if (!s->opened)
-			selector_idle(s->sel, INT64_MAX);
-	}
-	selector_leave(s->sel);
+	selector_await(s->sel, is_opened, s);
 	return s->dead ? s->error : 0;
 }
 
@@ -341,6 +340,8 @@ static int udp_open(struct rws_selector *sel, const struct rws_address *local,
 {
 	int result = selector_check(sel);
 
+	if (result == 0)
+		result = options_check(SOCK_UDP, options);
 	if (result != 0)
 		return result;
 	struct sock *s = sock_create(sel, SOCK_UDP, options);

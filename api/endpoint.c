@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/endpoint.h"
 
+#include <errno.h>
+
 #include "api/core_internal.h"
 
 /* What an endpoint has to tell that the stack does not know of; above all CONN_EV_* bits. */
-#define TELL_OPENED (1u << 13)
+#define TELL_OPENED  (1u << 13)
+#define TELL_OPTIONS (1u << 12)
 
-_Static_assert(CONN_EV_ERROR < TELL_OPENED, "the stack's events fit below ours");
+_Static_assert(CONN_EV_ERROR < TELL_OPTIONS, "the stack's events fit below ours");
 
 struct endpoint *endpoint_alloc(struct core *core, struct chan *chan)
 {
@@ -186,7 +189,8 @@ static bool tell_all(struct core *core, struct endpoint *ep)
 		endpoint_pool_give(&core->endpoints, ep);
 		return true;
 	}
-	if (!tell_bit(ep, TELL_OPENED, EV_OPENED, ep->error))
+	if (!tell_bit(ep, TELL_OPENED, EV_OPENED, ep->error) ||
+		!tell_bit(ep, TELL_OPTIONS, EV_OPTIONS, ep->error))
 		return false;
 	return ep->ready == NULL || tell_ready(core, ep);
 }
@@ -342,6 +346,37 @@ static void recved(struct core *core, struct endpoint *ep, const struct chan_mes
 	}
 }
 
+/* All that may change while it lives; the rest, also what a listener shares, is as it was. */
+static int set_conn_options(struct conn *conn, const struct conn_options *wanted)
+{
+	struct conn_options options;
+
+	conn_get_options(conn, &options);
+	options.tos = wanted->tos;
+	options.ttl = wanted->ttl;
+	options.no_delay = wanted->no_delay;
+	options.keep_alive = wanted->keep_alive;
+	options.keep_idle_ms = wanted->keep_idle_ms;
+	options.keep_interval_ms = wanted->keep_interval_ms;
+	options.keep_count = wanted->keep_count;
+	options.user_timeout_ms = wanted->user_timeout_ms;
+	options.backlog = wanted->backlog;
+	return conn_set_options(conn, &options);
+}
+
+static void set_options(struct core *core, struct endpoint *ep, const struct endpoint_setup *setup)
+{
+	ep->error = 0;
+	if (ep->ready == NULL)
+		ep->error = -ESHUTDOWN;
+	else if (ep->ready->kind == READY_DGRAM)
+		dgram_set_options(ep->dgram, &setup->dgram);
+	else
+		ep->error = (int16_t)set_conn_options(ep->conn, &setup->conn);
+	ep->pending |= TELL_OPTIONS;
+	list_pending(core, ep);
+}
+
 static void abort_or_close(struct endpoint *ep, bool abort)
 {
 	if (ep->ready == NULL)
@@ -394,6 +429,9 @@ void endpoint_request(struct core *core, const struct chan_message *request)
 		break;
 	case REQ_ABORT:
 		abort_or_close(ep, true);
+		break;
+	case REQ_OPTIONS:
+		set_options(core, ep, request->setup);
 		break;
 	case REQ_RELEASE:
 		abort_or_close(ep, false);

@@ -51,7 +51,7 @@ struct endpoint {
 	};
 	/* On the core's list of those with more to say than the ring took, or the list of free ones. */
 	_Atomic uint32_t next;
-	int16_t error;         /* EV_OPENED's */
+	int16_t error;         /* EV_OPENED's or EV_OPTIONS's */
 	uint16_t pending : 14; /* events not told yet, CONN_EV_* or DGRAM_EV_* */
 	uint16_t listed : 1;   /* on the core's list */
 	uint16_t released : 1; /* REQ_RELEASE came; EV_RELEASED is still to be told */

@@ -73,7 +73,11 @@ void sock_tell(struct sock *s, uint32_t bits)
 
 void sock_arm(struct sock *s, uint32_t bits)
 {
+	uint32_t fresh = bits & ~(uint32_t)s->armed;
+
 	s->armed |= (uint16_t)bits;
+	if (fresh & (RWS_EV_READABLE | RWS_EV_WRITABLE))
+		timeout_armed(s, fresh);
 }
 
 void sock_forget_events(struct sock *s)

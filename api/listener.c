@@ -62,6 +62,21 @@ bool listener_post(struct sock *s)
 	return told;
 }
 
+unsigned listener_post_options(struct sock *s, const struct endpoint_setup *setup)
+{
+	unsigned posted = 0;
+
+	for (unsigned i = 0; i < s->listener->count; i++) {
+		struct listener_end *end = &s->listener->ends[i];
+		struct chan_message message = {
+			.kind = REQ_OPTIONS, .ep = end->ep, .sock = s, .setup = setup};
+		while (!chan_post(end->lane->chan, &message))
+			selector_turn(s->sel);
+		posted++;
+	}
+	return posted;
+}
+
 void listener_opened(struct lane *lane, struct sock *s, int error)
 {
 	struct listener_end *end = end_of(s, lane);
@@ -86,6 +101,11 @@ void listener_released(struct lane *lane, struct sock *s)
 	sock_free_if_over(s);
 }
 
+static bool is_last_opened(const struct sock *s)
+{
+	return s->listener->ends[s->listener->count - 1].opened;
+}
+
 /* Opens the endpoint on the next core and runs the loop until it answered. */
 static int open_end(struct sock *s, struct lane *lane)
 {
@@ -97,13 +117,7 @@ static int open_end(struct sock *s, struct lane *lane)
 		return -ENOBUFS;
 	s->listener->count++;
 	selector_dirty(s);
-	selector_enter(s->sel);
-	while (!end->opened) {
-		selector_turn(s->sel);
-		if (!end->opened)
-			selector_idle(s->sel, INT64_MAX);
-	}
-	selector_leave(s->sel);
+	selector_await(s->sel, is_last_opened, s);
 	return end->error;
 }
 
@@ -136,12 +150,14 @@ int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
 {
 	int result = selector_check(sel);
 
+	if (result == 0)
+		result = options_check(SOCK_LISTENER, options);
 	if (result != 0)
 		return result;
 	struct sock *s = sock_create(sel, SOCK_LISTENER, options);
 	if (s == NULL)
 		return -ENOBUFS;
-	struct endpoint_setup *setup = sock_make_setup(s);
+	struct endpoint_setup *setup = sock_make_setup(s, s->options);
 	result = setup == NULL ? -ENOBUFS : address_to_ip(local, &setup->local, &setup->local_port);
 	if (result == 0)
 		result = listener_create(s);

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
-#define BUFFER_DEFAULT  (1024u * 1024u)
-#define BACKLOG_DEFAULT 511u
-#define LINGER_DEFAULT  (30 * (int64_t)1000000000)
-#define TTL_DEFAULT     64u
+#include "api/address.h"
+#include "api/channel.h"
+#include "stack/conn.h"
+
+#define NS_PER_MS     1000000LL
+#define NS_PER_SECOND 1000000000LL
+
+#define BUFFER_DEFAULT        (1024u * 1024u)
+#define BACKLOG_DEFAULT       511u
+#define LINGER_DEFAULT        (30 * NS_PER_SECOND)
+#define TTL_DEFAULT           64u
+#define KEEP_IDLE_DEFAULT     (7200 * NS_PER_SECOND) /* RFC 9293 3.8.4: no less than two hours */
+#define KEEP_INTERVAL_DEFAULT (75 * NS_PER_SECOND)
+#define KEEP_COUNT_DEFAULT    9u
+#define KEEP_COUNT_MAX        255u
+#define TCP_TIME_MAX          (1000000 * NS_PER_SECOND) /* TCP's clock of 32 bits counts ms */
+#define ECN_BITS              3u                        /* RFC 3168 5 */
 
 struct shared_options {
 	struct rws_options options; /* first member */
@@ -14,23 +28,99 @@ struct shared_options {
 	bool send_buffer_grows, receive_buffer_grows;
 };
 
-static struct rws_options with_defaults(const struct rws_options *from)
+/* ---- What a kind of socket can have ----------------------------------------------------- */
+
+static bool has_negative_time(const struct rws_options *o)
+{
+	return o->keep_idle_ns < 0 || o->keep_interval_ns < 0 || o->user_timeout_ns < 0 ||
+		o->socket_timeout_ns < 0 || o->connect_timeout_ns < 0;
+}
+
+static bool has_some_of_tcp(const struct rws_options *o)
+{
+	return o->delay || o->keep_alive || o->rst_drop || o->linger_ns != 0 || o->linger_zero ||
+		o->keep_idle_ns != 0 || o->keep_interval_ns != 0 || o->keep_count != 0 ||
+		o->user_timeout_ns != 0 || o->socket_timeout_ns != 0;
+}
+
+static bool has_some_of_connect(const struct rws_options *o)
+{
+	return o->connect_timeout_ns != 0 || o->local.family != 0 || o->local.port != 0 ||
+		!address_is_any(&o->local);
+}
+
+int options_check(enum sock_kind kind, const struct rws_options *o)
+{
+	if (o == NULL)
+		return 0;
+	if (has_negative_time(o))
+		return -EINVAL;
+	if ((kind == SOCK_UDP && has_some_of_tcp(o)) || (kind != SOCK_UDP && o->broadcast) ||
+		(kind != SOCK_TCP && has_some_of_connect(o)) ||
+		(kind != SOCK_LISTENER && o->backlog != 0))
+		return -ENOPROTOOPT;
+	return 0;
+}
+
+bool options_may_follow(const struct rws_options *old, const struct rws_options *wanted)
+{
+	return wanted->reuse_address == old->reuse_address &&
+		wanted->reuse_port == old->reuse_port &&
+		wanted->receive_buffer == old->receive_buffer &&
+		wanted->connect_timeout_ns == old->connect_timeout_ns;
+}
+
+/* ---- As they take effect ---------------------------------------------------------------- */
+
+/* A time of TCP's, in the milliseconds that it counts in. */
+static int64_t tcp_time(int64_t ns, int64_t otherwise)
+{
+	if (ns == 0)
+		return otherwise;
+	if (ns >= TCP_TIME_MAX)
+		return TCP_TIME_MAX;
+	return (ns + NS_PER_MS - 1) / NS_PER_MS * NS_PER_MS;
+}
+
+static uint32_t within(uint32_t value, uint32_t low, uint32_t high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static void fill_tcp(struct rws_options *o)
+{
+	o->type_of_service &= (uint8_t)~ECN_BITS;
+	o->receive_buffer =
+		within(o->receive_buffer, CONN_RECEIVE_WINDOW_MIN, CONN_RECEIVE_WINDOW_MAX);
+	if (o->linger_ns <= 0)
+		o->linger_ns = LINGER_DEFAULT;
+	o->keep_idle_ns = tcp_time(o->keep_idle_ns, KEEP_IDLE_DEFAULT);
+	o->keep_interval_ns = tcp_time(o->keep_interval_ns, KEEP_INTERVAL_DEFAULT);
+	o->keep_count =
+		o->keep_count == 0 ? KEEP_COUNT_DEFAULT : within(o->keep_count, 1, KEEP_COUNT_MAX);
+	o->user_timeout_ns = tcp_time(o->user_timeout_ns, 0);
+}
+
+static struct rws_options as_in_effect(enum sock_kind kind, const struct rws_options *from)
 {
 	struct rws_options to = from != NULL ? *from : (struct rws_options){0};
 
 	to.local = (struct rws_address){0};
 	if (to.ttl == 0)
 		to.ttl = TTL_DEFAULT;
-	if (to.backlog == 0)
-		to.backlog = BACKLOG_DEFAULT;
 	if (to.send_buffer == 0)
 		to.send_buffer = BUFFER_DEFAULT;
+	to.send_buffer = within(to.send_buffer, 1, CHANNEL_CAPACITY_MAX);
 	if (to.receive_buffer == 0)
 		to.receive_buffer = BUFFER_DEFAULT;
-	if (to.linger_ns <= 0)
-		to.linger_ns = LINGER_DEFAULT;
+	if (kind == SOCK_LISTENER && to.backlog == 0)
+		to.backlog = BACKLOG_DEFAULT;
+	if (kind != SOCK_UDP)
+		fill_tcp(&to);
 	return to;
 }
+
+/* ---- Sharing ---------------------------------------------------------------------------- */
 
 static bool are_equal(const struct shared_options *known, const struct shared_options *wanted)
 {
@@ -44,7 +134,11 @@ static bool are_equal(const struct shared_options *known, const struct shared_op
 		a->broadcast == b->broadcast && a->rst_drop == b->rst_drop &&
 		a->backlog == b->backlog && a->send_buffer == b->send_buffer &&
 		a->receive_buffer == b->receive_buffer && a->linger_ns == b->linger_ns &&
-		a->linger_zero == b->linger_zero;
+		a->linger_zero == b->linger_zero && a->keep_idle_ns == b->keep_idle_ns &&
+		a->keep_interval_ns == b->keep_interval_ns && a->keep_count == b->keep_count &&
+		a->user_timeout_ns == b->user_timeout_ns &&
+		a->socket_timeout_ns == b->socket_timeout_ns &&
+		a->connect_timeout_ns == b->connect_timeout_ns;
 }
 
 static struct shared_options *shared_of(const struct rws_options *options)
@@ -92,10 +186,11 @@ static const struct rws_options *add(struct options_seen *seen, const struct sha
 	return &shared->options;
 }
 
-const struct rws_options *options_take(struct options_seen *seen, const struct rws_options *options)
+const struct rws_options *options_take(
+	struct options_seen *seen, enum sock_kind kind, const struct rws_options *options)
 {
 	const struct shared_options wanted = {
-		.options = with_defaults(options),
+		.options = as_in_effect(kind, options),
 		.send_buffer_grows = options == NULL || options->send_buffer == 0,
 		.receive_buffer_grows = options == NULL || options->receive_buffer == 0,
 	};

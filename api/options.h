@@ -14,6 +14,9 @@
 
 #define OPTIONS_SEEN 8u
 
+/* What a socket is; an option may be none of its kind's. */
+enum sock_kind { SOCK_TCP, SOCK_LISTENER, SOCK_UDP };
+
 /* A selector's; it holds one reference to each. */
 struct options_seen {
 	const struct rws_options *options[OPTIONS_SEEN];
@@ -21,11 +24,21 @@ struct options_seen {
 };
 
 /*
- * The shared copy of options, defaults filled in (NULL: all of them) and `local` left out, which is
- * the socket's own; NULL: no memory. options_drop must follow.
+ * Whether a socket of the kind can have these options (NULL: the defaults): 0, -ENOPROTOOPT for one
+ * that it does not know, -EINVAL for a value that nobody can have.
+ */
+int options_check(enum sock_kind kind, const struct rws_options *options);
+
+/*
+ * The shared copy of options, as they take effect: defaults filled in (NULL: all of them), values
+ * rounded and clamped, and `local` left out, which is the socket's own; NULL: no memory.
+ * options_drop must follow.
  */
 const struct rws_options *options_take(
-	struct options_seen *seen, const struct rws_options *options);
+	struct options_seen *seen, enum sock_kind kind, const struct rws_options *options);
+
+/* Whether a socket that was opened with `old` can get the others, both as options_take gave them. */
+bool options_may_follow(const struct rws_options *old, const struct rws_options *wanted);
 
 /* One more user of a shared copy; and one less. */
 const struct rws_options *options_share(const struct rws_options *options);

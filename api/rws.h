@@ -247,39 +247,80 @@ int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user);
 
 /* ---- Sockets ---------------------------------------------------------------------------- */
 
-/* Options, all zero for the defaults in brackets; copied at the call. */
+/*
+ * Options, all zero for the defaults in brackets; copied at the call. Which kinds of socket have
+ * one is said before the colon: connections and listeners (TCP), connections that are opened
+ * (connect), listeners, UDP; without a word all do. An option that the socket's kind does not have
+ * is refused with -ENOPROTOOPT, a negative time with -EINVAL. What a listener cannot use itself it
+ * keeps for the connections it accepts. Times of TCP's own are rounded up to milliseconds, at most
+ * 1,000,000 s.
+ */
 struct rws_options {
-	uint8_t type_of_service;  /* IPv4 ToS, IPv6 traffic class [0] */
-	uint8_t ttl;              /* time to live, hop limit [64] */
-	bool reuse_address;       /* bind although old connections linger on the address */
-	bool reuse_port;          /* several sockets, one a core, on one address */
-	bool delay;               /* Nagle's algorithm; off by default, as in ktor */
-	bool keep_alive;          /* probe idle peers */
-	bool broadcast;           /* UDP: may send to broadcast addresses */
-	bool rst_drop;            /* a reset discards bytes received before it [deliver them] */
-	uint16_t backlog;         /* listeners: connections waiting for accept [511] */
-	uint32_t send_buffer;     /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
-	uint32_t receive_buffer;  /* bytes received and not yet read [1 MiB, TCP: growing] */
-	int64_t linger_ns;        /* how long close may take to send what is buffered [30 s] */
-	bool linger_zero;         /* close sends RST at once */
+	uint8_t type_of_service; /* IPv4 ToS, IPv6 traffic class [0]; TCP fills in ECN's two bits */
+	uint8_t ttl;             /* time to live, hop limit [64] */
+	bool reuse_address;      /* bind although old connections linger on the address */
+	bool reuse_port;         /* several sockets, one a core, on one address */
+	bool delay;              /* TCP: Nagle's algorithm; off by default, as in ktor */
+	bool keep_alive;         /* TCP: probe idle peers (RFC 9293 3.8.4) */
+	bool broadcast;          /* UDP: may send to broadcast addresses */
+	bool rst_drop;           /* TCP: a reset discards bytes received before it [deliver them] */
+	uint16_t backlog;        /* listeners: connections waiting for accept [511] */
+	uint32_t send_buffer;    /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
+	uint32_t receive_buffer; /* bytes received and not yet read [1 MiB, TCP: growing] */
+	int64_t linger_ns;       /* TCP: how long close may take to send what is buffered [30 s] */
+	bool linger_zero;        /* TCP: close sends RST at once */
 	struct rws_address local; /* connect: local end [any] */
+	/* TCP, with keep_alive: silence before the first probe [2 h] and between probes [75 s]. */
+	int64_t keep_idle_ns, keep_interval_ns;
+	uint32_t keep_count; /* TCP: probes without an answer that end it, 1 to 255 [9] */
+	/*
+	 * TCP: how long sent bytes may stay unacknowledged before the connection ends with
+	 * -ETIMEDOUT, the user timeout of RFC 9293 3.8.3, which RFC 5482 is about; it is not told to
+	 * the peer [0: about 15 minutes, R2]. It bounds the handshake as well.
+	 */
+	int64_t user_timeout_ns;
+	/*
+	 * TCP: how long one direction may wait with nothing happening before its channel fails with
+	 * -ETIMEDOUT, and its job; the other direction goes on, and the socket closes when both are
+	 * over [0: for ever]. Reading waits while RWS_EV_READABLE is still to be told (from the
+	 * opening of the channel or an -EAGAIN on), during an await, and for a job that moves bytes
+	 * on to another socket; bytes that arrive end or renew it. Writing waits after an -EAGAIN,
+	 * during an await, and while a closed channel is not sent; acknowledgements renew it, but
+	 * not of single bytes, which probes of a closed window carry. Bytes received before stay
+	 * readable; after an expired write rws_close resets, so that the peer sees the truncation.
+	 */
+	int64_t socket_timeout_ns;
+	/* connect: how long until it fails with -ETIMEDOUT [0: TCP's own patience, 3 minutes] */
+	int64_t connect_timeout_ns;
 };
 
-/* What is in effect, also what an accepted socket inherited. 0, -EBADF, -EXDEV. */
+/*
+ * What is in effect: defaults filled in, values clamped and rounded, buffers as they have grown;
+ * also what an accepted socket inherited. 0, -EBADF, -EXDEV.
+ */
 int rws_get_options(rws_socket_t s, struct rws_options *options);
+
+/*
+ * Changes what may change while a socket lives: all but reuse_address, reuse_port, receive_buffer,
+ * local and connect_timeout_ns, which must be as rws_get_options tells them, or as they were asked
+ * for. Of a listener: for connections that come from now on. Waits until the stack answered (at most
+ * one turn of its loop). 0, or without any effect -ENOPROTOOPT, -EINVAL, -ESHUTDOWN (closed or
+ * dead), -ENOBUFS, -ENOMEM, -EBADF, -EXDEV.
+ */
+int rws_set_options(rws_socket_t s, const struct rws_options *options);
 
 /*
  * Starts a connection; ends with RWS_EV_CONNECTED, or RWS_EV_ERROR and the context's result:
  * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -EPROTO (somebody on the way could not
  * read our header). options may be NULL. Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS,
- * -EXDEV.
+ * -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 	const struct rws_options *options, rws_socket_t *s);
 
 /*
  * Listens. Port 0 picks one, see rws_local_address. Waits until the stack answered (at most one
- * turn of its loop): 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL, -ENOBUFS, -EXDEV.
+ * turn of its loop): 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL, -ENOBUFS, -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
 	const struct rws_options *options, rws_socket_t *server);

@@ -175,7 +175,7 @@ static void expire(struct rws_selector *sel)
 	struct sock *s;
 
 	while ((s = deadline_due(&sel->deadlines, sel->now)) != NULL)
-		sock_linger_expired(s);
+		timeout_due(s);
 }
 
 /* Buffers are back, or a ring has room: writers that went away with -EAGAIN try again. */
@@ -203,7 +203,6 @@ void selector_turn(struct rws_selector *sel)
 
 	sel->now = selector_clock(sel);
 	busy |= remote_run(sel);
-	expire(sel);
 	feed_starved(sel);
 	busy |= copies_run(sel);
 	busy |= publish(sel);
@@ -211,7 +210,20 @@ void selector_turn(struct rws_selector *sel)
 		busy |= core_run_once(sel->lanes[0].core);
 	for (unsigned i = 0; i < sel->lane_count; i++)
 		busy |= reap_lane(&sel->lanes[i]);
+	expire(sel);
 	sel->busy = busy;
+}
+
+void selector_await(
+	struct rws_selector *sel, bool (*is_so)(const struct sock *s), const struct sock *s)
+{
+	selector_enter(sel);
+	while (!is_so(s)) {
+		selector_turn(sel);
+		if (!is_so(s))
+			selector_idle(sel, INT64_MAX);
+	}
+	selector_leave(sel);
 }
 
 /* ---- Waiting ---------------------------------------------------------------------------- */

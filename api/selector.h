@@ -9,11 +9,11 @@
  * One turn (selector_turn) is the same in both placements:
  *
  *   what other threads asked for    remote_run
- *   lingering closes that are due   deadline_run
  *   what goes on to another channel copies_run
  *   what sockets have to say        sock_post -> chan_publish
  *   the stack core itself           core_run_once, with RWS_INLINE only
- *   what stack cores have to say    selector_reap -> socket_event
+ *   what stack cores have to say    reap_lane -> socket_event
+ *   what took too long              expire -> timeout_due; last, so that what came counts
  *
  * Then callbacks (events_dispatch). Nothing but an API call or a turn changes a socket, and both
  * run on the owner's thread: there are no locks. What other threads touch is said in api/handle.h
@@ -108,6 +108,10 @@ int selector_check(const struct rws_selector *sel);
 
 /* One turn without callbacks; *busy of it in sel->busy. */
 void selector_turn(struct rws_selector *sel);
+
+/* Turns without callbacks until something is true of s; it must come true by itself. */
+void selector_await(
+	struct rws_selector *sel, bool (*is_so)(const struct sock *s), const struct sock *s);
 
 /* Nothing to do: waits until something may have come, or the deadline. 0, or -EINTR: a signal. */
 int selector_idle(struct rws_selector *sel, int64_t deadline);

@@ -8,7 +8,8 @@
 #include "api/options.h"
 #include "api/remote.h"
 
-#define ALL_BITS ((1 << SOCK_BITS) - 1)
+#define ALL_BITS  ((1 << SOCK_BITS) - 1)
+#define NS_PER_MS 1000000
 
 /* ---- Finding ---------------------------------------------------------------------------- */
 
@@ -49,7 +50,7 @@ static void init(struct sock *s, struct rws_selector *sel, enum sock_kind kind)
 struct sock *sock_create(
 	struct rws_selector *sel, enum sock_kind kind, const struct rws_options *options)
 {
-	const struct rws_options *shared = options_take(&sel->options, options);
+	const struct rws_options *shared = options_take(&sel->options, kind, options);
 
 	if (shared == NULL)
 		return NULL;
@@ -80,6 +81,10 @@ struct sock *sock_create_accepted(struct sock *listener)
 	s->options = options_share(listener->options);
 	s->send_buffer = s->options->send_buffer;
 	s->asked_family = s->asked_ip = s->asked_port = true; /* its local end has no other */
+	if (timeout_needs_place(s->options) && sock_make_extra(s) == NULL) {
+		sock_free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -129,9 +134,8 @@ struct sock_extra *sock_make_extra(struct sock *s)
 	return s->extra;
 }
 
-struct endpoint_setup *sock_make_setup(struct sock *s)
+struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options *o)
 {
-	const struct rws_options *o = s->options;
 	struct sock_extra *extra = sock_make_extra(s);
 	struct endpoint_setup *setup = extra != NULL ? block_take(&s->sel->setups) : NULL;
 
@@ -143,6 +147,10 @@ struct endpoint_setup *sock_make_setup(struct sock *s)
 		.ttl = o->ttl,
 		.no_delay = !o->delay,
 		.keep_alive = o->keep_alive,
+		.keep_idle_ms = (uint32_t)(o->keep_idle_ns / NS_PER_MS),
+		.keep_interval_ms = (uint32_t)(o->keep_interval_ns / NS_PER_MS),
+		.keep_count = o->keep_count,
+		.user_timeout_ms = (uint32_t)(o->user_timeout_ns / NS_PER_MS),
 		.reuse_address = o->reuse_address,
 		.reuse_port = o->reuse_port,
 		.backlog = o->backlog,
@@ -169,38 +177,13 @@ void sock_drop_setup(struct sock *s)
 	extra->setup = NULL;
 	if (extra->callbacks != NULL || extra->rx.handle != RWS_NONE ||
 		extra->tx.handle != RWS_NONE || extra->detached != 0 || extra->copies.out != NULL ||
-		extra->copies.in != NULL)
+		extra->copies.in != NULL || timeout_needs_place(s->options))
 		return;
 	block_give(&s->sel->extras, extra);
 	s->extra = NULL;
 }
 
 /* ---- Asking ----------------------------------------------------------------------------- */
-
-/* The local end that the options named, out of the one that there is. */
-static struct rws_address asked_local(const struct sock *s)
-{
-	struct rws_address asked = {0};
-
-	if (s->asked_ip)
-		asked = s->local;
-	asked.family = s->asked_family ? s->local.family : 0;
-	asked.port = s->asked_port ? s->local.port : 0;
-	return asked;
-}
-
-int rws_get_options(rws_socket_t handle, struct rws_options *options)
-{
-	struct sock *s;
-	int result = sock_of(handle, &s);
-
-	if (result != 0)
-		return result;
-	*options = *s->options;
-	options->send_buffer = s->send_buffer;
-	options->local = asked_local(s);
-	return 0;
-}
 
 int rws_local_address(rws_socket_t handle, struct rws_address *address)
 {

@@ -33,8 +33,7 @@
 #include "api/job.h"
 #include "api/selector.h"
 #include "api/slot_list.h"
-
-enum sock_kind { SOCK_TCP, SOCK_LISTENER, SOCK_UDP };
+#include "api/timeout.h"
 
 #define SOCK_BITS 10 /* RWS_EV_* */
 
@@ -58,6 +57,9 @@ struct sock_extra {
 	struct attached rx, tx;
 	struct channel_copies copies; /* `out` from the read channel, `in` to the write channel */
 	uint32_t detached;            /* buffers that the application keeps, api/buf.h */
+	struct limits limits;
+	uint32_t options_left; /* answers to REQ_OPTIONS that are still to come */
+	int options_error;     /* the first that was not 0 */
 };
 
 struct listener;
@@ -148,8 +150,8 @@ struct sock *sock_create(
 /* One that its listener accepts, with the listener's options; NULL when the table is full. */
 struct sock *sock_create_accepted(struct sock *listener);
 
-/* What is needed to open s, its options filled in, until sock_drop_setup; NULL: no memory. */
-struct endpoint_setup *sock_make_setup(struct sock *s);
+/* What is needed to open s, options filled in, until sock_drop_setup; NULL: no memory. */
+struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options *options);
 void sock_drop_setup(struct sock *s);
 
 /* The extra part of s, made on demand; NULL: no memory. */
@@ -169,6 +171,9 @@ bool sock_is_drained(const struct sock *s);
 
 /* socket_event.c: acts on one message of the stack core. */
 void socket_event(struct lane *lane, const struct chan_message *message);
+
+/* socket_options.c: a stack core has the options of rws_set_options, or refused them. */
+void sock_options_answered(struct sock *s, int error);
 
 /* Moves received segments to the attached channel as far as it has room. */
 void sock_pump_rx(struct sock *s);
@@ -201,8 +206,8 @@ void sock_died(struct sock *s, int error);
 /* Goes on with a close as far as it can. */
 void sock_close_step(struct sock *s);
 
-/* The lingering is over. */
-void sock_linger_expired(struct sock *s);
+/* A direction ended: when both have and one of them failed, the socket closes by itself. */
+void sock_half_ended(struct sock *s);
 
 void sock_complete_context(struct sock *s);
 
@@ -234,6 +239,7 @@ void listener_accepted(struct lane *lane, struct sock *s, struct endpoint *ep);
 void listener_opened(struct lane *lane, struct sock *s, int error);
 void listener_released(struct lane *lane, struct sock *s);
 bool listener_post(struct sock *s);
+unsigned listener_post_options(struct sock *s, const struct endpoint_setup *setup); /* how many */
 void listener_close(struct sock *s);
 void listener_free(struct sock *s);
 void listener_forget(struct sock *s); /* an accepted one that died before it was taken */
@@ -255,6 +261,17 @@ void dgram_forget_spent(struct sock *s);
 static inline struct lane *sock_lane(const struct sock *s)
 {
 	return &s->sel->lanes[s->lane];
+}
+
+/* A direction failed by socket_timeout_ns; and it was the sending one: no FIN any more. */
+static inline bool sock_has_timed_out(const struct sock *s)
+{
+	return s->extra != NULL && (s->extra->limits.rx_over || s->extra->limits.tx_over);
+}
+
+static inline bool sock_is_truncated(const struct sock *s)
+{
+	return s->extra != NULL && s->extra->limits.tx_over;
 }
 
 /* The channel that received bytes go to: the socket's own or the application's; NULL: none. */

@@ -44,7 +44,8 @@ void sock_complete_context(struct sock *s)
 	if (s->context.state == JOB_DONE)
 		return;
 	deadline_clear(&s->sel->deadlines, s);
-	job_complete(s, &s->context, s->error, s->error == -ECANCELED);
+	int result = s->error == 0 && sock_has_timed_out(s) ? -ETIMEDOUT : s->error;
+	job_complete(s, &s->context, result, result == -ECANCELED);
 	sock_tell(s, RWS_EV_CONTEXT_DONE);
 	selector_dirty(s);
 }
@@ -75,6 +76,10 @@ static void close_tcp(struct sock *s, int64_t linger_ns)
 		fail_rx(s, -ECANCELED, -ECANCELED);
 		return;
 	}
+	if (sock_is_truncated(s)) {
+		sock_abort(s, -ETIMEDOUT, -ETIMEDOUT);
+		return;
+	}
 	if (s->options->linger_zero || (!s->connected && !has_bytes_to_send(tx))) {
 		sock_abort(s, 0, -ECANCELED);
 		return;
@@ -84,7 +89,7 @@ static void close_tcp(struct sock *s, int64_t linger_ns)
 	stop_receiving(s, -ECANCELED);
 	s->want_shutdown = tx != NULL || s->linger_for_ack;
 	if (s->want_shutdown)
-		deadline_set(&s->sel->deadlines, s, s->sel->now + linger_ns);
+		timeout_linger(s, linger_ns);
 	selector_dirty(s);
 	sock_arm(s, RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
 	sock_close_step(s);
@@ -110,10 +115,11 @@ void sock_close(struct sock *s, int64_t linger_ns)
 	}
 }
 
-void sock_linger_expired(struct sock *s)
+void sock_half_ended(struct sock *s)
 {
-	if (s->context.state != JOB_DONE)
-		sock_abort(s, -ETIMEDOUT, -ETIMEDOUT);
+	if (!s->dead && s->reader_job.state == JOB_DONE && s->writer_job.state == JOB_DONE &&
+		sock_has_timed_out(s))
+		sock_close(s, s->options->linger_ns);
 }
 
 /* ---- At once ---------------------------------------------------------------------------- */

@@ -102,6 +102,7 @@ static void end_rx(struct sock *s, struct channel *rx)
 
 	channel_end(rx, cause);
 	job_complete(s, &s->writer_job, cause, false);
+	sock_half_ended(s);
 }
 
 static void move_first(struct channel *from, struct channel *to)
@@ -155,6 +156,7 @@ bool sock_pull_rx(struct sock *s)
 
 static void data(struct sock *s, struct pbuf *chain)
 {
+	timeout_rx_restart(s);
 	if (s->rx_discard || s->release_posted) {
 		refuse(s, chain);
 		return;
@@ -220,6 +222,8 @@ static void acked(struct sock *s, const struct chan_message *message)
 	const struct channel *tx = sock_tx(s);
 
 	s->inflight -= bytes < s->inflight ? bytes : s->inflight;
+	if (bytes > 1 || s->inflight == 0) /* a probe of a closed window may take a byte along */
+		timeout_tx_restart(s);
 	if (s->kind == SOCK_UDP) {
 		if (s->inflight <= (size_t)s->options->send_buffer / 4 * 3)
 			sock_tell(s, RWS_EV_WRITABLE);
@@ -241,6 +245,7 @@ static void acked(struct sock *s, const struct chan_message *message)
 static void sent(struct sock *s)
 {
 	job_complete(s, &s->reader_job, 0, false);
+	sock_half_ended(s);
 	sock_close_step(s);
 }
 
@@ -273,6 +278,7 @@ static void connected(struct sock *s)
 	if (s->dead)
 		return;
 	s->connected = true;
+	timeout_connected(s);
 	sock_tell(s, RWS_EV_CONNECTED);
 	selector_dirty(s);
 }
@@ -338,6 +344,9 @@ void socket_event(struct lane *lane, const struct chan_message *message)
 		break;
 	case EV_DROPPED:
 		dgram_dropped(s, message->length);
+		break;
+	case EV_OPTIONS:
+		sock_options_answered(s, message->error);
 		break;
 	case EV_RELEASED:
 		released(lane, s);

@@ -69,6 +69,7 @@ static bool post_bytes(struct sock *s, struct channel *tx)
 	if (message.length == 0)
 		return false;
 	message.p = segments_chain(&list, message.length);
+	timeout_tx_restart(s);
 	return post(s, &message);
 }
 

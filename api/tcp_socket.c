@@ -25,7 +25,7 @@ static int set_up(struct sock *s, const struct rws_address *remote)
 
 	if (result != 0)
 		return result;
-	struct endpoint_setup *setup = sock_make_setup(s);
+	struct endpoint_setup *setup = sock_make_setup(s, s->options);
 	if (setup == NULL)
 		return -ENOBUFS;
 	result = address_to_ip(remote, &setup->remote, &setup->remote_port);
@@ -44,6 +44,8 @@ int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 {
 	int result = selector_check(sel);
 
+	if (result == 0)
+		result = options_check(SOCK_TCP, options);
 	if (result != 0)
 		return result;
 	struct sock *s = sock_create(sel, SOCK_TCP, options);
@@ -54,6 +56,7 @@ int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 		sock_free(s);
 		return result;
 	}
+	timeout_connecting(s);
 	selector_dirty(s);
 	*out = sock_handle(s);
 	return 0;

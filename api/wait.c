@@ -114,9 +114,17 @@ static bool sock_is_writable(const struct sock *s)
 	return s->connected && channel_write_state(tx) == 0;
 }
 
+/* Why what was flushed was dropped; 0: it was not. */
+static int tx_failure(const struct sock *s)
+{
+	const struct channel *tx = sock_tx(s);
+
+	return tx != NULL && tx->failed ? tx->cause : 0;
+}
+
 uint32_t sock_levels(const struct sock *s)
 {
-	bool drained = s->connected && sock_is_drained(s);
+	bool drained = s->connected && sock_is_drained(s) && tx_failure(s) == 0;
 
 	return bit_if(sock_is_readable(s), RWS_EV_READABLE) |
 		bit_if(sock_is_writable(s), RWS_EV_WRITABLE) |
@@ -153,6 +161,8 @@ static int sock_look(const struct sock *s, uint32_t bits)
 	int failure = channel_failure(sock_rx(s), bits & RWS_EV_READABLE);
 	if (failure == 0)
 		failure = channel_failure(sock_tx(s), bits & RWS_EV_WRITABLE);
+	if (failure == 0 && (bits & (RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED)))
+		failure = tx_failure(s);
 	if (failure == 0 && s->context.state == JOB_DONE)
 		failure = s->context.result != 0 ? s->context.result : -ECANCELED;
 	return failure;
@@ -235,8 +245,10 @@ static int await(
 	if (sel->in_callback)
 		return sel->await_handle == handle && (sel->await_bits & bits) ? -EBUSY : -EDEADLK;
 	selector_enter(sel);
+	timeout_await(handle, bits);
 	sel->await_handle = handle;
 	sel->await_bits = bits;
+	timeout_awaiting(handle, bits);
 	turn(sel);
 	result = await_on(sel, handle, holds, argument, deadline);
 	sel->await_handle = RWS_NONE;

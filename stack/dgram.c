@@ -200,6 +200,14 @@ void dgram_close(struct dgram *dgram)
 	arena_free(&st->arena, socket);
 }
 
+void dgram_set_options(struct dgram *dgram, const struct dgram_options *options)
+{
+	struct dgram_options *own = &dgram_socket_of(dgram)->options;
+	own->tos = options->tos;
+	own->ttl = options->ttl != 0 ? options->ttl : DGRAM_TTL;
+	own->broadcast = options->broadcast;
+}
+
 /* Multicast */
 
 static err_t join4(const ip4_addr_t *group, bool join)

@@ -60,6 +60,9 @@ bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
  */
 int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port);
 
+/* Changes tos, ttl and broadcast; all else is as it was opened. */
+void dgram_set_options(struct dgram *dgram, const struct dgram_options *options);
+
 /* Joins or leaves a multicast group on every interface (RFC 3376, RFC 2710 hosts). 0 or -EINVAL. */
 int dgram_membership(struct dgram *dgram, const ip_addr_t *group, bool join);
 

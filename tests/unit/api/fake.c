@@ -435,6 +435,12 @@ static void on_shutdown(struct fake_end *end)
 	fake_fin_acked(end);
 }
 
+static void on_options(struct fake_end *end, const struct chan_message *request)
+{
+	end->setup = *request->setup;
+	emit(end, (struct chan_message){.kind = EV_OPTIONS, .error = fake.options_error});
+}
+
 static void on_release(struct fake_end *end)
 {
 	assert_false(end->released);
@@ -478,6 +484,9 @@ static void on_request(const struct chan_message *request)
 		break;
 	case REQ_RELEASE:
 		on_release(end);
+		break;
+	case REQ_OPTIONS:
+		on_options(end, request);
 		break;
 	default:
 		fail_msg("request %u", request->kind);
@@ -616,7 +625,8 @@ void fake_turn(struct rws_selector *sel, unsigned n)
 {
 	while (n-- > 0) {
 		assert_int_equal(rws_selector_run_once(sel), 0);
-		for (unsigned i = 0; fake.rws.placement == RWS_CHANNEL && i < FAKE_CORES; i++)
+		for (unsigned i = 0; fake.rws.placement == RWS_CHANNEL && i < fake.rws.core_count;
+			i++)
 			core_run_once(&cores[i]);
 	}
 }

@@ -65,6 +65,7 @@ struct fake {
 	bool no_mbufs;           /* received buffers are not of a pool */
 	bool short_packets;      /* more than half of the cores' receive buffers are in use */
 	int open_error;          /* EV_OPENED's */
+	int options_error;       /* EV_OPTIONS's */
 	bool fail_second_listen; /* it gets -EADDRINUSE */
 	uint16_t next_port;
 	void (*idle)(struct fake *fake); /* the selector waits; NULL: time passes */
@@ -94,7 +95,7 @@ struct fake_end *fake_accept(struct fake_end *listener);
 void fake_datagram(struct fake_end *end, const void *bytes, size_t n, uint16_t from_port);
 void fake_dropped(struct fake_end *end, uint32_t count);
 
-/* Turns of the loop; with RWS_CHANNEL the cores take theirs behind each. */
+/* Turns of the loop; with RWS_CHANNEL of the stack cores, too, after it. */
 void fake_turn(struct rws_selector *sel, unsigned n);
 
 /* How many requests of the kind there were; where the first was, -1 for none. */

@@ -165,7 +165,7 @@ static void a_full_table_is_enobufs(void **state)
 
 static void user_pointer_and_options(void **state)
 {
-	struct rws_options options = {.receive_buffer = 7, .keep_alive = true};
+	struct rws_options options = {.receive_buffer = 70000, .keep_alive = true};
 	rws_socket_t s = fake_connect(sel, &options, &end);
 	int mine;
 
@@ -173,11 +173,11 @@ static void user_pointer_and_options(void **state)
 	assert_int_equal(rws_set_user(s, &mine), 0);
 	assert_ptr_equal(rws_user(s), &mine);
 	assert_int_equal(rws_get_options(s, &options), 0);
-	assert_int_equal(options.receive_buffer, 7);
+	assert_int_equal(options.receive_buffer, 70000);
 	assert_int_equal(options.send_buffer, 1024 * 1024);
-	assert_int_equal(options.backlog, 511);
+	assert_int_equal(options.backlog, 0);
 	assert_int_equal(options.ttl, 64);
-	assert_int_equal(end->setup.conn.receive_window, 7);
+	assert_int_equal(end->setup.conn.receive_window, 70000);
 	assert_true(end->setup.conn.no_delay);
 	assert_true(end->setup.conn.keep_alive);
 }

@@ -176,7 +176,7 @@ static void h103_accepted_socket_inherits_the_options(void **state)
 		.delay = true,
 		.type_of_service = 16,
 		.send_buffer = 5000,
-		.receive_buffer = 6000,
+		.receive_buffer = 60000,
 		.linger_ns = 7 * MS};
 	rws_socket_t server = listen_with(&options, &listener), s;
 
@@ -187,7 +187,7 @@ static void h103_accepted_socket_inherits_the_options(void **state)
 	assert_true(options.keep_alive && options.delay);
 	assert_int_equal(options.type_of_service, 16);
 	assert_int_equal(options.send_buffer, 5000);
-	assert_int_equal(options.receive_buffer, 6000);
+	assert_int_equal(options.receive_buffer, 60000);
 	assert_int_equal(options.linger_ns, 7 * MS);
 }
 

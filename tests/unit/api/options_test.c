@@ -11,8 +11,8 @@ static void equal_options_are_one_copy(void **state)
 	struct rws_options same = {.keep_alive = true, .local = fake_peer};
 
 	const struct rws_options *a =
-		options_take(&seen, &(struct rws_options){.keep_alive = true});
-	const struct rws_options *b = options_take(&seen, &same);
+		options_take(&seen, SOCK_TCP, &(struct rws_options){.keep_alive = true});
+	const struct rws_options *b = options_take(&seen, SOCK_TCP, &same);
 	assert_non_null(a);
 	assert_ptr_equal(a, b); /* the local end is the socket's own */
 	assert_int_equal(b->local.family, 0);
@@ -24,9 +24,9 @@ static void equal_options_are_one_copy(void **state)
 static void defaults_are_equal_to_what_they_stand_for(void **state)
 {
 	struct options_seen seen = {0};
-	const struct rws_options *a = options_take(&seen, NULL);
-	const struct rws_options *b =
-		options_take(&seen, &(struct rws_options){.ttl = 64, .backlog = 511});
+	const struct rws_options *a = options_take(&seen, SOCK_LISTENER, NULL);
+	const struct rws_options *b = options_take(&seen, SOCK_LISTENER,
+		&(struct rws_options){.ttl = 64, .backlog = 511, .keep_count = 9});
 
 	assert_ptr_equal(a, b);
 	assert_int_equal(a->send_buffer, 1 << 20);
@@ -39,7 +39,7 @@ static void options_that_differ_are_two_copies(void **state)
 {
 	struct options_seen seen = {0};
 	const struct rws_options all[] = {
-		{.type_of_service = 1},
+		{.type_of_service = 4},
 		{.ttl = 1},
 		{.reuse_address = true},
 		{.reuse_port = true},
@@ -52,17 +52,23 @@ static void options_that_differ_are_two_copies(void **state)
 		{.receive_buffer = 1},
 		{.linger_ns = 1},
 		{.linger_zero = true},
+		{.keep_idle_ns = 1},
+		{.keep_interval_ns = 1},
+		{.keep_count = 1},
+		{.user_timeout_ns = 1},
+		{.socket_timeout_ns = 1},
+		{.connect_timeout_ns = 1},
 	};
 	enum { COUNT = sizeof(all) / sizeof(all[0]) };
 	const struct rws_options *taken[COUNT];
 
 	for (unsigned i = 0; i < COUNT; i++) {
-		taken[i] = options_take(&seen, &all[i]);
+		taken[i] = options_take(&seen, SOCK_LISTENER, &all[i]);
 		for (unsigned before = 0; before < i; before++)
 			assert_ptr_not_equal(taken[i], taken[before]);
 	}
 	/* Those that are long forgotten are still right for who has them. */
-	assert_int_equal(taken[0]->type_of_service, 1);
+	assert_int_equal(taken[0]->type_of_service, 4);
 	assert_int_equal(taken[1]->ttl, 1);
 	for (unsigned i = 0; i < COUNT; i++)
 		options_drop(taken[i]);
