@@ -11,11 +11,37 @@ static int may_attach(const struct sock *s, bool had)
 {
 	if (s->kind == SOCK_LISTENER)
 		return -EINVAL;
-	if (s->kind == SOCK_UDP)
-		return -EOPNOTSUPP;
+	if (s->kind == SOCK_UDP && !s->connected)
+		return -ENOTCONN;
 	if (had)
 		return -EALREADY;
 	return s->closing ? -ESHUTDOWN : 0;
+}
+
+/* Received datagrams go to one taker: a channel, or rws_receive. */
+static int may_attach_rx(const struct sock *s)
+{
+	int result = may_attach(s, s->had_reader);
+
+	return result == 0 && s->kind == SOCK_UDP && dgram_is_received(s) ? -EBUSY : result;
+}
+
+/*
+ * Whether the application's own channel can carry datagrams of s, or not: it has either boundaries or
+ * none, so it is joined to nothing at its other side.
+ */
+static int may_carry(const struct sock *s, const struct own_channel *own, bool reading)
+{
+	size_t held = (size_t)own->channel.readable + own->channel.unflushed;
+	bool joined = reading ? own->had_sink : own->had_source;
+
+	if (s->kind != SOCK_UDP)
+		return own->channel.datagrams ? -EOPNOTSUPP : 0;
+	if (joined)
+		return -EOPNOTSUPP;
+	if (reading)
+		return held > 0 ? -EINVAL : 0;
+	return held > RWS_DATAGRAM_MAX ? -EMSGSIZE : 0;
 }
 
 /* ---- Doing it --------------------------------------------------------------------------- */
@@ -51,11 +77,12 @@ int rws_open_read_channel(rws_socket_t handle, rws_channel_t *out)
 	int result = sock_of(handle, &s);
 
 	if (result == 0)
-		result = may_attach(s, s->had_reader);
+		result = may_attach_rx(s);
 	if (result != 0)
 		return result;
 	/* What waited in it is there to be read. */
 	s->read_channel.role = CHANNEL_READ;
+	s->read_channel.datagrams = s->kind == SOCK_UDP;
 	s->read_channel.total_written = s->read_channel.readable;
 	if (s->read_channel.readable > 0)
 		sock_tell(s, RWS_EV_READABLE);
@@ -74,6 +101,7 @@ int rws_open_write_channel(rws_socket_t handle, bool auto_flush, rws_channel_t *
 	if (result != 0)
 		return result;
 	s->write_channel.role = CHANNEL_WRITE;
+	s->write_channel.datagrams = s->kind == SOCK_UDP;
 	s->write_channel.auto_flush = auto_flush;
 	attach_tx(s, &s->write_channel);
 	*out = sock_tx_handle(s);
@@ -86,7 +114,9 @@ int rws_connection(rws_socket_t handle, rws_channel_t *in, rws_channel_t *out)
 	int result = sock_of(handle, &s);
 
 	if (result == 0)
-		result = may_attach(s, s->had_reader || s->had_writer);
+		result = may_attach(s, s->had_writer);
+	if (result == 0)
+		result = may_attach_rx(s);
 	if (result != 0)
 		return result;
 	rws_open_read_channel(handle, in);
@@ -104,14 +134,14 @@ static int own_channel(struct sock *s, rws_channel_t handle, bool reading, struc
 	if (ch->role != CHANNEL_OWN || channel_own(ch)->sel != s->sel)
 		return -EINVAL;
 	*own = channel_own(ch);
-	result = may_attach(s, reading ? s->had_reader : s->had_writer);
+	result = reading ? may_attach_rx(s) : may_attach(s, s->had_writer);
 	if (result == 0 && (reading ? (*own)->had_source : (*own)->had_sink))
 		result = -EALREADY;
 	if (result == 0 && (reading ? channel_writing_copy(ch) : channel_reading_copy(ch)) != NULL)
 		result = -EBUSY;
 	if (result == -ESHUTDOWN)
 		rws_channel_close(handle, -ESHUTDOWN);
-	return result;
+	return result == 0 ? may_carry(s, *own, reading) : result;
 }
 
 int rws_attach_for_reading(rws_socket_t handle, rws_channel_t channel, rws_job_t *writer_job)
@@ -130,6 +160,7 @@ int rws_attach_for_reading(rws_socket_t handle, rws_channel_t channel, rws_job_t
 	if (extra == NULL)
 		return -ENOMEM;
 	extra->rx = (struct attached){own, channel};
+	own->channel.datagrams = s->kind == SOCK_UDP;
 	own->source = s;
 	own->had_source = true;
 	attach_rx(s, &own->channel);
@@ -156,6 +187,9 @@ int rws_attach_for_writing(rws_socket_t handle, rws_channel_t channel, rws_job_t
 	extra->tx = (struct attached){own, channel};
 	own->sink = s;
 	own->had_sink = true;
+	own->channel.datagrams = s->kind == SOCK_UDP;
+	if (own->channel.datagrams && own->channel.readable > 0)
+		channel_flush(&own->channel); /* what was flushed before is the first one */
 	attach_tx(s, &own->channel);
 	if (reader_job != NULL)
 		*reader_job = job_handle(s, &s->reader_job);
@@ -187,10 +221,12 @@ void sock_rx_channel_closed(struct sock *s, int cause)
 
 void sock_tx_channel_closed(struct sock *s, int cause)
 {
-	if (cause != 0) {
+	if (cause != 0 && s->kind == SOCK_UDP) /* no peer would be told */
+		job_complete(s, &s->reader_job, cause, true);
+	else if (cause != 0)
 		sock_abort(s, cause, cause);
+	if (cause != 0)
 		return;
-	}
 	s->want_shutdown = true;
 	timeout_tx_restart(s);
 	sock_arm(s, RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
@@ -200,6 +236,14 @@ void sock_tx_channel_closed(struct sock *s, int cause)
 void sock_cancel_writer_job(struct sock *s)
 {
 	channel_fail(sock_rx(s), -ECANCELED);
+}
+
+void sock_cancel_reader_job(struct sock *s)
+{
+	if (s->kind == SOCK_UDP)
+		channel_fail(sock_tx(s), -ECANCELED);
+	else
+		sock_abort(s, -ECANCELED, -ECANCELED);
 }
 
 void sock_detach_rx(struct sock *s)

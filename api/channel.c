@@ -17,7 +17,7 @@ static struct channel *channel_of_sock(uint64_t handle, struct sock *s)
 {
 	struct channel *ch =
 		handle_kind(handle) == HANDLE_READ_CHANNEL ? &s->read_channel : &s->write_channel;
-	return s->kind == SOCK_TCP && ch->role != CHANNEL_UNOPENED ? ch : NULL;
+	return s->kind != SOCK_LISTENER && ch->role != CHANNEL_UNOPENED ? ch : NULL;
 }
 
 int channel_of(rws_channel_t handle, struct channel **out)
@@ -41,6 +41,12 @@ int channel_of(rws_channel_t handle, struct channel **out)
 
 /* ---- State ------------------------------------------------------------------------------ */
 
+/* A datagram that was begun may be as long as any; the next one waits for room. */
+static size_t datagram_room(const struct channel *ch, size_t flushed, size_t capacity)
+{
+	return channel_has_begun(ch) || flushed < capacity ? RWS_DATAGRAM_MAX - ch->unflushed : 0;
+}
+
 size_t channel_room(const struct channel *ch)
 {
 	size_t held = (size_t)ch->readable + ch->unflushed;
@@ -49,6 +55,8 @@ size_t channel_room(const struct channel *ch)
 	/* A socket's own write channel: what is not acknowledged yet counts as well. */
 	if (ch->role == CHANNEL_WRITE)
 		held += channel_sock(ch)->inflight;
+	if (ch->datagrams)
+		return datagram_room(ch, held - ch->unflushed, capacity);
 	return held < capacity ? capacity - held : 0;
 }
 
@@ -63,7 +71,7 @@ int channel_read_state(const struct channel *ch)
 {
 	if (ch->failed)
 		return ch->cause;
-	if (ch->readable > 0)
+	if (ch->readable > 0 || ch->empty)
 		return 0;
 	if (!ch->closed)
 		return -EAGAIN;
@@ -74,7 +82,21 @@ int channel_write_state(const struct channel *ch)
 {
 	if (ch->closed)
 		return ch->cause != 0 ? ch->cause : -ESHUTDOWN;
-	return channel_room(ch) == 0 ? -EAGAIN : 0;
+	if (channel_room(ch) > 0)
+		return 0;
+	return ch->datagrams && channel_has_begun(ch) ? -EMSGSIZE : -EAGAIN;
+}
+
+bool channel_has_begun(const struct channel *ch)
+{
+	return ch->list.tail != NULL && (ch->list.tail->pkt_flags & SEGMENT_LAST) == 0;
+}
+
+bool channel_has_flushed(const struct channel *ch)
+{
+	const struct pbuf *head = segments_head(&ch->list);
+
+	return ch->readable > 0 || (head != NULL && (head->pkt_flags & SEGMENT_LAST));
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------ */
@@ -156,11 +178,17 @@ static void tell_room(const struct channel *ch)
 void channel_consume(struct channel *ch, size_t n)
 {
 	struct sock *source = channel_source(ch);
+	size_t left = n;
 
 	ch->readable -= (uint32_t)n;
-	while (n > 0)
-		n -= consume_from_head(ch, source, n);
-	tell_room(ch);
+	while (left > 0)
+		left -= consume_from_head(ch, source, left);
+	if (ch->datagrams && source != NULL) {
+		selector_dirty(source);
+		dgram_consumed(source, ch, n);
+	} else {
+		tell_room(ch);
+	}
 }
 
 void channel_put(struct channel *ch, struct pbuf *p)
@@ -255,7 +283,7 @@ struct pbuf *channel_buffer(struct channel *ch)
 	struct sock *sink;
 
 	if (p != NULL)
-		p->pkt_flags &= (u16_t)~SEGMENT_RECEIVED;
+		p->pkt_flags &= (u16_t) ~(SEGMENT_RECEIVED | SEGMENT_LAST);
 	else if ((sink = channel_sink(ch)) != NULL)
 		selector_starve(sink);
 	return p;
@@ -266,6 +294,8 @@ void channel_drop_content(struct channel *ch)
 	struct sock *source = channel_source(ch);
 
 	channel_drop_grant(ch);
+	if (ch->datagrams && source != NULL)
+		dgram_content_dropped(source, ch);
 	while (!segments_empty(&ch->list)) {
 		struct pbuf *p = segments_pop(&ch->list);
 		if (p->pkt_flags & SEGMENT_RECEIVED)
@@ -315,9 +345,18 @@ void channel_tell_reader(const struct channel *ch)
 		copy_reader_due(ch);
 }
 
+/* Each flush ends a datagram: the one that was begun. */
+static bool end_datagram(struct channel *ch)
+{
+	if (!ch->datagrams || channel_source(ch) != NULL || !channel_has_begun(ch))
+		return false;
+	ch->list.tail->pkt_flags |= SEGMENT_LAST;
+	return true;
+}
+
 void channel_flush(struct channel *ch)
 {
-	if (ch->unflushed == 0)
+	if (!end_datagram(ch) && ch->unflushed == 0)
 		return;
 	ch->readable += ch->unflushed;
 	ch->unflushed = 0;
@@ -469,7 +508,8 @@ bool rws_is_closed_for_read(rws_channel_t handle)
 {
 	struct channel *ch;
 
-	return channel_of(handle, &ch) != 0 || ch->failed || (ch->closed && ch->readable == 0);
+	return channel_of(handle, &ch) != 0 || ch->failed ||
+		(ch->closed && ch->readable == 0 && !ch->empty);
 }
 
 bool rws_is_closed_for_write(rws_channel_t handle)

@@ -22,6 +22,11 @@
  * `closed` says that no more bytes come in. `cause` is 0, or why; then either the content was
  * dropped (`failed`) or it is read before the cause shows (after a reset).
  *
+ * A channel that is joined to a UDP socket keeps the boundaries of datagrams (`datagrams`): what is
+ * received is put in one datagram at a time, when all of the one before was consumed, so that no
+ * reading call crosses a boundary; what is written ends a datagram with each flush, and the last
+ * pbuf of that is marked SEGMENT_LAST. See api/dgram_channel.c.
+ *
  * Every TCP socket has two channels of its own within it, opened or not, so a channel holds only
  * what differs from one to the next; whose it is and how much fits in follows from its role. See
  * channel_source and those behind it in api/socket.h.
@@ -63,6 +68,9 @@ struct channel {
 	bool closed : 1, failed : 1, auto_flush : 1;
 	bool is_dropped : 1;      /* nothing will ever be readable again */
 	bool scanned_lone_cr : 1; /* RWS_LINE_LONE_CR held for `scanned` */
+	bool datagrams : 1;
+	bool within : 1; /* a part of the datagram that it holds was consumed */
+	bool empty : 1;  /* the datagram that it holds has no bytes */
 };
 
 _Static_assert(sizeof(struct channel) == 32, "every socket has two");
@@ -100,6 +108,9 @@ int channel_read_state(const struct channel *ch);
  * -EAGAIN the socket tells READABLE again.
  */
 int channel_reader_of(rws_channel_t handle, struct channel **ch);
+
+/* The same for calls that a channel of datagrams does not have: -EOPNOTSUPP. */
+int channel_stream_reader_of(rws_channel_t handle, struct channel **ch);
 
 /* Finds the channel for a writer and ends a grant: 0, or why it cannot write. */
 int channel_writer_of(rws_channel_t handle, struct channel **ch);
@@ -142,6 +153,12 @@ struct pbuf *channel_take(struct channel *ch, size_t max);
 
 /* Bytes became readable: tells the sink, or the copy that reads it. */
 void channel_tell_reader(const struct channel *ch);
+
+/* Written bytes, or a datagram without any, wait for a flush: a datagram was begun. */
+bool channel_has_begun(const struct channel *ch);
+
+/* Flushed bytes, or a datagram without any, wait for the sink. */
+bool channel_has_flushed(const struct channel *ch);
 
 /* Makes all that was written readable, and tells the reader. */
 void channel_flush(struct channel *ch);

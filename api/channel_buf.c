@@ -112,7 +112,7 @@ ssize_t rws_read_detach(rws_channel_t handle, size_t max, unsigned flags, struct
 {
 	struct channel *ch;
 	struct rws_buf *buf;
-	int state = channel_reader_of(handle, &ch);
+	int state = channel_stream_reader_of(handle, &ch);
 
 	*out = NULL;
 	if (state > 0 && (flags & ~RWS_BUF_HOLDS_WINDOW) != 0)
@@ -148,7 +148,7 @@ int rws_read_packet(rws_channel_t handle, size_t n, struct rws_buf **out)
 {
 	struct channel *ch;
 	struct rws_buf *buf;
-	int state = channel_reader_of(handle, &ch);
+	int state = channel_stream_reader_of(handle, &ch);
 
 	*out = NULL;
 	if (state < 0 && (state != -EAGAIN || n > 0))
@@ -180,7 +180,7 @@ int rws_read_remaining(rws_channel_t handle, size_t limit, struct rws_buf **buf)
 		return -EINVAL;
 	for (;;) {
 		size_t length = rws_buf_length(*buf);
-		int state = channel_reader_of(handle, &ch);
+		int state = channel_stream_reader_of(handle, &ch);
 		if (state != -EAGAIN && state <= 0)
 			return state;
 		if (length >= limit)

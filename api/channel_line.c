@@ -108,7 +108,7 @@ int rws_read_utf8_line(
 	rws_channel_t handle, char *buf, size_t cap, size_t limit, unsigned flags, size_t *length)
 {
 	struct channel *ch;
-	int state = channel_reader_of(handle, &ch);
+	int state = channel_stream_reader_of(handle, &ch);
 	bool lone_cr = (flags & RWS_LINE_LONE_CR) != 0;
 	struct line line;
 

@@ -24,17 +24,28 @@ int channel_reader_of(rws_channel_t handle, struct channel **ch)
 		return result;
 	if (channel_sink(*ch) != NULL || channel_reading_copy(*ch) != NULL)
 		return -EBUSY;
+	if ((*ch)->empty)
+		return dgram_take_empty(*ch);
 	result = channel_read_state(*ch);
 	if (result == -EAGAIN)
 		return channel_not_yet(*ch);
 	return result == 0 ? 1 : result == 1 ? 0 : result;
 }
 
+int channel_stream_reader_of(rws_channel_t handle, struct channel **ch)
+{
+	int result = channel_of(handle, ch);
+
+	if (result == 0 && (*ch)->datagrams)
+		return -EOPNOTSUPP;
+	return result != 0 ? result : channel_reader_of(handle, ch);
+}
+
 bool channel_pull(struct channel *ch)
 {
 	struct sock *source = channel_source(ch);
 
-	return source != NULL && sock_pull_rx(source);
+	return source != NULL && !ch->datagrams && sock_pull_rx(source);
 }
 
 /* A read of no bytes tells of a failure and of nothing else. */
@@ -77,6 +88,8 @@ int rws_read_fully(rws_channel_t handle, void *buf, size_t n, size_t *got)
 		if (piece < 0)
 			return (int)piece;
 		*got += (size_t)piece;
+		if (*got < n && rws_read_boundary(handle) == 1)
+			return -ENODATA;
 	}
 	return n == 0 ? (int)rws_read_available(handle, buf, 0) : 0;
 }
@@ -107,6 +120,8 @@ ssize_t rws_peek_to(rws_channel_t handle, size_t off, void *buf, size_t n)
 		return state;
 	while (off >= ch->readable && channel_pull(ch))
 		continue;
+	if (off >= ch->readable && ch->datagrams)
+		return -ENODATA;
 	if (off >= ch->readable)
 		return ch->closed ? ch->cause : channel_not_yet(ch);
 	return (ssize_t)cursor_copy(ch, off, buf, n);
@@ -125,6 +140,8 @@ int rws_request(rws_channel_t handle, size_t skip, size_t at_least, struct iovec
 		continue;
 	size_t there = ch->readable > skip ? ch->readable - skip : 0;
 	if (there == 0 || there < at_least) {
+		if (ch->datagrams)
+			return -ENODATA;
 		if (ch->closed)
 			return ch->cause;
 		return channel_not_yet(ch);

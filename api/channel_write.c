@@ -14,7 +14,8 @@ int channel_full(struct channel *ch)
 {
 	struct sock *sink = channel_sink(ch);
 
-	channel_flush(ch);
+	if (!ch->datagrams)
+		channel_flush(ch);
 	if (sink != NULL)
 		sock_arm(sink, RWS_EV_WRITABLE | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED);
 	return -EAGAIN;
@@ -38,7 +39,7 @@ static uint32_t tail_room(const struct channel *ch)
 {
 	struct pbuf *tail = ch->list.tail;
 
-	if (tail == NULL || (tail->pkt_flags & SEGMENT_RECEIVED))
+	if (tail == NULL || (tail->pkt_flags & (SEGMENT_RECEIVED | SEGMENT_LAST)))
 		return 0;
 	return pktbuf_room(tail);
 }
@@ -69,8 +70,21 @@ static size_t copy_in(struct channel *ch, const char *bytes, size_t n)
 
 void channel_flush_if_due(struct channel *ch)
 {
-	if (ch->auto_flush || channel_room(ch) == 0)
+	if (ch->auto_flush || (!ch->datagrams && channel_room(ch) == 0))
 		channel_flush(ch);
+}
+
+/* A write of no bytes to a channel of datagrams begins one, which may stay without any. */
+static ssize_t begin_datagram(struct channel *ch)
+{
+	if (!channel_has_begun(ch)) {
+		struct pbuf *p = channel_buffer(ch);
+		if (p == NULL)
+			return channel_full(ch);
+		segments_push(&ch->list, p);
+	}
+	channel_flush_if_due(ch);
+	return 0;
 }
 
 ssize_t rws_write_available(rws_channel_t handle, const void *buf, size_t n)
@@ -88,11 +102,15 @@ ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
 
 	for (int i = 0; i < count; i++)
 		wanted += iov[i].iov_len;
-	if (wanted == 0 && state == -EAGAIN)
+	if (wanted == 0 && state == -EAGAIN && !ch->datagrams)
 		return 0;
+	if (wanted == 0 && state == 0 && ch->datagrams)
+		return begin_datagram(ch);
 	if (wanted == 0 || state != 0)
 		return state;
 	size_t room = channel_room(ch);
+	if (ch->datagrams && wanted > room)
+		return -EMSGSIZE;
 	for (int i = 0; i < count && done < room; i++) {
 		size_t piece = iov[i].iov_len < room - done ? iov[i].iov_len : room - done;
 		size_t copied = copy_in(ch, iov[i].iov_base, piece);
@@ -120,7 +138,8 @@ int rws_write_fully(rws_channel_t handle, const void *buf, size_t n, size_t *don
 /* Lends `bytes` at most, as one more vector; how many. */
 static size_t grant_more(struct channel *ch, struct grant *grant, size_t bytes, struct iovec *iov)
 {
-	uint32_t room = grant->bytes == 0 ? tail_room(ch) : 0;
+	/* The end of a datagram is not left to where a grant ends: it has buffers of its own. */
+	uint32_t room = grant->bytes == 0 && !ch->datagrams ? tail_room(ch) : 0;
 	bool in_tail = room > 0;
 	struct pbuf *p = ch->list.tail;
 
@@ -160,6 +179,8 @@ int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n
 	if (state != 0)
 		return state;
 	size_t room = channel_room(ch);
+	if (room < min && ch->datagrams)
+		return -EMSGSIZE;
 	if (room < min)
 		return channel_full(ch);
 	struct grant *grant = channel_grant(ch);

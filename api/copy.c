@@ -233,6 +233,8 @@ static int check(const struct channel *src, const struct channel *dst, unsigned 
 	if (src == dst || (flags & ~RWS_COPY_CLOSE) != 0 ||
 		channel_selector(src) != channel_selector(dst))
 		return -EINVAL;
+	if (src->datagrams || dst->datagrams)
+		return -EOPNOTSUPP;
 	if (channel_sink(src) != NULL || channel_reading_copy(src) != NULL ||
 		channel_source(dst) != NULL || channel_writing_copy(dst) != NULL)
 		return -EBUSY;

@@ -23,6 +23,7 @@ struct datagrams {
 	_Alignas(64) uint64_t dropped;
 	uint32_t spent; /* datagrams whose buffers are in the socket's `spent` */
 	int error;      /* the last one */
+	bool received;  /* by rws_receive, so not by a channel */
 	uint32_t first, count;
 	struct datagram queue[QUEUE_SLOTS];
 };
@@ -38,53 +39,56 @@ static void give_back(struct sock *s, struct pbuf *chain, uint32_t length)
 		p->next = s->spent;
 		s->spent = p;
 	}
-	s->datagrams->spent++;
+	s->extra->datagrams->spent++;
 	s->recved += length;
 	selector_dirty(s);
 }
 
 void dgram_received(struct sock *s, const struct chan_message *message)
 {
-	struct datagrams *datagrams = s->datagrams;
+	struct datagrams *datagrams = s->extra->datagrams;
 
-	if (s->closing || datagrams->count == QUEUE_SLOTS) {
-		datagrams->dropped += !s->closing;
+	if (s->closing || s->rx_discard || datagrams->count == QUEUE_SLOTS) {
+		datagrams->dropped += !s->closing && !s->rx_discard;
 		give_back(s, message->p, message->length);
 		return;
 	}
 	datagrams->queue[(datagrams->first + datagrams->count++) % QUEUE_SLOTS] =
 		(struct datagram){message->p, message->length, message->port, message->address};
 	s->lent++;
-	sock_tell(s, RWS_EV_READABLE);
+	if (sock_rx(s) != NULL)
+		dgram_pump(s);
+	else
+		sock_tell(s, RWS_EV_READABLE);
 }
 
 void dgram_dropped(struct sock *s, uint32_t count)
 {
-	s->datagrams->dropped += count;
+	s->extra->datagrams->dropped += count;
 }
 
 /* An ICMP error or a refused datagram; it goes on. */
 void dgram_failed(struct sock *s, int error)
 {
-	s->datagrams->error = error;
+	s->extra->datagrams->error = error;
 	sock_arm(s, RWS_EV_ERROR);
 	sock_tell(s, RWS_EV_ERROR);
 }
 
 int dgram_error(const struct sock *s)
 {
-	return s->datagrams->error;
+	return s->extra->datagrams->error;
 }
 
 uint32_t dgram_spent(const struct sock *s)
 {
-	return s->kind == SOCK_UDP ? s->datagrams->spent : 0;
+	return s->kind == SOCK_UDP ? s->extra->datagrams->spent : 0;
 }
 
 void dgram_forget_spent(struct sock *s)
 {
 	if (s->kind == SOCK_UDP)
-		s->datagrams->spent = 0;
+		s->extra->datagrams->spent = 0;
 }
 
 static size_t copy_out(const struct datagram *d, void *buf, size_t capacity)
@@ -101,7 +105,7 @@ static size_t copy_out(const struct datagram *d, void *buf, size_t capacity)
 
 static struct datagram take(struct sock *s)
 {
-	struct datagrams *datagrams = s->datagrams;
+	struct datagrams *datagrams = s->extra->datagrams;
 	struct datagram d = datagrams->queue[datagrams->first];
 
 	datagrams->first = (datagrams->first + 1) % QUEUE_SLOTS;
@@ -139,7 +143,10 @@ int rws_receive_burst(rws_socket_t handle, struct rws_datagram *datagrams, unsig
 		return result;
 	if (s->closing)
 		return -ECANCELED;
-	while (count < n && s->datagrams->count > 0)
+	if (s->had_reader)
+		return -EBUSY;
+	s->extra->datagrams->received = true;
+	while (count < n && s->extra->datagrams->count > 0)
 		receive_one(s, &datagrams[count++]);
 	if (count > 0 || n == 0)
 		return (int)count;
@@ -154,21 +161,37 @@ int rws_receive(rws_socket_t handle, struct rws_datagram *datagram)
 	return result > 0 ? 0 : result;
 }
 
+bool dgram_is_received(const struct sock *s)
+{
+	return s->extra->datagrams->received;
+}
+
+struct pbuf *dgram_take(struct sock *s)
+{
+	return s->extra->datagrams->count > 0 ? take(s).p : NULL;
+}
+
+void dgram_done(struct sock *s)
+{
+	s->extra->datagrams->spent++;
+	selector_dirty(s);
+}
+
 uint64_t rws_receive_dropped(rws_socket_t handle)
 {
 	struct sock *s;
 
-	return udp_of(handle, &s) == 0 ? s->datagrams->dropped : 0;
+	return udp_of(handle, &s) == 0 ? s->extra->datagrams->dropped : 0;
 }
 
 unsigned dgram_waiting(const struct sock *s)
 {
-	return s->kind == SOCK_UDP ? s->datagrams->count : 0;
+	return s->kind == SOCK_UDP ? s->extra->datagrams->count : 0;
 }
 
 void dgram_drop_all(struct sock *s)
 {
-	while (s->datagrams->count > 0) {
+	while (s->extra->datagrams->count > 0) {
 		struct datagram d = take(s);
 		give_back(s, d.p, d.length);
 	}
@@ -176,7 +199,10 @@ void dgram_drop_all(struct sock *s)
 
 void dgram_free(struct sock *s)
 {
-	free(s->datagrams);
+	if (s->extra == NULL)
+		return;
+	free(s->extra->datagrams);
+	s->extra->datagrams = NULL;
 }
 
 /* ---- Sending ---------------------------------------------------------------------------- */
@@ -298,7 +324,8 @@ static int make_queue(struct sock *s)
 	datagrams->dropped = 0;
 	datagrams->first = datagrams->count = datagrams->spent = 0;
 	datagrams->error = 0;
-	s->datagrams = datagrams;
+	datagrams->received = false;
+	s->extra->datagrams = datagrams;
 	return 0;
 }
 
@@ -316,7 +343,7 @@ static int set_up(struct sock *s, const struct rws_address *local, const struct 
 	if (result != 0)
 		return result;
 	address_from_ip(&setup->remote, setup->remote_port, &s->remote);
-	setup->account = &s->datagrams->account;
+	setup->account = &s->extra->datagrams->account;
 	s->lane = choose_lane(s->sel, local);
 	s->ep = endpoint_alloc(sock_lane(s)->core, sock_lane(s)->chan);
 	return s->ep == NULL ? -ENOBUFS : 0;

@@ -141,6 +141,8 @@ int rws_write_buf(rws_channel_t handle, void *data, size_t n, rws_free_fn *fn, v
 
 	if (state == 0 && (n == 0 || fn == NULL || n > channel_capacity(ch)))
 		return -EINVAL;
+	if (state == 0 && ch->datagrams)
+		return -EOPNOTSUPP;
 	if (state != 0)
 		return state;
 	if (channel_room(ch) < n)

@@ -95,7 +95,9 @@ static uint64_t available(const struct sock *s)
 	case SOCK_LISTENER:
 		return listener_waiting(s);
 	case SOCK_UDP:
-		return dgram_waiting(s);
+		if (sock_rx(s) == NULL)
+			return dgram_waiting(s);
+		break;
 	default:
 		break;
 	}

@@ -111,6 +111,8 @@ int rws_job_cancel(rws_job_t handle)
 		copy_cancel(copy_of_job(job));
 	else if (job == &s->writer_job)
 		sock_cancel_writer_job(s);
+	else if (job == &s->reader_job)
+		sock_cancel_reader_job(s);
 	else
 		sock_abort(s, -ECANCELED, -ECANCELED);
 	return 0;

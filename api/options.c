@@ -38,9 +38,9 @@ static bool has_negative_time(const struct rws_options *o)
 
 static bool has_some_of_tcp(const struct rws_options *o)
 {
-	return o->delay || o->keep_alive || o->rst_drop || o->linger_ns != 0 || o->linger_zero ||
-		o->keep_idle_ns != 0 || o->keep_interval_ns != 0 || o->keep_count != 0 ||
-		o->user_timeout_ns != 0 || o->socket_timeout_ns != 0;
+	return o->delay || o->keep_alive || o->rst_drop || o->linger_zero || o->keep_idle_ns != 0 ||
+		o->keep_interval_ns != 0 || o->keep_count != 0 || o->user_timeout_ns != 0 ||
+		o->socket_timeout_ns != 0;
 }
 
 static bool has_some_of_connect(const struct rws_options *o)
@@ -92,8 +92,6 @@ static void fill_tcp(struct rws_options *o)
 	o->type_of_service &= (uint8_t)~ECN_BITS;
 	o->receive_buffer =
 		within(o->receive_buffer, CONN_RECEIVE_WINDOW_MIN, CONN_RECEIVE_WINDOW_MAX);
-	if (o->linger_ns <= 0)
-		o->linger_ns = LINGER_DEFAULT;
 	o->keep_idle_ns = tcp_time(o->keep_idle_ns, KEEP_IDLE_DEFAULT);
 	o->keep_interval_ns = tcp_time(o->keep_interval_ns, KEEP_INTERVAL_DEFAULT);
 	o->keep_count =
@@ -113,6 +111,8 @@ static struct rws_options as_in_effect(enum sock_kind kind, const struct rws_opt
 	to.send_buffer = within(to.send_buffer, 1, CHANNEL_CAPACITY_MAX);
 	if (to.receive_buffer == 0)
 		to.receive_buffer = BUFFER_DEFAULT;
+	if (to.linger_ns <= 0)
+		to.linger_ns = LINGER_DEFAULT;
 	if (kind == SOCK_LISTENER && to.backlog == 0)
 		to.backlog = BACKLOG_DEFAULT;
 	if (kind != SOCK_UDP)

@@ -164,12 +164,13 @@ static void run_channel(struct own_channel *own, uint32_t bits)
 
 static void run_sock(struct sock *s, uint32_t bits)
 {
-	if ((bits & REMOTE_FLUSH) && s->kind == SOCK_TCP && s->write_channel.role == CHANNEL_WRITE)
+	if ((bits & REMOTE_FLUSH) && s->kind != SOCK_LISTENER &&
+		s->write_channel.role == CHANNEL_WRITE)
 		channel_flush(&s->write_channel);
 	if ((bits & REMOTE_CANCEL_WRITER) && s->writer_job.state == JOB_ACTIVE)
 		sock_cancel_writer_job(s);
 	if ((bits & REMOTE_CANCEL_READER) && s->reader_job.state == JOB_ACTIVE)
-		sock_abort(s, -ECANCELED, -ECANCELED);
+		sock_cancel_reader_job(s);
 	if ((bits & REMOTE_CANCEL_CONTEXT) && s->context.state == JOB_ACTIVE)
 		sock_abort(s, -ECANCELED, -ECANCELED);
 	if (bits & REMOTE_CLOSE)

@@ -267,7 +267,7 @@ struct rws_options {
 	uint16_t backlog;        /* listeners: connections waiting for accept [511] */
 	uint32_t send_buffer;    /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
 	uint32_t receive_buffer; /* bytes received and not yet read [1 MiB, TCP: growing] */
-	int64_t linger_ns;       /* TCP: how long close may take to send what is buffered [30 s] */
+	int64_t linger_ns;       /* how long close may take to send what is buffered [30 s] */
 	bool linger_zero;        /* TCP: close sends RST at once */
 	struct rws_address local; /* connect: local end [any] */
 	/* TCP, with keep_alive: silence before the first probe [2 h] and between probes [75 s]. */
@@ -357,7 +357,10 @@ struct rws_datagram {
 int rws_send(rws_socket_t s, const struct rws_datagram *datagram);
 int rws_send_burst(rws_socket_t s, const struct rws_datagram *datagrams, unsigned n);
 
-/* Receives one datagram; -EAGAIN, -ECANCELED after close. The burst form returns how many. */
+/*
+ * Receives one datagram; -EAGAIN, -ECANCELED after close, -EBUSY where a channel reads them. The
+ * burst form returns how many.
+ */
 int rws_receive(rws_socket_t s, struct rws_datagram *datagram);
 int rws_receive_burst(rws_socket_t s, struct rws_datagram *datagrams, unsigned n);
 
@@ -367,7 +370,15 @@ uint64_t rws_receive_dropped(rws_socket_t s);
 /*
  * Opens the socket's read or write channel; each once in its life, -EALREADY after, without any
  * effect. -ESHUTDOWN on a closed socket. With auto_flush each write is sent without rws_flush.
- * -EOPNOTSUPP for UDP sockets so far: use rws_send and rws_receive.
+ *
+ * A connected UDP socket has them, too (-ENOTCONN for others). What is written between two flushes
+ * is one datagram; a write that would make it longer than RWS_DATAGRAM_MAX is refused with -EMSGSIZE
+ * and takes nothing. A write of 0 bytes begins a datagram that may stay empty. A reading call gets
+ * bytes of one datagram only, see rws_read_boundary, and one that meets an empty datagram takes
+ * that and returns -ENOMSG; 0 is the end as ever. Datagrams come either this way or by rws_receive:
+ * who comes second gets -EBUSY. rws_send may be used beside the write channel. Closing the write
+ * channel tells the peer nothing, with a cause it drops what was not sent. Calls for lines, for
+ * buffers that are kept or donated, and rws_copy_to are -EOPNOTSUPP.
  */
 int rws_open_read_channel(rws_socket_t s, rws_channel_t *ch);
 int rws_open_write_channel(rws_socket_t s, bool auto_flush, rws_channel_t *ch);
@@ -379,7 +390,8 @@ int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
  * The same with a channel of the caller's. attach_for_reading moves received bytes into ch, and
  * its job writes the channel (hence writer job); attach_for_writing sends what is written to ch.
  * A channel may be attached once for each. -EALREADY, and -ESHUTDOWN (ch fails with it), -EBADF,
- * -EXDEV. job may be NULL.
+ * -EXDEV. job may be NULL. A channel between a UDP socket and another one is -EOPNOTSUPP; what was
+ * flushed to ch before is the first datagram (-EMSGSIZE), and for reading ch must be empty (-EINVAL).
  */
 int rws_attach_for_reading(rws_socket_t s, rws_channel_t ch, rws_job_t *writer_job);
 int rws_attach_for_writing(rws_socket_t s, rws_channel_t ch, rws_job_t *reader_job);
@@ -483,6 +495,13 @@ int rws_read_fully(rws_channel_t ch, void *buf, size_t n, size_t *got);
  */
 int rws_read_utf8_line(
 	rws_channel_t ch, char *buf, size_t cap, size_t limit, unsigned flags, size_t *length);
+
+/*
+ * Of a connected UDP socket's channel: 1 when the bytes read so far are whole datagrams, 0 when
+ * there is more of the last one. -EOPNOTSUPP for streams. rws_read_fully returns -ENODATA when a
+ * datagram ends before n bytes, as do rws_request and rws_peek_to for bytes beyond it.
+ */
+int rws_read_boundary(rws_channel_t ch);
 
 /* Drops at most max bytes of what there is; returns as rws_read_available. */
 ssize_t rws_discard(rws_channel_t ch, size_t max);

@@ -22,6 +22,9 @@
  */
 #define SEGMENT_RECEIVED 0x8000u
 
+/* Bit as above: the last one of a datagram, in channels that have such (api/channel.h). */
+#define SEGMENT_LAST 0x4000u
+
 struct segments {
 	struct pbuf *tail; /* NULL: empty */
 };

@@ -53,6 +53,7 @@ struct attached {
 /* What few sockets have, or have for a while. Memory: the selector's pools. */
 struct sock_extra {
 	struct endpoint_setup *setup; /* the stack core's from open_posted to opened, then NULL */
+	struct datagrams *datagrams;  /* of a SOCK_UDP; api/dgram_socket.c */
 	struct callbacks *callbacks;  /* of rws_on and rws_job_on_completion */
 	struct attached rx, tx;
 	struct channel_copies copies; /* `out` from the read channel, `in` to the write channel */
@@ -123,11 +124,10 @@ struct sock {
 
 	union {
 		struct {
-			/* SOCK_TCP. What is received waits in read_channel, opened or not. */
+			/* SOCK_TCP: what is received waits in read_channel, opened or not. */
 			struct channel read_channel, write_channel;
 		};
-		struct listener *listener;   /* SOCK_LISTENER; api/listener.c */
-		struct datagrams *datagrams; /* SOCK_UDP; api/dgram_socket.c */
+		struct listener *listener; /* SOCK_LISTENER; api/listener.c */
 	};
 
 	struct rws_address local, remote;
@@ -219,6 +219,7 @@ rws_channel_t sock_tx_handle(const struct sock *s);
 void sock_rx_channel_closed(struct sock *s, int cause);
 void sock_tx_channel_closed(struct sock *s, int cause);
 void sock_cancel_writer_job(struct sock *s);
+void sock_cancel_reader_job(struct sock *s);
 
 /* Parts the socket from a channel of the application's own. */
 void sock_detach_rx(struct sock *s);
@@ -255,6 +256,17 @@ unsigned dgram_waiting(const struct sock *s);
 int dgram_error(const struct sock *s);      /* for RWS_EV_ERROR */
 uint32_t dgram_spent(const struct sock *s); /* datagrams that go back with s->spent */
 void dgram_forget_spent(struct sock *s);
+bool dgram_is_received(const struct sock *s); /* rws_receive was called */
+struct pbuf *dgram_take(struct sock *s); /* the first that waits, or NULL; dgram_done follows */
+void dgram_done(struct sock *s);
+
+/* dgram_channel.c: what byte channels do where they are joined to a UDP socket. */
+void dgram_pump(struct sock *s);                                   /* for sock_pump_rx */
+void dgram_consumed(struct sock *s, struct channel *ch, size_t n); /* n bytes */
+void dgram_content_dropped(struct sock *s, struct channel *ch);    /* all of them */
+int dgram_take_empty(struct channel *ch);                          /* -ENOMSG */
+bool dgram_post(struct sock *s, struct channel *tx);               /* false: a full ring */
+void dgram_acked(struct sock *s);
 
 /* ---- What belongs to what --------------------------------------------------------------- */
 
@@ -277,7 +289,7 @@ static inline bool sock_is_truncated(const struct sock *s)
 /* The channel that received bytes go to: the socket's own or the application's; NULL: none. */
 static inline struct channel *sock_rx(const struct sock *s)
 {
-	if (s->kind != SOCK_TCP)
+	if (s->kind == SOCK_LISTENER)
 		return NULL;
 	if (s->read_channel.role == CHANNEL_READ)
 		return (struct channel *)(uintptr_t)&s->read_channel;
@@ -287,7 +299,7 @@ static inline struct channel *sock_rx(const struct sock *s)
 /* The channel whose bytes are sent, in the same way. */
 static inline struct channel *sock_tx(const struct sock *s)
 {
-	if (s->kind != SOCK_TCP)
+	if (s->kind == SOCK_LISTENER)
 		return NULL;
 	if (s->write_channel.role == CHANNEL_WRITE)
 		return (struct channel *)(uintptr_t)&s->write_channel;

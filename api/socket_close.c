@@ -95,6 +95,21 @@ static void close_tcp(struct sock *s, int64_t linger_ns)
 	sock_close_step(s);
 }
 
+/* What was written and not flushed is a datagram, too; the job ends when all are on their way. */
+static void close_udp(struct sock *s, int64_t linger_ns)
+{
+	struct channel *tx = sock_tx(s);
+
+	s->linger_for_ack = false; /* nobody acknowledges */
+	stop_receiving(s, -ECANCELED);
+	if (tx != NULL)
+		channel_end(tx, 0);
+	if (s->reader_job.state == JOB_ACTIVE)
+		timeout_linger(s, linger_ns);
+	selector_dirty(s);
+	sock_close_step(s);
+}
+
 void sock_close(struct sock *s, int64_t linger_ns)
 {
 	if (s->closing)
@@ -106,8 +121,7 @@ void sock_close(struct sock *s, int64_t linger_ns)
 		sock_complete_context(s);
 		break;
 	case SOCK_UDP:
-		dgram_drop_all(s);
-		sock_complete_context(s);
+		close_udp(s, linger_ns);
 		break;
 	default:
 		close_tcp(s, linger_ns);
@@ -129,7 +143,10 @@ void sock_abort(struct sock *s, int cause, int job_result)
 	if (s->kind != SOCK_TCP) {
 		if (s->error == 0 && s->context.state != JOB_DONE)
 			s->error = cause_pack(cause);
+		if (s->kind == SOCK_UDP)
+			fail_tx(s, job_result, job_result, job_result != -ETIMEDOUT);
 		sock_close(s, 0);
+		sock_close_step(s); /* of a close that was under way */
 		return;
 	}
 	if (s->dead || s->context.state == JOB_DONE)

@@ -40,6 +40,8 @@ void sock_discard_waiting(struct sock *s)
 {
 	struct channel *ch = waiting(s);
 
+	if (s->kind == SOCK_UDP)
+		dgram_drop_all(s);
 	if (ch == NULL)
 		return;
 	ch->readable = 0;
@@ -133,6 +135,10 @@ void sock_pump_rx(struct sock *s)
 	struct channel *rx = sock_rx(s);
 	struct channel *from = waiting(s);
 
+	if (s->kind == SOCK_UDP) {
+		dgram_pump(s);
+		return;
+	}
 	if (rx == NULL || s->rx_discard)
 		return;
 	if (from != NULL)
@@ -225,8 +231,7 @@ static void acked(struct sock *s, const struct chan_message *message)
 	if (bytes > 1 || s->inflight == 0) /* a probe of a closed window may take a byte along */
 		timeout_tx_restart(s);
 	if (s->kind == SOCK_UDP) {
-		if (s->inflight <= (size_t)s->options->send_buffer / 4 * 3)
-			sock_tell(s, RWS_EV_WRITABLE);
+		dgram_acked(s);
 		return;
 	}
 	grow_send_buffer(s, message->count);

@@ -77,7 +77,7 @@ bool sock_is_drained(const struct sock *s)
 {
 	const struct channel *tx = sock_tx(s);
 
-	return tx == NULL || tx->readable == 0;
+	return tx == NULL || !channel_has_flushed(tx);
 }
 
 static bool post_data(struct sock *s)
@@ -86,6 +86,8 @@ static bool post_data(struct sock *s)
 
 	if (tx == NULL || !s->connected || s->dead)
 		return true;
+	if (s->kind == SOCK_UDP)
+		return dgram_post(s, tx);
 	while (tx->readable > 0) {
 		/* Buffers stay in the channel until there is a place for the message. */
 		if (chan_post_room(sock_lane(s)->chan) == 0)
@@ -106,8 +108,8 @@ static bool post_shutdown(struct sock *s)
 {
 	struct chan_message message = {.kind = REQ_SHUTDOWN};
 
-	if (!s->want_shutdown || s->shutdown_posted || !s->connected || s->dead ||
-		!sock_is_drained(s))
+	if (s->kind == SOCK_UDP || !s->want_shutdown || s->shutdown_posted || !s->connected ||
+		s->dead || !sock_is_drained(s))
 		return true;
 	s->shutdown_posted = post(s, &message);
 	return s->shutdown_posted;

@@ -88,7 +88,9 @@ static bool sock_is_readable(const struct sock *s)
 	case SOCK_LISTENER:
 		return false;
 	case SOCK_UDP:
-		return dgram_waiting(s) > 0;
+		if (sock_rx(s) == NULL)
+			return dgram_waiting(s) > 0;
+		break;
 	default:
 		break;
 	}
@@ -104,7 +106,9 @@ static bool sock_is_writable(const struct sock *s)
 	case SOCK_LISTENER:
 		return false;
 	case SOCK_UDP:
-		return !s->closing && s->inflight < s->options->send_buffer;
+		if (sock_tx(s) == NULL)
+			return !s->closing && s->inflight < s->options->send_buffer;
+		break;
 	default:
 		break;
 	}
@@ -310,6 +314,8 @@ static int content_holds(uint64_t handle, size_t min)
 		continue;
 	if (ch->readable >= min && ch->readable > 0)
 		return CONTENT_THERE;
+	if (ch->datagrams && channel_read_state(ch) == 0)
+		return CONTENT_THERE; /* no more will be added to it */
 	if (!ch->closed)
 		return 0;
 	return ch->cause != 0 ? ch->cause : CONTENT_ENDED;
@@ -338,7 +344,10 @@ static int space_holds(uint64_t handle, size_t min)
 	result = channel_write_state(ch);
 	if (result == 0 && channel_room(ch) >= min)
 		return 1;
-	channel_flush(ch); /* what waits is in the way */
+	if (result == 0 && ch->datagrams)
+		return -EMSGSIZE;
+	if (!ch->datagrams)
+		channel_flush(ch); /* what waits is in the way */
 	return result == -EAGAIN ? 0 : result;
 }
 

@@ -149,7 +149,7 @@ static void b103_accepted_socket_inherits_all_of_its_listeners_options(void **st
 static void b106_an_option_of_another_kind_is_refused(void **state)
 {
 	const struct rws_options of_tcp[] = {{.delay = true}, {.keep_alive = true},
-		{.rst_drop = true}, {.linger_ns = 1}, {.linger_zero = true}, {.keep_idle_ns = 1},
+		{.rst_drop = true}, {.linger_zero = true}, {.keep_idle_ns = 1},
 		{.keep_interval_ns = 1}, {.keep_count = 1}, {.user_timeout_ns = 1},
 		{.socket_timeout_ns = 1}};
 	const struct rws_options of_connect[] = {
