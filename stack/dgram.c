@@ -59,6 +59,7 @@ static bool has_room(const struct dgram_socket *socket, uint32_t bytes)
 static void lose(struct dgram_socket *socket, struct pbuf *p, enum drop_reason reason)
 {
 	socket->dgram.rx_dropped++;
+	dgram_event(socket, 0); /* the count is news */
 	stack_drop(socket->dgram.stack, p, reason);
 }
 

@@ -56,7 +56,8 @@ bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
  * Sends one datagram, fragmented where it must be; owns payload from here on, whatever comes of
  * it. to may be NULL on a connected socket. 0, or -EMSGSIZE, -EACCES (broadcast without the
  * option), -EISCONN (another address than the connected one), -EDESTADDRREQ, -ENETUNREACH,
- * -ENOBUFS.
+ * -ENOBUFS. What is sent to an address of this host reaches sockets of this stack only;
+ * -ECONNREFUSED when a connected socket's peer would be here and is not.
  */
 int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port);
 

@@ -85,6 +85,40 @@ static int send_datagram(struct dgram_socket *socket, struct pbuf *payload, uint
 	return errno_of(reason);
 }
 
+/* Whether a datagram is for this host, not as last time. */
+static bool is_home(const struct dgram_socket *socket, const ip_addr_t *to)
+{
+	if (socket->dst != NULL && ip_addr_eq(to, &socket->dst_remote))
+		return false;
+	return stack_has_address(socket->dgram.stack, to);
+}
+
+/*
+ * RFC 1122 3.2.1.3: no device would bring back what we send to ourselves. It reaches the sockets of
+ * this stack, in a buffer of its own: the payload goes back to its owner as if it had been sent.
+ */
+static int send_home(
+	struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+{
+	struct stack *st = socket->dgram.stack;
+	struct flow flow = {.local = *to,
+		.remote = ip_addr_isany(&socket->dgram.local) ? *to : socket->dgram.local,
+		.local_port = to_port,
+		.remote_port = socket->dgram.local_port};
+	struct dgram_socket *receiver = dgram_find(st, &flow);
+	if (receiver == NULL)
+		return socket->connected ? -ECONNREFUSED : 0;
+	struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, payload);
+	if (copy == NULL) {
+		stack_count_drop(st, DROP_NO_MEMORY);
+		return -ENOBUFS;
+	}
+	st->counters.udp_tx++;
+	st->counters.udp_rx++;
+	dgram_receive(receiver, copy, &flow);
+	return 0;
+}
+
 static int send_to(
 	struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
 {
@@ -93,6 +127,8 @@ static int send_to(
 	stack_zone(st, &zoned);
 	if (!socket->options.broadcast && stack_is_broadcast(st, &zoned))
 		return -EACCES;
+	if (is_home(socket, &zoned))
+		return send_home(socket, payload, &zoned, to_port);
 	int error = resolve(socket, &zoned);
 	return error == 0 ? send_datagram(socket, payload, to_port) : error;
 }

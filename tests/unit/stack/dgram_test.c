@@ -353,6 +353,52 @@ static void lost_fragment_loses_the_datagram_and_its_memory_comes_back(void **st
 	lab_close(&lab); /* stack_free finds them, too */
 }
 
+/* No device sends to itself: what is for us stays here. */
+static void datagram_to_an_own_address_stays_here(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	lab_open(&lab, 2, NULL);
+	const ip_addr_t own[] = {lab_ip4(0), lab_ip6(0)};
+	struct dgram *sender = bind_at(&lab, 0, 0), *receiver = bind_at(&lab, 0, 53);
+	for (unsigned i = 0; i < 2; i++) {
+		struct dgram *self[] = {receiver, sender};
+		for (unsigned to = 0; to < 2; to++) {
+			assert_int_equal(dgram_send(sender, lab_pbuf("home", 4), &own[i],
+						 self[to]->local_port),
+				0);
+			assert_true(dgram_next(self[to], &rx));
+			assert_int_equal(rx.payload->tot_len, 4);
+			assert_memory_equal(rx.payload->payload, "home", 4);
+			assert_true(ip_addr_eq(&rx.from, &own[i]));
+			assert_int_equal(rx.from_port, sender->local_port);
+			pbuf_free(rx.payload);
+		}
+		assert_int_equal(dgram_send(sender, lab_pbuf("", 0), &own[i], 53), 0);
+		assert_true(dgram_next(receiver, &rx));
+		assert_int_equal(rx.payload->tot_len, 0);
+		pbuf_free(rx.payload);
+		assert_int_equal(dgram_send(sender, lab_pbuf("x", 1), &own[i], 54), 0);
+	}
+	assert_null(lab_take(&lab, 0));
+	assert_int_equal(lab_live_pbufs, 0);
+	lab_close(&lab);
+}
+
+static void connected_socket_hears_that_nobody_is_at_home(void **state)
+{
+	struct lab lab;
+	struct dgram *sender;
+	lab_open(&lab, 2, NULL);
+	ip_addr_t own = lab_ip4(0);
+	assert_int_equal(dgram_open(lab.node[0].stack, &own, 0, &own, 54,
+				 &(struct dgram_options){0}, &sender),
+		0);
+	assert_int_equal(dgram_send(sender, lab_pbuf("x", 1), NULL, 0), -ECONNREFUSED);
+	assert_int_equal(lab_live_pbufs, 0);
+	lab_close(&lab);
+}
+
 static void multicast_reaches_members_only(void **state)
 {
 	struct lab lab;
@@ -467,6 +513,8 @@ int main(void)
 		cmocka_unit_test(port_unreachable_is_one_event_and_receiving_goes_on),
 		cmocka_unit_test(redirected_datagram_arrives_whole_where_it_is_put_in),
 		cmocka_unit_test(lost_fragment_loses_the_datagram_and_its_memory_comes_back),
+		cmocka_unit_test(datagram_to_an_own_address_stays_here),
+		cmocka_unit_test(connected_socket_hears_that_nobody_is_at_home),
 		cmocka_unit_test(multicast_reaches_members_only),
 		cmocka_unit_test(udp_length_bounds_the_payload),
 		cmocka_unit_test(exhausted_memory_drops_datagrams_and_recovers),

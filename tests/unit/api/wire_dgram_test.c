@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Datagrams over a wire in virtual time, our stack at both ends. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/api/rig.h"
+
+#define PORT   7000
+#define SECOND ((int64_t)1000000000)
+
+static int64_t after(struct rig *rig, int64_t ns)
+{
+	return rig->now + ns;
+}
+
+static rws_socket_t bind_at(struct rig *rig, unsigned end, bool ipv6, uint16_t port)
+{
+	struct rws_address address = rig_address(end, ipv6, port);
+	rws_socket_t s;
+
+	assert_int_equal(rws_udp_bind(rig->sel[end], &address, NULL, &s), 0);
+	return s;
+}
+
+/* Two sockets connected to each other. */
+struct pair {
+	rws_socket_t s[2];
+	rws_channel_t in[2], out[2];
+};
+
+static struct pair connected(struct rig *rig, bool ipv6)
+{
+	struct pair p;
+
+	for (unsigned end = 0; end < 2; end++) {
+		struct rws_address local = rig_address(end, ipv6, PORT);
+		struct rws_address remote = rig_address(1 - end, ipv6, PORT);
+		assert_int_equal(
+			rws_udp_connect(rig->sel[end], &remote, &local, NULL, &p.s[end]), 0);
+		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
+	}
+	return p;
+}
+
+static void dispose(struct rig *rig, rws_socket_t a, rws_socket_t b)
+{
+	rws_dispose(a);
+	rws_dispose(b);
+	rig_run(rig, SECOND);
+}
+
+static uint8_t *pattern(size_t n)
+{
+	uint8_t *bytes = malloc(n > 0 ? n : 1);
+
+	assert_non_null(bytes);
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)(i * 31 + i / 251);
+	return bytes;
+}
+
+/* ---- As byte channels ------------------------------------------------------------------- */
+
+static void datagrams_cross(struct rig *rig, bool ipv6)
+{
+	static const size_t sizes[] = {1, 0, 1472, 1473, 0, 9000, RWS_DATAGRAM_MAX};
+	struct pair p = connected(rig, ipv6);
+	uint8_t *sent = pattern(RWS_DATAGRAM_MAX), *got = malloc(RWS_DATAGRAM_MAX + 1);
+
+	assert_non_null(got);
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(rws_write_available(p.out[0], sent, sizes[i]), sizes[i]);
+		rws_flush(p.out[0]);
+	}
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 1);
+		ssize_t n = rws_read_available(p.in[1], got, RWS_DATAGRAM_MAX + 1);
+		assert_int_equal(n, sizes[i] > 0 ? (ssize_t)sizes[i] : -ENOMSG);
+		assert_memory_equal(sent, got, sizes[i]);
+		assert_int_equal(rws_read_boundary(p.in[1]), 1);
+	}
+	assert_int_equal(rws_read_available(p.in[1], got, 1), -EAGAIN);
+	free(sent);
+	free(got);
+	dispose(rig, p.s[0], p.s[1]);
+}
+
+static void b114_datagrams_keep_their_boundaries_over_ipv4(void **state)
+{
+	datagrams_cross(*state, false);
+}
+
+static void b114_datagrams_keep_their_boundaries_over_ipv6(void **state)
+{
+	datagrams_cross(*state, true);
+}
+
+/* Far more than all buffers hold, read in pieces; what is lost is whole datagrams, and counted. */
+static void b114_a_slow_reader_loses_whole_datagrams_only(void **state)
+{
+	enum { COUNT = 4000, SIZE = 1000 };
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	uint8_t block[SIZE];
+	uint32_t number, last = 0, received = 0;
+
+	for (uint32_t i = 1; i <= COUNT; i++) {
+		memset(block, (int)(i & 0xff), SIZE);
+		memcpy(block, &i, sizeof(i));
+		while (rws_write_available(p.out[0], block, SIZE) == -EAGAIN)
+			assert_int_equal(
+				rws_await_free_space(p.out[0], SIZE, after(rig, SECOND)), 1);
+		rws_flush(p.out[0]);
+		if (i % 100 == 0)
+			rig_run(rig, SECOND / 1000); /* a device holds so many frames, too */
+	}
+	rig_run(rig, SECOND);
+	while (rws_await_content(p.in[1], 1, after(rig, SECOND / 10)) == 1) {
+		assert_int_equal(rws_read_available(p.in[1], &number, 4), 4);
+		assert_int_equal(rws_read_boundary(p.in[1]), 0);
+		assert_int_equal(rws_read_available(p.in[1], block, SIZE), SIZE - 4);
+		assert_int_equal(rws_read_boundary(p.in[1]), 1);
+		assert_int_equal(block[SIZE - 5], (uint8_t)number);
+		assert_true(number > last);
+		last = number;
+		received++;
+	}
+	assert_true(received > 0 && received < COUNT);
+	assert_int_equal(received + rws_receive_dropped(p.s[1]), COUNT);
+	dispose(rig, p.s[0], p.s[1]);
+}
+
+static void b114_close_sends_the_last_datagrams(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	char buf[16];
+
+	assert_int_equal(rws_write_available(p.out[0], "one", 3), 3);
+	rws_flush(p.out[0]);
+	assert_int_equal(rws_write_available(p.out[0], "last", 4), 4);
+	rws_close(p.s[0]);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), 0);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_read_available(p.in[1], buf, sizeof(buf)), 3);
+	assert_int_equal(rws_read_available(p.in[1], buf, sizeof(buf)), 4);
+	assert_int_equal(rws_read_available(p.in[1], buf, sizeof(buf)), -EAGAIN);
+	dispose(rig, p.s[0], p.s[1]);
+}
+
+/* ---- As datagrams ----------------------------------------------------------------------- */
+
+static int send_to(rws_socket_t s, const void *bytes, size_t n, struct rws_address to)
+{
+	struct rws_datagram d = {.data = (void *)(uintptr_t)bytes, .length = n, .address = to};
+
+	return rws_send(s, &d);
+}
+
+/* The next datagram, of which there are at most 64 bytes; its length. */
+static size_t receive(struct rig *rig, rws_socket_t s, void *bytes, struct rws_address *from)
+{
+	struct rws_datagram d = {.data = bytes, .capacity = 64};
+
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+	assert_int_equal(rws_receive(s, &d), 0);
+	if (from != NULL)
+		*from = d.address;
+	return d.length;
+}
+
+static void expect_nothing(struct rig *rig, rws_socket_t s)
+{
+	char byte;
+	struct rws_datagram d = {.data = &byte, .capacity = 1};
+
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_receive(s, &d), -EAGAIN);
+}
+
+/* The next event of end 0 that tells of an error; 0: there is none. */
+static int next_error(struct rig *rig, rws_socket_t s)
+{
+	struct rws_event event;
+
+	while (rws_selector_select(rig->sel[0], &event, 1, after(rig, SECOND)) == 1) {
+		if (event.handle == s && (event.bits & RWS_EV_ERROR))
+			return event.result;
+	}
+	return 0;
+}
+
+static void b113_connected_sockets_know_both_ends(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address remote = rig_address(1, true, PORT), address, from;
+	rws_socket_t server = bind_at(rig, 1, true, PORT), client;
+	char buf[64];
+
+	assert_int_equal(rws_udp_connect(rig->sel[0], &remote, NULL, NULL, &client), 0);
+	assert_int_equal(rws_remote_address(client, &address), 0);
+	assert_true(rws_address_equal(&address, &remote));
+	assert_int_equal(send_to(client, "ping", 4, (struct rws_address){0}), 0);
+	assert_int_equal(receive(rig, server, buf, &from), 4);
+	assert_int_equal(rws_local_address(client, &address), 0);
+	assert_true(rws_address_equal(&address, &from));
+	assert_int_equal(send_to(server, "pong", 4, from), 0);
+	assert_int_equal(receive(rig, client, buf, &from), 4);
+	assert_true(rws_address_equal(&from, &remote));
+	dispose(rig, client, server);
+}
+
+static void b115_a_socket_receives_what_it_sends_to_itself(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t s = bind_at(rig, 0, false, PORT);
+	struct rws_address own = rig_address(0, false, PORT), from;
+	char buf[64];
+
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(send_to(s, "myself", i % 7, own), 0);
+		assert_int_equal(receive(rig, s, buf, &from), i % 7);
+		assert_memory_equal(buf, "myself", i % 7);
+		assert_true(rws_address_equal(&from, &own));
+	}
+	expect_nothing(rig, s);
+	rws_dispose(s);
+	rig_run(rig, SECOND);
+}
+
+static void b116_datagrams_of_10000_bytes_arrive_whole(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), client = bind_at(rig, 0, false, 0);
+	uint8_t *sent = pattern(10000), *got = malloc(10000);
+
+	assert_non_null(got);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(send_to(client, sent, 10000, rig_address(1, false, PORT)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		struct rws_datagram d = {.data = got, .capacity = 10000};
+		assert_int_equal(
+			rws_await(server, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+		assert_int_equal(rws_receive(server, &d), 0);
+		assert_int_equal(d.length, 10000);
+		assert_memory_equal(sent, got, 10000);
+	}
+	free(sent);
+	free(got);
+	dispose(rig, client, server);
+}
+
+/* A subnet's broadcast address only the stack knows: what is refused is an error event. */
+static void b117_broadcast_needs_the_option(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address subnet = {.family = RWS_IPV4, .port = PORT, .ip = {10, 0, 0, 255}};
+	struct rws_address all = {.family = RWS_IPV4, .port = PORT, .ip = {255, 255, 255, 255}};
+	struct rws_options options = {.broadcast = true};
+	rws_socket_t server, client = bind_at(rig, 0, false, 0), allowed;
+	char buf[64];
+
+	assert_int_equal(
+		rws_udp_bind(rig->sel[1], &(struct rws_address){.port = PORT}, NULL, &server), 0);
+	assert_int_equal(send_to(client, "no", 2, all), -EACCES);
+	assert_int_equal(send_to(client, "no", 2, subnet), 0);
+	assert_int_equal(next_error(rig, client), -EACCES);
+	expect_nothing(rig, server);
+	assert_int_equal(rws_close(client), 0);
+	assert_int_equal(rws_await_closed(client, RWS_NOW), 0);
+	assert_int_equal(rws_udp_bind(rig->sel[0], NULL, &options, &allowed), 0);
+	assert_int_equal(send_to(allowed, "subnet", 6, subnet), 0);
+	assert_int_equal(receive(rig, server, buf, NULL), 6);
+	assert_int_equal(send_to(allowed, "everybody", 9, all), 0);
+	assert_int_equal(receive(rig, server, buf, NULL), 9);
+	rws_dispose(client);
+	dispose(rig, allowed, server);
+}
+
+static void b118_close_ends_receiving_and_sending(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), client = bind_at(rig, 0, false, 0);
+	struct rws_address to = rig_address(1, false, PORT);
+	char buf[64];
+	struct rws_datagram d = {.data = buf, .capacity = 64};
+
+	assert_int_equal(send_to(client, "last", 4, to), 0);
+	assert_int_equal(rws_close(client), 0);
+	assert_true(rws_is_closed(client));
+	assert_int_equal(send_to(client, "x", 1, to), -ESHUTDOWN);
+	assert_int_equal(rws_receive(client, &d), -ECANCELED);
+	assert_int_equal(rws_await(client, RWS_EV_READABLE, after(rig, SECOND)), -ECANCELED);
+	assert_int_equal(rws_close(client), 0);
+	assert_int_equal(receive(rig, server, buf, NULL), 4);
+	dispose(rig, client, server);
+}
+
+struct ended {
+	unsigned calls;
+	int result;
+};
+
+static void on_end(void *user, rws_job_t job, int result)
+{
+	struct ended *ended = user;
+
+	ended->calls++;
+	ended->result = result;
+}
+
+static void b119_the_end_is_told_once_with_its_cause(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t early = bind_at(rig, 0, false, 0), late = bind_at(rig, 0, false, 0);
+	struct ended told[2] = {{0}};
+
+	assert_int_equal(rws_job_on_completion(rws_socket_context(early), on_end, &told[0]), 0);
+	assert_int_equal(
+		rws_job_on_completion(rws_socket_context(early), on_end, &told[1]), -EBUSY);
+	rws_abort(early, -EIO);
+	rws_close(late);
+	assert_int_equal(told[0].calls, 0); /* from the loop, not from within the call */
+	assert_int_equal(rws_job_on_completion(rws_socket_context(late), on_end, &told[1]), 0);
+	assert_int_equal(rws_job_on_completion(rws_socket_context(late), on_end, &told[1]), -EBUSY);
+	rig_run(rig, SECOND / 10);
+	rws_close(early);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(told[0].calls, 1);
+	assert_int_equal(told[0].result, -EIO);
+	assert_int_equal(told[1].calls, 1);
+	assert_int_equal(told[1].result, 0);
+	dispose(rig, early, late);
+}
+
+static void b120_datagrams_without_bytes_cross_both_ways(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, true, PORT), client = bind_at(rig, 0, true, 0);
+	struct rws_address from;
+	char buf[64];
+
+	assert_int_equal(send_to(client, NULL, 0, rig_address(1, true, PORT)), 0);
+	assert_int_equal(receive(rig, server, buf, &from), 0);
+	assert_int_equal(send_to(server, NULL, 0, from), 0);
+	assert_int_equal(receive(rig, client, buf, NULL), 0);
+	expect_nothing(rig, client);
+	dispose(rig, client, server);
+}
+
+static void b121_an_oversize_datagram_is_refused_and_the_socket_lives(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), client = bind_at(rig, 0, false, 0);
+	struct rws_address to = rig_address(1, false, PORT);
+	uint8_t *bytes = pattern(RWS_DATAGRAM_MAX + 1);
+	char buf[64];
+
+	assert_int_equal(send_to(client, bytes, RWS_DATAGRAM_MAX + 1, to), -EMSGSIZE);
+	assert_int_equal(send_to(client, bytes, 7, to), 0);
+	assert_int_equal(receive(rig, server, buf, NULL), 7);
+	free(bytes);
+	dispose(rig, client, server);
+}
+
+static void b122_a_connected_socket_sends_to_nobody_else(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address remote = rig_address(1, false, PORT);
+	rws_socket_t other = bind_at(rig, 1, false, PORT + 1), client;
+
+	assert_int_equal(rws_udp_connect(rig->sel[0], &remote, NULL, NULL, &client), 0);
+	assert_int_equal(send_to(client, "x", 1, rig_address(1, false, PORT + 1)), -EISCONN);
+	assert_int_equal(send_to(client, "x", 1, remote), 0);
+	expect_nothing(rig, other);
+	dispose(rig, client, other);
+}
+
+static void b123_a_connected_socket_hears_nobody_else(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	rws_socket_t other = bind_at(rig, 0, false, PORT + 1);
+	char buf[16];
+
+	assert_int_equal(send_to(other, "stranger", 8, rig_address(1, false, PORT)), 0);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_read_available(p.in[1], buf, sizeof(buf)), -EAGAIN);
+	assert_int_equal(rws_write_available(p.out[0], "peer", 4), 4);
+	rws_flush(p.out[0]);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_read_available(p.in[1], buf, sizeof(buf)), 4);
+	rws_dispose(other);
+	dispose(rig, p.s[0], p.s[1]);
+}
+
+static void b124_an_unreachable_port_is_one_error_and_receiving_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address remote = rig_address(1, false, PORT), local;
+	rws_socket_t client, server;
+	char buf[64];
+
+	assert_int_equal(rws_udp_connect(rig->sel[0], &remote, NULL, NULL, &client), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(send_to(client, "anybody?", 8, (struct rws_address){0}), 0);
+		assert_int_equal(next_error(rig, client), -ECONNREFUSED);
+		assert_int_equal(next_error(rig, client), 0);
+	}
+	assert_false(rws_is_closed(client));
+	server = bind_at(rig, 1, false, PORT);
+	assert_int_equal(rws_local_address(client, &local), 0);
+	assert_int_equal(send_to(server, "here", 4, local), 0);
+	assert_int_equal(receive(rig, client, buf, NULL), 4);
+	dispose(rig, client, server);
+}
+
+/* All that is lost is lost for want of room at the receiver: the sum is exact. */
+static void b125_overflow_keeps_the_oldest_and_counts_the_rest(void **state)
+{
+	enum { COUNT = 3000 };
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), client = bind_at(rig, 0, false, 0);
+	struct rws_address to = rig_address(1, false, PORT);
+	uint32_t number, received = 0;
+	struct rws_datagram d = {.data = &number, .capacity = sizeof(number)};
+
+	for (uint32_t i = 0; i < COUNT; i++) {
+		while (send_to(client, &i, sizeof(i), to) == -EAGAIN)
+			rig_run(rig, SECOND / 1000);
+	}
+	rig_run(rig, SECOND / 10);
+	uint64_t dropped = rws_receive_dropped(server);
+	while (rws_receive(server, &d) == 0) {
+		assert_int_equal(number, received);
+		received++;
+		rig_run(rig, SECOND / 100000);
+	}
+	assert_int_equal(received, 1024);
+	assert_int_equal(dropped, COUNT - 1024);
+	assert_int_equal(rws_receive_dropped(server), dropped);
+	assert_int_equal(rig_counter(rig, 1, "drop.udp_queue_full"), dropped);
+	dispose(rig, client, server);
+}
+
+static void b126_bursts_keep_senders_and_say_what_was_cut(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), client[2];
+	struct rws_address to = rig_address(1, false, PORT), local[2];
+	struct rws_datagram d[64];
+	char buf[64][8];
+
+	for (unsigned i = 0; i < 2; i++) {
+		client[i] = bind_at(rig, 0, false, 0);
+		assert_int_equal(rws_local_address(client[i], &local[i]), 0);
+	}
+	for (unsigned i = 0; i < 64; i++) {
+		assert_int_equal(send_to(client[i % 2], "0123456789", i % 11, to), 0);
+		rig_run(rig, SECOND / 10000);
+		d[i] = (struct rws_datagram){.data = buf[i], .capacity = 8};
+	}
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_receive_burst(server, d, 64), 64);
+	for (unsigned i = 0; i < 64; i++) {
+		assert_true(rws_address_equal(&d[i].address, &local[i % 2]));
+		assert_int_equal(d[i].truncated, i % 11 > 8);
+		assert_int_equal(d[i].length, i % 11 > 8 ? 8 : i % 11);
+		assert_memory_equal(buf[i], "0123456789", d[i].length);
+	}
+	rws_dispose(client[1]);
+	dispose(rig, client[0], server);
+}
+
+static void b127_a_port_is_free_as_soon_as_it_is_closed(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address address = rig_address(1, false, PORT);
+	rws_socket_t server = bind_at(rig, 1, false, PORT), second;
+	rws_socket_t client = bind_at(rig, 0, false, 0);
+	char buf[64];
+
+	assert_int_equal(rws_udp_bind(rig->sel[1], &address, NULL, &second), -EADDRINUSE);
+	for (unsigned i = 0; i < 10; i++) {
+		rws_close(server);
+		rws_dispose(server);
+		server = bind_at(rig, 1, false, PORT);
+	}
+	assert_int_equal(send_to(client, "on", 2, address), 0);
+	assert_int_equal(receive(rig, server, buf, NULL), 2);
+	dispose(rig, client, server);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(b114_datagrams_keep_their_boundaries_over_ipv4),
+		CASE(b114_datagrams_keep_their_boundaries_over_ipv6),
+		CASE(b114_a_slow_reader_loses_whole_datagrams_only),
+		CASE(b114_close_sends_the_last_datagrams),
+		CASE(b113_connected_sockets_know_both_ends),
+		CASE(b115_a_socket_receives_what_it_sends_to_itself),
+		CASE(b116_datagrams_of_10000_bytes_arrive_whole),
+		CASE(b117_broadcast_needs_the_option),
+		CASE(b118_close_ends_receiving_and_sending),
+		CASE(b119_the_end_is_told_once_with_its_cause),
+		CASE(b120_datagrams_without_bytes_cross_both_ways),
+		CASE(b121_an_oversize_datagram_is_refused_and_the_socket_lives),
+		CASE(b122_a_connected_socket_sends_to_nobody_else),
+		CASE(b123_a_connected_socket_hears_nobody_else),
+		CASE(b124_an_unreachable_port_is_one_error_and_receiving_goes_on),
+		CASE(b125_overflow_keeps_the_oldest_and_counts_the_rest),
+		CASE(b126_bursts_keep_senders_and_say_what_was_cut),
+		CASE(b127_a_port_is_free_as_soon_as_it_is_closed),
+	};
+
+	return cmocka_run_group_tests_name(
+		"wire dgram", tests, rig_group_setup, rig_group_teardown);
+}
