@@ -59,6 +59,8 @@ enum chan_request {
 	REQ_ABORT,    /* ep: RST; REQ_RELEASE still follows */
 	REQ_RELEASE,  /* ep */
 	REQ_OPTIONS,  /* ep, setup: new options of an open one; answered by EV_OPTIONS */
+	REQ_JOIN,     /* ep, address, count: group and interface; answered by EV_OPTIONS */
+	REQ_LEAVE,    /* the same */
 };
 
 enum chan_event {
@@ -78,7 +80,7 @@ enum chan_event {
 	EV_DATAGRAM, /* sock, p, length, address, port: the application owns p */
 	EV_DROPPED,  /* sock, length: datagrams lost since the last one for want of room */
 	EV_RELEASED, /* sock */
-	EV_OPTIONS,  /* sock, error: the answer to REQ_OPTIONS, unless EV_RELEASED comes instead */
+	EV_OPTIONS, /* sock, error: the answer to REQ_OPTIONS, JOIN and LEAVE, unless EV_RELEASED comes instead */
 };
 
 struct chan_message {
@@ -92,7 +94,7 @@ struct chan_message {
 		const struct endpoint_setup *setup; /* sender's until EV_OPENED or EV_OPTIONS */
 	};
 	uint32_t length;
-	uint32_t count; /* REQ_RECVED: datagrams consumed; EV_ACKED */
+	uint32_t count; /* REQ_RECVED: datagrams consumed; EV_ACKED; REQ_JOIN, REQ_LEAVE */
 	ip_addr_t address;
 };
 

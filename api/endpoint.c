@@ -364,15 +364,28 @@ static int set_conn_options(struct conn *conn, const struct conn_options *wanted
 	return conn_set_options(conn, &options);
 }
 
-static void set_options(struct core *core, struct endpoint *ep, const struct endpoint_setup *setup)
+static int set_options(struct endpoint *ep, const struct endpoint_setup *setup)
 {
-	ep->error = 0;
 	if (ep->ready == NULL)
-		ep->error = -ESHUTDOWN;
-	else if (ep->ready->kind == READY_DGRAM)
-		dgram_set_options(ep->dgram, &setup->dgram);
-	else
-		ep->error = (int16_t)set_conn_options(ep->conn, &setup->conn);
+		return -ESHUTDOWN;
+	if (ep->ready->kind != READY_DGRAM)
+		return set_conn_options(ep->conn, &setup->conn);
+	dgram_set_options(ep->dgram, &setup->dgram);
+	return 0;
+}
+
+static int change_membership(struct endpoint *ep, const struct chan_message *request)
+{
+	if (ep->ready == NULL)
+		return -ESHUTDOWN;
+	return dgram_membership(
+		ep->dgram, &request->address, request->count, request->kind == REQ_JOIN);
+}
+
+/* As with opened(). */
+static void answer(struct core *core, struct endpoint *ep, int error)
+{
+	ep->error = (int16_t)error;
 	ep->pending |= TELL_OPTIONS;
 	list_pending(core, ep);
 }
@@ -431,7 +444,11 @@ void endpoint_request(struct core *core, const struct chan_message *request)
 		abort_or_close(ep, true);
 		break;
 	case REQ_OPTIONS:
-		set_options(core, ep, request->setup);
+		answer(core, ep, set_options(ep, request->setup));
+		break;
+	case REQ_JOIN:
+	case REQ_LEAVE:
+		answer(core, ep, change_membership(ep, request));
 		break;
 	case REQ_RELEASE:
 		abort_or_close(ep, false);

@@ -15,6 +15,7 @@
 #define BACKLOG_DEFAULT       511u
 #define LINGER_DEFAULT        (30 * NS_PER_SECOND)
 #define TTL_DEFAULT           64u
+#define MULTICAST_TTL_DEFAULT 1u
 #define KEEP_IDLE_DEFAULT     (7200 * NS_PER_SECOND) /* RFC 9293 3.8.4: no less than two hours */
 #define KEEP_INTERVAL_DEFAULT (75 * NS_PER_SECOND)
 #define KEEP_COUNT_DEFAULT    9u
@@ -43,6 +44,11 @@ static bool has_some_of_tcp(const struct rws_options *o)
 		o->socket_timeout_ns != 0;
 }
 
+static bool has_some_of_udp(const struct rws_options *o)
+{
+	return o->broadcast || o->multicast_ttl != 0 || o->no_multicast_loop;
+}
+
 static bool has_some_of_connect(const struct rws_options *o)
 {
 	return o->connect_timeout_ns != 0 || o->local.family != 0 || o->local.port != 0 ||
@@ -55,7 +61,7 @@ int options_check(enum sock_kind kind, const struct rws_options *o)
 		return 0;
 	if (has_negative_time(o))
 		return -EINVAL;
-	if ((kind == SOCK_UDP && has_some_of_tcp(o)) || (kind != SOCK_UDP && o->broadcast) ||
+	if ((kind == SOCK_UDP && has_some_of_tcp(o)) || (kind != SOCK_UDP && has_some_of_udp(o)) ||
 		(kind != SOCK_TCP && has_some_of_connect(o)) ||
 		(kind != SOCK_LISTENER && o->backlog != 0))
 		return -ENOPROTOOPT;
@@ -117,6 +123,8 @@ static struct rws_options as_in_effect(enum sock_kind kind, const struct rws_opt
 		to.backlog = BACKLOG_DEFAULT;
 	if (kind != SOCK_UDP)
 		fill_tcp(&to);
+	else if (to.multicast_ttl == 0)
+		to.multicast_ttl = MULTICAST_TTL_DEFAULT;
 	return to;
 }
 
@@ -138,7 +146,9 @@ static bool are_equal(const struct shared_options *known, const struct shared_op
 		a->keep_interval_ns == b->keep_interval_ns && a->keep_count == b->keep_count &&
 		a->user_timeout_ns == b->user_timeout_ns &&
 		a->socket_timeout_ns == b->socket_timeout_ns &&
-		a->connect_timeout_ns == b->connect_timeout_ns;
+		a->connect_timeout_ns == b->connect_timeout_ns &&
+		a->multicast_ttl == b->multicast_ttl &&
+		a->no_multicast_loop == b->no_multicast_loop;
 }
 
 static struct shared_options *shared_of(const struct rws_options *options)

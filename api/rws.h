@@ -292,6 +292,8 @@ struct rws_options {
 	int64_t socket_timeout_ns;
 	/* connect: how long until it fails with -ETIMEDOUT [0: TCP's own patience, 3 minutes] */
 	int64_t connect_timeout_ns;
+	uint8_t multicast_ttl;  /* UDP: time to live, hop limit of what goes to groups [1] */
+	bool no_multicast_loop; /* UDP: what goes to a group is not for members on this host */
 };
 
 /*
@@ -366,6 +368,19 @@ int rws_receive_burst(rws_socket_t s, struct rws_datagram *datagrams, unsigned n
 
 /* Datagrams lost so far because the receive buffer was full. */
 uint64_t rws_receive_dropped(rws_socket_t s);
+
+/*
+ * Joins a multicast group (224.0.0.0/4, ff00::/8) on an interface, by its index as in
+ * rws_interface_info, or leaves it; RWS_ALL_INTERFACES: on all of them. A member gets what is sent to
+ * the group and to its port; IGMP and MLD tell the network of the first and the last one. To send to
+ * a group takes no membership. Closing leaves all. Waits until the stack answered. 0; -EINVAL (not a
+ * group, no such interface, not a UDP socket), -EADDRINUSE (joined already), -EADDRNOTAVAIL (leaves
+ * what it never joined), -ENOBUFS (more than 32), -ESHUTDOWN, -EBADF, -EXDEV; -EOPNOTSUPP with more
+ * than one stack core so far.
+ */
+#define RWS_ALL_INTERFACES UINT32_MAX
+int rws_multicast_join(rws_socket_t s, const struct rws_address *group, uint32_t interface);
+int rws_multicast_leave(rws_socket_t s, const struct rws_address *group, uint32_t interface);
 
 /*
  * Opens the socket's read or write channel; each once in its life, -EALREADY after, without any

@@ -160,6 +160,8 @@ struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options 
 		.tos = o->type_of_service,
 		.ttl = o->ttl,
 		.broadcast = o->broadcast,
+		.multicast_ttl = o->multicast_ttl,
+		.no_multicast_loop = o->no_multicast_loop,
 		.reuse_address = o->reuse_address,
 		.reuse_port = o->reuse_port,
 		.receive_bytes = o->receive_buffer,

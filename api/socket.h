@@ -172,7 +172,11 @@ bool sock_is_drained(const struct sock *s);
 /* socket_event.c: acts on one message of the stack core. */
 void socket_event(struct lane *lane, const struct chan_message *message);
 
-/* socket_options.c: a stack core has the options of rws_set_options, or refused them. */
+/*
+ * socket_options.c: runs the loop until the stack core answered REQ_OPTIONS or the like, and returns
+ * what it said. The socket has a struct sock_extra.
+ */
+int sock_ask(struct sock *s, struct chan_message *request);
 void sock_options_answered(struct sock *s, int error);
 
 /* Moves received segments to the attached channel as far as it has room. */

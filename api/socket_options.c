@@ -75,36 +75,47 @@ static bool has_room(const struct sock *s)
 	return chan_post_room(sock_lane(s)->chan) > 0;
 }
 
-static unsigned post(struct sock *s, const struct endpoint_setup *setup)
+/* Posts the request to the socket's stack core, or to all of a listener's; how many those are. */
+static unsigned post(struct sock *s, struct chan_message *request)
 {
-	struct chan_message message = {.kind = REQ_OPTIONS, .ep = s->ep, .sock = s, .setup = setup};
-
 	if (s->kind == SOCK_LISTENER)
-		return listener_post_options(s, setup);
+		return listener_post_options(s, request->setup);
 	selector_await(s->sel, has_room, s);
 	if (s->released || s->release_posted)
 		return 0;
-	return chan_post(sock_lane(s)->chan, &message);
+	request->ep = s->ep;
+	request->sock = s;
+	return chan_post(sock_lane(s)->chan, request);
+}
+
+int sock_ask(struct sock *s, struct chan_message *request)
+{
+	selector_await(s->sel, is_told_of, s);
+	if (s->closing || s->dead)
+		return -ESHUTDOWN;
+	s->extra->options_error = 0;
+	s->extra->options_left = post(s, request);
+	if (s->extra->options_left == 0)
+		return -ESHUTDOWN;
+	selector_await(s->sel, is_answered, s);
+	int error = s->extra->options_left == 0 ? s->extra->options_error : -ESHUTDOWN;
+	s->extra->options_left = 0;
+	return error;
 }
 
 /* Runs the loop until all stack cores that the socket is on have the options. */
 static int tell_stack(struct sock *s, const struct rws_options *wanted)
 {
-	selector_await(s->sel, is_told_of, s);
-	if (s->closing || s->dead)
-		return -ESHUTDOWN;
+	selector_await(s->sel, is_told_of, s); /* what it was opened with is not needed any more */
 	struct endpoint_setup *setup = sock_make_setup(s, wanted);
 	if (setup == NULL)
 		return -ENOBUFS;
 	if (s->kind == SOCK_LISTENER) /* as rws_tcp_bind */
 		setup->conn.reuse_port |= s->sel->lane_count > 1;
-	s->extra->options_error = 0;
-	s->extra->options_left = post(s, setup);
-	selector_await(s->sel, is_answered, s);
-	int error = s->extra->options_left == 0 ? s->extra->options_error : -ESHUTDOWN;
-	s->extra->options_left = 0;
+	struct chan_message request = {.kind = REQ_OPTIONS, .setup = setup};
+	int result = sock_ask(s, &request);
 	sock_drop_setup(s);
-	return error;
+	return result;
 }
 
 void sock_options_answered(struct sock *s, int error)

@@ -2,14 +2,12 @@
 /*
  * UDP sockets: opened, closed, and what waits in them. See stack/dgram_internal.h.
  *
- * Called from the socket above; calls dgram_table.c, lwIP's IGMP and MLD.
+ * Called from the socket above; calls dgram_table.c and dgram_group.c.
  */
 #include "stack/dgram.h"
 
 #include <errno.h>
 
-#include "lwip/igmp.h"
-#include "lwip/mld6.h"
 #include "lwip/prot/ip.h"
 #include "stack/dgram_internal.h"
 
@@ -81,6 +79,17 @@ void dgram_receive(struct dgram_socket *socket, struct pbuf *p, const struct flo
 	dgram_event(socket, DGRAM_EV_READABLE);
 }
 
+bool dgram_give_copy(struct dgram_socket *socket, struct pbuf *p, const struct flow *flow)
+{
+	struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+	if (copy == NULL) {
+		stack_count_drop(socket->dgram.stack, DROP_NO_MEMORY);
+		return false;
+	}
+	dgram_receive(socket, copy, flow);
+	return true;
+}
+
 bool dgram_next(struct dgram *dgram, struct dgram_rx *rx)
 {
 	struct dgram_socket *socket = dgram_socket_of(dgram);
@@ -101,6 +110,8 @@ static void fill_defaults(struct dgram_options *options)
 {
 	if (options->ttl == 0)
 		options->ttl = DGRAM_TTL;
+	if (options->multicast_ttl == 0)
+		options->multicast_ttl = DGRAM_MULTICAST_TTL;
 	if (options->receive_bytes == 0)
 		options->receive_bytes = DGRAM_RECEIVE_BYTES;
 	if (options->receive_count == 0)
@@ -192,6 +203,7 @@ void dgram_close(struct dgram *dgram)
 	stack_enter(st);
 	while (dgram_next(dgram, &rx))
 		pbuf_free(rx.payload);
+	dgram_leave_all(socket);
 	dgram_table_remove(socket);
 	dgram_forget_dst(socket);
 	if (socket->holds_port)
@@ -207,25 +219,7 @@ void dgram_set_options(struct dgram *dgram, const struct dgram_options *options)
 	own->tos = options->tos;
 	own->ttl = options->ttl != 0 ? options->ttl : DGRAM_TTL;
 	own->broadcast = options->broadcast;
-}
-
-/* Multicast */
-
-static err_t join4(const ip4_addr_t *group, bool join)
-{
-	return join ? igmp_joingroup(IP4_ADDR_ANY4, group) : igmp_leavegroup(IP4_ADDR_ANY4, group);
-}
-
-static err_t join6(const ip6_addr_t *group, bool join)
-{
-	return join ? mld6_joingroup(IP6_ADDR_ANY6, group) : mld6_leavegroup(IP6_ADDR_ANY6, group);
-}
-
-int dgram_membership(struct dgram *dgram, const ip_addr_t *group, bool join)
-{
-	stack_enter(dgram->stack);
-	if (!ip_addr_ismulticast(group))
-		return -EINVAL;
-	err_t err = IP_IS_V6(group) ? join6(ip_2_ip6(group), join) : join4(ip_2_ip4(group), join);
-	return err == ERR_OK ? 0 : -EINVAL;
+	own->multicast_ttl =
+		options->multicast_ttl != 0 ? options->multicast_ttl : DGRAM_MULTICAST_TTL;
+	own->no_multicast_loop = options->no_multicast_loop;
 }

@@ -26,8 +26,10 @@ struct dgram {
 #define DGRAM_RECEIVE_COUNT 1024u
 
 struct dgram_options {
-	uint8_t tos, ttl; /* as in struct conn_options */
-	bool broadcast;   /* may send to broadcast addresses */
+	uint8_t tos, ttl;       /* as in struct conn_options */
+	uint8_t multicast_ttl;  /* of what goes to a group; 0 for 1 (RFC 1112 6.1, RFC 3493 5.2) */
+	bool no_multicast_loop; /* what goes to a group is not for this host's members */
+	bool broadcast;         /* may send to broadcast addresses */
 	bool reuse_address, reuse_port;
 	uint32_t receive_bytes; /* payload that may wait, 0 for DGRAM_RECEIVE_BYTES */
 	uint32_t receive_count; /* datagrams that may wait, 0 for DGRAM_RECEIVE_COUNT */
@@ -61,11 +63,18 @@ bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
  */
 int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port);
 
-/* Changes tos, ttl and broadcast; all else is as it was opened. */
+/* Changes tos, ttl, broadcast and what is of multicast; all else is as it was opened. */
 void dgram_set_options(struct dgram *dgram, const struct dgram_options *options);
 
-/* Joins or leaves a multicast group on every interface (RFC 3376, RFC 2710 hosts). 0 or -EINVAL. */
-int dgram_membership(struct dgram *dgram, const ip_addr_t *group, bool join);
+/*
+ * Joins or leaves a multicast group (RFC 1112, RFC 3376 and RFC 2710 hosts) on the interface that was
+ * added as the nif-th, or on all. The socket gets then what is sent to the group and its port there,
+ * until it leaves or is closed. 0, or -EINVAL (no group, no such interface), -EADDRINUSE (a member
+ * already, on one of them), -EADDRNOTAVAIL (leaving: no member), -ENOBUFS.
+ */
+#define DGRAM_ALL_NIFS   UINT32_MAX
+#define DGRAM_GROUPS_MAX 32u /* memberships of a socket, each on one interface */
+int dgram_membership(struct dgram *dgram, const ip_addr_t *group, uint32_t nif, bool join);
 
 /* Frees it with all that waits; the pointer is dead on return. */
 void dgram_close(struct dgram *dgram);

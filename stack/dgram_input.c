@@ -43,21 +43,23 @@ static void take_header(struct pbuf *p)
 	p->tot_len = (uint16_t)(p->tot_len - UDP_HEADER);
 }
 
-/* To all who listen; each gets a copy of its own but the last, since buffers have one owner. */
-static bool deliver_to_group(struct stack *st, struct pbuf *p, const struct flow *flow)
+/* Each gets a copy of its own but the last, since buffers have one owner. */
+static void give_to_all(struct stack *st, struct pbuf *p, const struct flow *flow,
+	const struct nif *nif, struct dgram_socket *first)
 {
-	struct dgram_socket *socket = dgram_find_member(st, flow, NULL), *next;
-	if (socket == NULL)
-		return false;
-	take_header(p);
-	for (; (next = dgram_find_member(st, flow, socket)) != NULL; socket = next) {
-		struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
-		if (copy != NULL)
-			dgram_receive(socket, copy, flow);
-		else
-			stack_count_drop(st, DROP_NO_MEMORY);
-	}
+	struct dgram_socket *socket = first, *next;
+	for (; (next = dgram_find_member(st, flow, nif, socket)) != NULL; socket = next)
+		dgram_give_copy(socket, p, flow);
 	dgram_receive(socket, p, flow);
+}
+
+static bool deliver_to_group(struct stack *st, const struct ip_rx *rx, const struct flow *flow)
+{
+	struct dgram_socket *first = dgram_find_member(st, flow, rx->nif, NULL);
+	if (first == NULL)
+		return false;
+	take_header(rx->p);
+	give_to_all(st, rx->p, flow, rx->nif, first);
 	return true;
 }
 
@@ -83,7 +85,7 @@ bool dgram_input(struct stack *st, const struct ip_rx *rx)
 		.remote = rx->remote,
 		.local_port = be16_get(header + AT_DESTINATION),
 		.remote_port = be16_get(header + AT_SOURCE)};
-	bool taken = rx->to_group ? deliver_to_group(st, rx->p, &flow) : deliver(st, rx->p, &flow);
+	bool taken = rx->to_group ? deliver_to_group(st, rx, &flow) : deliver(st, rx->p, &flow);
 	st->counters.udp_rx += taken; /* what is not, lwIP counts */
 	return taken;
 }

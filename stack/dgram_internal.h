@@ -8,7 +8,8 @@
  * others by their port, in buckets. Of those on one port the one that names the most of the
  * destination is meant: its address, its family, none (RFC 1122 4.1.3.5 in spirit); several that
  * name the same (reuse_port) share the datagrams by the hash of the sender's end, so that one
- * sender's always meet the same socket. What is sent to a group goes to all on its port.
+ * sender's always meet the same socket. A broadcast goes to all on its port, what is sent to a
+ * multicast group to those of them that joined it on the interface.
  *
  * A datagram for no socket is not ours to refuse: lwIP has sockets too (DHCP, DNS), and answers
  * with port unreachable.
@@ -26,9 +27,10 @@
 #include "stack/ip_input.h"
 #include "stack/stack_internal.h"
 
-#define DGRAM_BUCKETS 256u
-#define DGRAM_TTL     64u
-#define UDP_HEADER    8u
+#define DGRAM_BUCKETS       256u
+#define DGRAM_TTL           64u
+#define DGRAM_MULTICAST_TTL 1u
+#define UDP_HEADER          8u
 
 /* One that waits. */
 struct dgram_received {
@@ -36,8 +38,17 @@ struct dgram_received {
 	struct dgram_rx rx;
 };
 
+/* A membership on one interface. */
+struct dgram_group {
+	SLIST_ENTRY(dgram_group) entry;
+	struct nif *nif;
+	ip_addr_t group; /* without zone */
+};
+
 struct dgram_socket {
 	struct dgram dgram; /* first member */
+	SLIST_HEAD(, dgram_group) groups;
+	uint32_t group_count;
 	STAILQ_HEAD(, dgram_received) queue;
 	struct dgram_options options;
 	bool connected, holds_port, listed;
@@ -75,14 +86,27 @@ struct dgram_socket *dgram_find_connected(struct stack *st, const struct flow *f
 /* The one socket that a datagram is for, or NULL. */
 struct dgram_socket *dgram_find(struct stack *st, const struct flow *flow);
 
-/* The next bound socket behind `after` (NULL: the first) that a group's datagram is for. */
-struct dgram_socket *dgram_find_member(
-	struct stack *st, const struct flow *flow, struct dgram_socket *after);
+/*
+ * The next bound socket behind `after` (NULL: the first) that a datagram to a group, or a broadcast
+ * one, is for that came by nif.
+ */
+struct dgram_socket *dgram_find_member(struct stack *st, const struct flow *flow,
+	const struct nif *nif, struct dgram_socket *after);
+
+/* dgram_group.c */
+
+/* Whether it joined the group there. */
+bool dgram_is_member(
+	const struct dgram_socket *socket, const ip_addr_t *group, const struct nif *nif);
+void dgram_leave_all(struct dgram_socket *socket);
 
 /* dgram.c */
 void dgram_event(struct dgram_socket *socket, uint16_t events);
 /* Queues a payload, or drops and counts it. Owns p. */
 void dgram_receive(struct dgram_socket *socket, struct pbuf *p, const struct flow *flow);
+
+/* The same with a copy, which the socket keeps; false: no memory, counted. */
+bool dgram_give_copy(struct dgram_socket *socket, struct pbuf *p, const struct flow *flow);
 
 /* dgram_output.c */
 void dgram_forget_dst(struct dgram_socket *socket);

@@ -74,7 +74,8 @@ static int send_datagram(struct dgram_socket *socket, struct pbuf *payload, uint
 		.l4 = header,
 		.l4_length = UDP_HEADER,
 		.proto = IP_PROTO_UDP,
-		.ttl = socket->options.ttl,
+		.ttl = ip_addr_ismulticast(&socket->dst_remote) ? socket->options.multicast_ttl
+								: socket->options.ttl,
 		.tos = socket->options.tos,
 		.payload = payload,
 		.length = payload->tot_len,
@@ -108,15 +109,25 @@ static int send_home(
 	struct dgram_socket *receiver = dgram_find(st, &flow);
 	if (receiver == NULL)
 		return socket->connected ? -ECONNREFUSED : 0;
-	struct pbuf *copy = pbuf_clone(PBUF_RAW, PBUF_RAM, payload);
-	if (copy == NULL) {
-		stack_count_drop(st, DROP_NO_MEMORY);
+	if (!dgram_give_copy(receiver, payload, &flow))
 		return -ENOBUFS;
-	}
 	st->counters.udp_tx++;
 	st->counters.udp_rx++;
-	dgram_receive(receiver, copy, &flow);
 	return 0;
+}
+
+/* RFC 1112 6.1: the members here hear it, too; no device brings it back. */
+static void loop_back(struct dgram_socket *socket, struct pbuf *payload, uint16_t to_port)
+{
+	struct stack *st = socket->dgram.stack;
+	const struct nif *nif = dst_nif(socket->dst);
+	struct flow flow = {.local = socket->dst_remote,
+		.remote = socket->dst_source,
+		.local_port = to_port,
+		.remote_port = socket->dgram.local_port};
+	struct dgram_socket *member = NULL;
+	while ((member = dgram_find_member(st, &flow, nif, member)) != NULL)
+		st->counters.udp_rx += dgram_give_copy(member, payload, &flow);
 }
 
 static int send_to(
@@ -130,7 +141,11 @@ static int send_to(
 	if (is_home(socket, &zoned))
 		return send_home(socket, payload, &zoned, to_port);
 	int error = resolve(socket, &zoned);
-	return error == 0 ? send_datagram(socket, payload, to_port) : error;
+	if (error == 0)
+		error = send_datagram(socket, payload, to_port);
+	if (error == 0 && ip_addr_ismulticast(&zoned) && !socket->options.no_multicast_loop)
+		loop_back(socket, payload, to_port);
+	return error;
 }
 
 int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)

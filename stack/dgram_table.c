@@ -92,13 +92,20 @@ struct dgram_socket *dgram_find(struct stack *st, const struct flow *flow)
 	return count > 1 ? nth_closest(bucket, flow, closest, hash % count) : candidate;
 }
 
-struct dgram_socket *dgram_find_member(
-	struct stack *st, const struct flow *flow, struct dgram_socket *after)
+static bool is_meant(
+	const struct dgram_socket *socket, const struct flow *flow, const struct nif *nif)
+{
+	return closeness(socket, flow) != 0 &&
+		(!ip_addr_ismulticast(&flow->local) || dgram_is_member(socket, &flow->local, nif));
+}
+
+struct dgram_socket *dgram_find_member(struct stack *st, const struct flow *flow,
+	const struct nif *nif, struct dgram_socket *after)
 {
 	struct dgram_socket *socket = after != NULL
 		? TAILQ_NEXT(after, port_entry)
 		: TAILQ_FIRST(bucket_of(st->dgrams, flow->local_port));
-	while (socket != NULL && closeness(socket, flow) == 0)
+	while (socket != NULL && !is_meant(socket, flow, nif))
 		socket = TAILQ_NEXT(socket, port_entry);
 	return socket;
 }

@@ -192,7 +192,7 @@ static void open_world(struct world *w)
 	CHECK(conn_listen(w->host.stack, IP_ANY_TYPE, PORT, &options, &w->listener) == 0);
 	CHECK(dgram_open(w->host.stack, IP_ANY_TYPE, 53, NULL, 0, &(struct dgram_options){0},
 		      &w->socket) == 0);
-	CHECK(dgram_membership(w->socket, &group, true) == 0);
+	CHECK(dgram_membership(w->socket, &group, DGRAM_ALL_NIFS, true) == 0);
 	frame_clear(&w->host.sent);
 	establish(w);
 }

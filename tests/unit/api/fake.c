@@ -441,6 +441,12 @@ static void on_options(struct fake_end *end, const struct chan_message *request)
 	emit(end, (struct chan_message){.kind = EV_OPTIONS, .error = fake.options_error});
 }
 
+static void on_membership(struct fake_end *end, const struct chan_message *request)
+{
+	end->last = *request;
+	emit(end, (struct chan_message){.kind = EV_OPTIONS, .error = fake.options_error});
+}
+
 static void on_release(struct fake_end *end)
 {
 	assert_false(end->released);
@@ -487,6 +493,10 @@ static void on_request(const struct chan_message *request)
 		break;
 	case REQ_OPTIONS:
 		on_options(end, request);
+		break;
+	case REQ_JOIN:
+	case REQ_LEAVE:
+		on_membership(end, request);
 		break;
 	default:
 		fail_msg("request %u", request->kind);

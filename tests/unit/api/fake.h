@@ -39,7 +39,7 @@ struct fake_end {
 	struct pbuf *kept; /* with fake.keep_sent: buffers that are not acknowledged */
 	size_t kept_acked; /* bytes of the first one that are */
 	unsigned sends, datagrams_back;
-	struct chan_message last; /* last REQ_SEND_TO */
+	struct chan_message last; /* last REQ_SEND_TO, REQ_JOIN or REQ_LEAVE */
 	uint16_t asked_port;
 	struct endpoint_setup setup;
 };

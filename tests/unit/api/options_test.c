@@ -58,6 +58,8 @@ static void options_that_differ_are_two_copies(void **state)
 		{.user_timeout_ns = 1},
 		{.socket_timeout_ns = 1},
 		{.connect_timeout_ns = 1},
+		{.multicast_ttl = 2},
+		{.no_multicast_loop = true},
 	};
 	enum { COUNT = sizeof(all) / sizeof(all[0]) };
 	const struct rws_options *taken[COUNT];

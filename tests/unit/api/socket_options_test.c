@@ -154,7 +154,9 @@ static void b106_an_option_of_another_kind_is_refused(void **state)
 		{.socket_timeout_ns = 1}};
 	const struct rws_options of_connect[] = {
 		{.connect_timeout_ns = 1}, {.local = port_7}, {.local = {.family = RWS_IPV6}}};
-	const struct rws_options of_udp = {.broadcast = true}, of_listener = {.backlog = 1};
+	const struct rws_options of_udp[] = {
+		{.broadcast = true}, {.multicast_ttl = 2}, {.no_multicast_loop = true}};
+	const struct rws_options of_listener = {.backlog = 1};
 	rws_socket_t s = 9;
 
 	for (unsigned i = 0; i < sizeof(of_tcp) / sizeof(of_tcp[0]); i++)
@@ -163,8 +165,10 @@ static void b106_an_option_of_another_kind_is_refused(void **state)
 		assert_int_equal(rws_udp_bind(sel, &port_7, &of_connect[i], &s), -ENOPROTOOPT);
 		assert_int_equal(rws_tcp_bind(sel, &port_7, &of_connect[i], &s), -ENOPROTOOPT);
 	}
-	assert_int_equal(rws_tcp_bind(sel, &port_7, &of_udp, &s), -ENOPROTOOPT);
-	assert_int_equal(rws_tcp_connect(sel, &fake_peer, &of_udp, &s), -ENOPROTOOPT);
+	for (unsigned i = 0; i < sizeof(of_udp) / sizeof(of_udp[0]); i++) {
+		assert_int_equal(rws_tcp_bind(sel, &port_7, &of_udp[i], &s), -ENOPROTOOPT);
+		assert_int_equal(rws_tcp_connect(sel, &fake_peer, &of_udp[i], &s), -ENOPROTOOPT);
+	}
 	assert_int_equal(rws_tcp_connect(sel, &fake_peer, &of_listener, &s), -ENOPROTOOPT);
 	assert_int_equal(rws_udp_connect(sel, &fake_peer, NULL, &of_listener, &s), -ENOPROTOOPT);
 	assert_int_equal(s, 9);
@@ -326,14 +330,40 @@ static void b106_datagram_options_change(void **state)
 
 	d.address = all;
 	assert_int_equal(rws_send(s, &d), -EACCES);
+	assert_int_equal(o.multicast_ttl, 1);
 	o.broadcast = true;
 	o.ttl = 5;
+	o.multicast_ttl = 6;
+	o.no_multicast_loop = true;
 	assert_int_equal(rws_set_options(s, &o), 0);
 	assert_true(end->setup.dgram.broadcast);
 	assert_int_equal(end->setup.dgram.ttl, 5);
+	assert_int_equal(end->setup.dgram.multicast_ttl, 6);
+	assert_true(end->setup.dgram.no_multicast_loop);
 	assert_int_equal(rws_send(s, &d), 0);
 	o.keep_alive = true;
 	assert_int_equal(rws_set_options(s, &o), -ENOPROTOOPT);
+}
+
+static void memberships_are_asked_of_the_stack(void **state)
+{
+	const struct rws_address group = {.family = RWS_IPV4, .ip = {239, 1, 2, 3}};
+	struct fake_end *end, *tcp_end;
+	rws_socket_t s = bind_udp(NULL, &end), tcp = fake_connect(sel, NULL, &tcp_end);
+
+	assert_int_equal(rws_multicast_join(s, &group, 3), 0);
+	assert_int_equal(end->last.kind, REQ_JOIN);
+	assert_int_equal(end->last.count, 3);
+	assert_memory_equal(ip_2_ip4(&end->last.address), group.ip, 4);
+	fake.options_error = -EADDRNOTAVAIL;
+	assert_int_equal(rws_multicast_leave(s, &group, RWS_ALL_INTERFACES), -EADDRNOTAVAIL);
+	assert_int_equal(end->last.kind, REQ_LEAVE);
+	assert_int_equal(end->last.count, RWS_ALL_INTERFACES);
+	assert_int_equal(rws_multicast_join(s, &fake_peer, 0), -EINVAL);
+	assert_int_equal(rws_multicast_join(s, NULL, 0), -EINVAL);
+	assert_int_equal(rws_multicast_join(tcp, &group, 0), -EINVAL);
+	rws_close(s);
+	assert_int_equal(rws_multicast_join(s, &group, 0), -ESHUTDOWN);
 }
 
 static void b106_closed_socket_is_eshutdown(void **state)
@@ -391,6 +421,7 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b106_growing_buffer_goes_on_growing),
 		CASE(b106_options_set_before_the_stack_knows_the_socket),
 		CASE(b106_datagram_options_change),
+		CASE(memberships_are_asked_of_the_stack),
 		CASE(b106_closed_socket_is_eshutdown),
 		CASE(b103_changed_listener_options_reach_every_core),
 	};

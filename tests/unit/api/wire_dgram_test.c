@@ -497,6 +497,64 @@ static void b127_a_port_is_free_as_soon_as_it_is_closed(void **state)
 	dispose(rig, client, server);
 }
 
+/* ---- Groups ----------------------------------------------------------------------------- */
+
+/* Senders are no members; who left, or only has the port, hears nothing. */
+static void groups_reach_their_members(struct rig *rig, const char *text, bool ipv6)
+{
+	rws_socket_t client = bind_at(rig, 0, ipv6, 0), member, other;
+	struct rws_address any = {.port = PORT}, group;
+	const struct rws_options shared = {.reuse_port = true};
+	char buf[64];
+
+	assert_int_equal(rws_address_parse(text, &group), 0);
+	group.port = PORT;
+	assert_int_equal(rws_udp_bind(rig->sel[1], &any, &shared, &member), 0);
+	assert_int_equal(rws_udp_bind(rig->sel[1], &any, &shared, &other), 0);
+	assert_int_equal(send_to(client, "nobody", 6, group), 0);
+	expect_nothing(rig, member);
+	assert_int_equal(rws_multicast_join(member, &group, 0), 0);
+	assert_int_equal(rws_multicast_join(member, &group, 0), -EADDRINUSE);
+	assert_int_equal(rws_multicast_join(member, &group, 1), -EINVAL);
+	rig_run(rig, SECOND);
+	assert_int_equal(send_to(client, "member", 6, group), 0);
+	assert_int_equal(receive(rig, member, buf, NULL), 6);
+	expect_nothing(rig, other);
+	/* One that is on the sender's own host, which hears itself. */
+	assert_int_equal(rws_multicast_join(other, &group, RWS_ALL_INTERFACES), 0);
+	assert_int_equal(send_to(other, "home", 4, group), 0);
+	assert_int_equal(receive(rig, member, buf, NULL), 4);
+	assert_int_equal(receive(rig, other, buf, NULL), 4);
+	assert_int_equal(rws_multicast_leave(member, &group, 0), 0);
+	assert_int_equal(rws_multicast_leave(member, &group, 0), -EADDRNOTAVAIL);
+	assert_int_equal(send_to(client, "other", 5, group), 0);
+	assert_int_equal(receive(rig, other, buf, NULL), 5);
+	expect_nothing(rig, member);
+	rws_dispose(other);
+	dispose(rig, client, member);
+}
+
+static void groups_of_ipv4_reach_their_members(void **state)
+{
+	groups_reach_their_members(*state, "239.1.2.3", false);
+}
+
+static void groups_of_ipv6_reach_their_members(void **state)
+{
+	groups_reach_their_members(*state, "ff15::1234", true);
+}
+
+static void groups_are_refused_with_several_stack_cores(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t s = bind_at(rig, 1, false, PORT);
+	struct rws_address group = {.family = RWS_IPV4, .ip = {239, 1, 2, 3}};
+
+	assert_int_equal(rws_multicast_join(s, &group, 0), -EOPNOTSUPP);
+	rws_dispose(s);
+	rig_run(rig, SECOND);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -520,6 +578,10 @@ int main(void)
 		CASE(b125_overflow_keeps_the_oldest_and_counts_the_rest),
 		CASE(b126_bursts_keep_senders_and_say_what_was_cut),
 		CASE(b127_a_port_is_free_as_soon_as_it_is_closed),
+		CASE(groups_of_ipv4_reach_their_members),
+		CASE(groups_of_ipv6_reach_their_members),
+		cmocka_unit_test_setup_teardown(groups_are_refused_with_several_stack_cores,
+			rig_setup_two_cores, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name(

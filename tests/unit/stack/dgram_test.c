@@ -408,25 +408,114 @@ static void multicast_reaches_members_only(void **state)
 	lab_open(&lab, 2, NULL);
 	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
 	unsigned joins = lab.node[1].multicast_joins;
-	assert_int_equal(dgram_membership(server, &unicast, true), -EINVAL);
+	assert_int_equal(dgram_membership(server, &unicast, 0, true), -EINVAL);
 	for (int i = 0; i < 2; i++) {
 		ip_addr_t *group = i == 0 ? &group4 : &group6;
 		assert_int_equal(dgram_send(client, lab_pbuf("a", 1), group, 53), 0);
 		lab_pump(&lab);
 		assert_int_equal(server->rx_count, 0);
-		assert_int_equal(dgram_membership(server, group, true), 0);
+		assert_int_equal(dgram_membership(server, group, DGRAM_ALL_NIFS, true), 0);
 		assert_int_equal(dgram_send(client, lab_pbuf("b", 1), group, 53), 0);
 		lab_pump(&lab);
 		assert_true(dgram_next(server, &rx));
 		assert_int_equal(*(char *)rx.payload->payload, 'b');
 		pbuf_free(rx.payload);
-		assert_int_equal(dgram_membership(server, group, false), 0);
+		assert_int_equal(dgram_membership(server, group, 0, false), 0);
 		assert_int_equal(dgram_send(client, lab_pbuf("c", 1), group, 53), 0);
 		lab_pump(&lab);
 		assert_int_equal(server->rx_count, 0);
 	}
 	assert_int_equal(lab.node[1].multicast_joins, joins + 2);
 	assert_int_equal(lab.node[1].multicast_leaves, 2);
+	lab_close(&lab);
+}
+
+/* Two on one port: each gets what it joined, and only the last to leave tells the network. */
+static void multicast_membership_is_the_sockets_own(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	struct dgram *member[2], *client;
+	struct dgram_options shared = {.reuse_port = true};
+	ip_addr_t group = IPADDR4_INIT_BYTES(239, 1, 2, 3),
+		  other = IPADDR4_INIT_BYTES(239, 1, 2, 4);
+	lab_open(&lab, 2, NULL);
+	client = bind_at(&lab, 0, 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(dgram_open(lab.node[1].stack, IP_ANY_TYPE, 53, NULL, 0, &shared,
+					 &member[i]),
+			0);
+	unsigned joins = lab.node[1].multicast_joins;
+	assert_int_equal(dgram_membership(member[0], &group, 0, true), 0);
+	assert_int_equal(dgram_membership(member[0], &group, 0, true), -EADDRINUSE);
+	assert_int_equal(dgram_membership(member[0], &group, DGRAM_ALL_NIFS, true), -EADDRINUSE);
+	assert_int_equal(dgram_membership(member[0], &group, 1, true), -EINVAL);
+	assert_int_equal(dgram_membership(member[1], &group, 0, false), -EADDRNOTAVAIL);
+	assert_int_equal(dgram_membership(member[1], &group, 0, true), 0);
+	assert_int_equal(dgram_membership(member[1], &other, 0, true), 0);
+	assert_int_equal(lab.node[1].multicast_joins, joins + 2);
+	assert_int_equal(dgram_send(client, lab_pbuf("both", 4), &group, 53), 0);
+	assert_int_equal(dgram_send(client, lab_pbuf("one", 3), &other, 53), 0);
+	lab_pump(&lab);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(member[i]->rx_count, 1 + i);
+		assert_true(dgram_next(member[i], &rx));
+		assert_memory_equal(rx.payload->payload, "both", 4);
+		pbuf_free(rx.payload);
+	}
+	assert_int_equal(lab.node[1].multicast_leaves, 0);
+	dgram_close(member[0]);
+	assert_int_equal(lab.node[1].multicast_leaves, 0);
+	dgram_close(member[1]);
+	assert_int_equal(lab.node[1].multicast_leaves, 2);
+	lab_close(&lab);
+}
+
+static void multicast_memberships_are_bounded(void **state)
+{
+	struct lab lab;
+	lab_open(&lab, 1, NULL);
+	struct dgram *member = bind_at(&lab, 0, 53);
+	for (uint8_t i = 0; i < DGRAM_GROUPS_MAX; i++) {
+		ip_addr_t group = IPADDR4_INIT_BYTES(239, 0, 1, i);
+		assert_int_equal(dgram_membership(member, &group, 0, true), 0);
+	}
+	ip_addr_t more = IPADDR4_INIT_BYTES(239, 0, 2, 0);
+	assert_int_equal(dgram_membership(member, &more, 0, true), -ENOBUFS);
+	assert_int_equal(dgram_membership(member, &more, DGRAM_ALL_NIFS, true), -ENOBUFS);
+	lab_close(&lab);
+}
+
+/* RFC 1112 6.1: a time to live of 1, and members at home hear it, unless otherwise wanted. */
+static void multicast_stays_near_and_is_heard_at_home(void **state)
+{
+	const struct dgram_options options[] = {
+		{.ttl = 9}, {.multicast_ttl = 7, .no_multicast_loop = true}};
+	ip_addr_t groups[] = {
+		IPADDR4_INIT_BYTES(239, 1, 2, 3), IPADDR6_INIT_HOST(0xff150000, 0, 0, 0x1234)};
+	struct lab lab;
+	struct dgram *sender;
+	struct dgram_rx rx;
+	lab_open(&lab, 2, NULL);
+	struct dgram *member = bind_at(&lab, 0, 53);
+	for (unsigned i = 0; i < 4; i++) {
+		const ip_addr_t *group = &groups[i / 2];
+		assert_int_equal(dgram_membership(member, group, 0, true), 0);
+		lab_pump(&lab);
+		assert_int_equal(dgram_open(lab.node[0].stack, IP_ANY_TYPE, 0, NULL, 0,
+					 &options[i % 2], &sender),
+			0);
+		assert_int_equal(dgram_send(sender, lab_pbuf("x", 1), group, 53), 0);
+		struct lab_frame *frame = lab_take(&lab, 0);
+		assert_non_null(frame);
+		assert_int_equal(frame->bytes[i < 2 ? 22 : 21], i % 2 == 0 ? 1 : 7);
+		free(frame);
+		assert_int_equal(member->rx_count, i % 2 == 0);
+		if (dgram_next(member, &rx))
+			pbuf_free(rx.payload);
+		assert_int_equal(dgram_membership(member, group, 0, false), 0);
+		dgram_close(sender);
+	}
 	lab_close(&lab);
 }
 
@@ -516,6 +605,9 @@ int main(void)
 		cmocka_unit_test(datagram_to_an_own_address_stays_here),
 		cmocka_unit_test(connected_socket_hears_that_nobody_is_at_home),
 		cmocka_unit_test(multicast_reaches_members_only),
+		cmocka_unit_test(multicast_membership_is_the_sockets_own),
+		cmocka_unit_test(multicast_memberships_are_bounded),
+		cmocka_unit_test(multicast_stays_near_and_is_heard_at_home),
 		cmocka_unit_test(udp_length_bounds_the_payload),
 		cmocka_unit_test(exhausted_memory_drops_datagrams_and_recovers),
 	};

@@ -510,7 +510,7 @@ static void groups_and_broadcasts_are_marked(void **state)
 		shape.destination = group;
 		if (joins) { /* not before */
 			assert_int_equal(fate_of_shape(&lab, &shape), IP_FATE_LWIP);
-			assert_int_equal(dgram_membership(member, &group, true), 0);
+			assert_int_equal(dgram_membership(member, &group, DGRAM_ALL_NIFS, true), 0);
 		}
 		uint8_t to[6] = {0x33, 0x33, 1, 2, 3, 4};
 		struct verdict v =

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memberships of UDP sockets in multicast groups; the stack core has them. */
+#include <errno.h>
+
+#include "api/address.h"
+#include "api/socket.h"
+
+static int check(const struct sock *s, const struct rws_address *group)
+{
+	if (s->kind != SOCK_UDP || group == NULL || !address_is_multicast(group))
+		return -EINVAL;
+	if (s->closing)
+		return -ESHUTDOWN;
+	/* Only the first core speaks IGMP and MLD, and a frame comes to one core. */
+	return s->sel->rws->core_count > 1 ? -EOPNOTSUPP : 0;
+}
+
+static int change(rws_socket_t handle, const struct rws_address *group, uint32_t interface,
+	enum chan_request kind)
+{
+	struct chan_message request = {.kind = kind, .count = interface};
+	struct sock *s;
+	int result = sock_of(handle, &s);
+
+	if (result == 0)
+		result = check(s, group);
+	if (result == 0)
+		result = address_to_ip(group, &request.address, &request.port);
+	return result == 0 ? sock_ask(s, &request) : result;
+}
+
+int rws_multicast_join(rws_socket_t s, const struct rws_address *group, uint32_t interface)
+{
+	return change(s, group, interface, REQ_JOIN);
+}
+
+int rws_multicast_leave(rws_socket_t s, const struct rws_address *group, uint32_t interface)
+{
+	return change(s, group, interface, REQ_LEAVE);
+}
