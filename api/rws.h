@@ -421,7 +421,8 @@ bool rws_is_closed(rws_socket_t s);
 int rws_await_closed(rws_socket_t s, int64_t deadline);
 
 /*
- * Closes gracefully: flushes and sends what was written, then FIN; unread bytes are discarded.
+ * Closes gracefully: flushes and sends what was written, then FIN; unread bytes are discarded, but
+ * for those of a stream that came to its end, which stay readable until the socket is disposed.
  * Idempotent. With nothing open it is complete on return. Any thread. 0 or -EBADF.
  */
 int rws_close(rws_socket_t s);

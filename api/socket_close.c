@@ -6,6 +6,15 @@
 
 #include "api/cause.h"
 
+/*
+ * The stream came to its end, and all of it is in the channel: that is complete, whatever becomes of
+ * the socket, and may be on its way to another one.
+ */
+static bool is_whole(const struct sock *s)
+{
+	return s->writer_job.state == JOB_DONE && s->writer_job.result == 0;
+}
+
 /* What was received and what still comes is nobody's: it goes back, so the peer can go on. */
 static void stop_receiving(struct sock *s, int cause)
 {
@@ -13,7 +22,7 @@ static void stop_receiving(struct sock *s, int cause)
 
 	s->rx_discard = true;
 	sock_discard_waiting(s);
-	if (rx == NULL)
+	if (rx == NULL || is_whole(s))
 		return;
 	copy_last_chance(rx, cause);
 	channel_drop_content(rx);
@@ -24,6 +33,8 @@ static void fail_rx(struct sock *s, int cause, int job_result)
 {
 	struct channel *rx = sock_rx(s);
 
+	if (is_whole(s))
+		return;
 	job_complete(s, &s->writer_job, job_result, job_result == -ECANCELED);
 	if (rx != NULL)
 		channel_fail(rx, cause);
@@ -201,6 +212,8 @@ void sock_dispose(struct sock *s)
 	struct channel *rx = sock_rx(s);
 	sock_close(s, s->options->linger_ns);
 	sock_discard_waiting(s);
+	if (rx != NULL && rx->role == CHANNEL_READ)
+		copy_last_chance(rx, -ECANCELED);
 	forget_copies(s);
 	if (rx != NULL && rx->role == CHANNEL_READ)
 		channel_drop_content(rx);
