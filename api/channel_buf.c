@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reader's calls of byte channels that keep the buffers. See api/buf.h. */
+/* The calls of byte channels that keep the buffers, or give them back. See api/buf.h. */
 #include "api/buf.h"
 
 #include <errno.h>
@@ -193,6 +193,27 @@ int rws_read_remaining(rws_channel_t handle, size_t limit, struct rws_buf **buf)
 		if (result != 0)
 			return result;
 	}
+}
+
+/* The buffers become the channel's as they are. */
+int rws_write_packet(rws_channel_t handle, struct rws_buf *buf)
+{
+	struct channel *ch;
+	int state = channel_writer_of(handle, &ch);
+
+	if (state != 0 || buf == NULL)
+		return state;
+	if (channel_selector(ch) != buf->sel || buf->length > channel_capacity(ch))
+		return -EINVAL;
+	if (channel_room(ch) < buf->length)
+		return channel_full(ch);
+	while (!segments_empty(&buf->list))
+		segments_push(&ch->list, segments_pop(&buf->list));
+	ch->unflushed += (uint32_t)buf->length;
+	ch->total_written += buf->length;
+	free_buf(buf);
+	channel_flush_if_due(ch);
+	return 0;
 }
 
 /* ---- What was detached ------------------------------------------------------------------ */

@@ -404,9 +404,11 @@ int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
 /*
  * The same with a channel of the caller's. attach_for_reading moves received bytes into ch, and
  * its job writes the channel (hence writer job); attach_for_writing sends what is written to ch.
- * A channel may be attached once for each. -EALREADY, and -ESHUTDOWN (ch fails with it), -EBADF,
- * -EXDEV. job may be NULL. A channel between a UDP socket and another one is -EOPNOTSUPP; what was
- * flushed to ch before is the first datagram (-EMSGSIZE), and for reading ch must be empty (-EINVAL).
+ * A channel may be attached once for each, also to two sockets, or twice to one: received bytes go
+ * on in their buffers then, and the window of the one follows the other. -EALREADY, -ESHUTDOWN (ch
+ * fails with it), -EBUSY (rws_copy_to has it), -EBADF, -EXDEV. job may be NULL. A channel between
+ * a UDP socket and another one is -EOPNOTSUPP; what was flushed to ch before is the first datagram
+ * (-EMSGSIZE), and for reading ch must be empty (-EINVAL).
  */
 int rws_attach_for_reading(rws_socket_t s, rws_channel_t ch, rws_job_t *writer_job);
 int rws_attach_for_writing(rws_socket_t s, rws_channel_t ch, rws_job_t *reader_job);
@@ -605,6 +607,13 @@ int rws_write_fully(rws_channel_t ch, const void *buf, size_t n, size_t *done);
  */
 typedef void rws_free_fn(void *user, void *data);
 int rws_write_buf(rws_channel_t ch, void *data, size_t n, rws_free_fn *free_fn, void *user);
+
+/*
+ * Writes all bytes of a buf, or nothing, in their buffers; 0, and the buf is freed. For anything
+ * else it stays the caller's: -EAGAIN while there is not room for all of it, -ESHUTDOWN, the cause,
+ * -EINVAL when it is longer than the capacity or of another selector.
+ */
+int rws_write_packet(rws_channel_t ch, struct rws_buf *buf);
 
 /*
  * Lends room to write into, without a copy: at least min bytes in all, in at most n vectors;

@@ -272,6 +272,53 @@ static void a_packet_is_all_or_nothing(void **state)
 	assert_null(buf);
 }
 
+static void a_packet_is_written_in_its_buffers(void **state)
+{
+	struct iovec before[4], after[4];
+	rws_channel_t out;
+
+	assert_int_equal(rws_open_write_channel(s, false, &out), 0);
+	receive_in("0123456789", 4);
+	assert_int_equal(rws_read_detach(in, 10, RWS_BUF_HOLDS_WINDOW, &buf), 10);
+	assert_int_equal(rws_buf_view(buf, 0, before, 4), 3);
+	put("first ");
+	assert_int_equal(rws_write_packet(pipe_ch, buf), 0);
+	fake_turn(sel, 2);
+	assert_int_equal(end->recved, 10);
+	put(" last");
+	assert_int_equal(rws_request(pipe_ch, 6, 15, after, 4), 4);
+	for (unsigned i = 0; i < 3; i++)
+		assert_ptr_equal(before[i].iov_base, after[i].iov_base);
+	assert_int_equal(rws_read_packet(pipe_ch, 21, &buf), 0);
+	assert_content(buf, "first 0123456789 last");
+	assert_int_equal(rws_write_packet(out, buf), 0);
+	rws_channel_close(out, 0);
+	fake_turn(sel, 3);
+	assert_int_equal(end->sent_len, 21);
+	assert_memory_equal(end->sent, "first 0123456789 last", 21);
+	assert_int_equal(fake.buffers_out + fake.received_out, 0);
+}
+
+static void a_packet_that_cannot_be_written_stays_the_callers(void **state)
+{
+	rws_channel_t small;
+
+	receive_in("0123456789", 4);
+	assert_int_equal(rws_read_packet(in, 10, &buf), 0);
+	assert_int_equal(rws_channel_create(sel, 9, true, &small), 0);
+	assert_int_equal(rws_write_packet(small, buf), -EINVAL);
+	for (unsigned i = 0; i < 6; i++)
+		put("123456789");
+	put("1");
+	assert_int_equal(rws_write_packet(pipe_ch, buf), -EAGAIN);
+	assert_int_equal(rws_discard(pipe_ch, 1), 1);
+	assert_int_equal(rws_write_packet(pipe_ch, buf), 0);
+	assert_int_equal(rws_write_packet(pipe_ch, NULL), -EAGAIN);
+	rws_channel_close(pipe_ch, 0);
+	assert_int_equal(rws_write_packet(pipe_ch, NULL), -ESHUTDOWN);
+	buf = NULL;
+}
+
 static void a_packet_that_finds_no_buffers_leaves_its_bytes(void **state)
 {
 	receive_in("0123456789", 4);
@@ -358,6 +405,8 @@ int main(void)
 		CASE(a_buf_that_holds_the_window_keeps_its_socket),
 		CASE(closing_the_selector_frees_what_is_kept),
 		CASE(a_packet_is_all_or_nothing),
+		CASE(a_packet_is_written_in_its_buffers),
+		CASE(a_packet_that_cannot_be_written_stays_the_callers),
 		CASE(a_packet_that_finds_no_buffers_leaves_its_bytes),
 		CASE(b073_read_remaining_of_more_than_the_channel_holds),
 		CASE(b073_read_remaining_stops_at_the_limit_and_at_failures),

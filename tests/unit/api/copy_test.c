@@ -3,6 +3,8 @@
  * Bytes that go on from one channel to another: rws_copy_to, and channels attached to two sockets;
  * in both placements. With RWS_CHANNEL the two sockets are on different stack cores.
  */
+#include <pthread.h>
+
 #include "tests/unit/api/fake.h"
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
@@ -299,6 +301,28 @@ static void a_completion_asked_for_late_is_told_once(void **state)
 	assert_int_equal(told.calls, 1);
 }
 
+static void *cancel_it(void *result)
+{
+	((int *)result)[0] = rws_job_result(job);
+	((int *)result)[1] = rws_job_cancel(job);
+	return NULL;
+}
+
+static void another_thread_may_cancel_the_job(void **state)
+{
+	int results[2];
+	pthread_t thread;
+
+	copy(UINT64_MAX, 0);
+	assert_int_equal(pthread_create(&thread, NULL, cancel_it, results), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(results[0], -EXDEV);
+	assert_int_equal(results[1], 0);
+	assert_true(rws_job_is_active(job));
+	fake_turn(sel, 1);
+	assert_int_equal(rws_job_result(job), -ECANCELED);
+}
+
 static void the_jobs_handle_ends_with_the_next_copy_or_its_source(void **state)
 {
 	copy(0, 0);
@@ -546,6 +570,7 @@ int main(void)
 		CASE(a_cancelled_job_closes_the_destination),
 		CASE(the_job_tells_events_callbacks_and_joins),
 		CASE(a_completion_asked_for_late_is_told_once),
+		CASE(another_thread_may_cancel_the_job),
 		CASE(the_jobs_handle_ends_with_the_next_copy_or_its_source),
 		CASE(closing_the_source_cancels_and_truncation_shows),
 		CASE(disposing_a_source_that_ended_completes_the_copy),
