@@ -114,6 +114,7 @@ int channel_stream_reader_of(rws_channel_t handle, struct channel **ch);
 
 /* Finds the channel for a writer and ends a grant: 0, or why it cannot write. */
 int channel_writer_of(rws_channel_t handle, struct channel **ch);
+int channel_stream_writer_of(rws_channel_t handle, struct channel **ch);
 
 /* The writer has to wait: what it wrote goes on its way, the socket tells WRITABLE again: -EAGAIN. */
 int channel_full(struct channel *ch);

@@ -199,7 +199,7 @@ int rws_read_remaining(rws_channel_t handle, size_t limit, struct rws_buf **buf)
 int rws_write_packet(rws_channel_t handle, struct rws_buf *buf)
 {
 	struct channel *ch;
-	int state = channel_writer_of(handle, &ch);
+	int state = channel_stream_writer_of(handle, &ch);
 
 	if (state != 0 || buf == NULL)
 		return state;

@@ -34,6 +34,15 @@ int channel_writer_of(rws_channel_t handle, struct channel **ch)
 	return result == -EAGAIN ? channel_full(*ch) : result;
 }
 
+int channel_stream_writer_of(rws_channel_t handle, struct channel **ch)
+{
+	int result = channel_of(handle, ch);
+
+	if (result == 0 && (*ch)->datagrams)
+		return -EOPNOTSUPP;
+	return result != 0 ? result : channel_writer_of(handle, ch);
+}
+
 /* Room behind the bytes of the last buffer, if that buffer is the writer's. */
 static uint32_t tail_room(const struct channel *ch)
 {

@@ -137,12 +137,10 @@ int rws_write_buf(rws_channel_t handle, void *data, size_t n, rws_free_fn *fn, v
 {
 	struct channel *ch;
 	struct segments pieces = {0};
-	int state = channel_writer_of(handle, &ch);
+	int state = channel_stream_writer_of(handle, &ch);
 
 	if (state == 0 && (n == 0 || fn == NULL || n > channel_capacity(ch)))
 		return -EINVAL;
-	if (state == 0 && ch->datagrams)
-		return -EOPNOTSUPP;
 	if (state != 0)
 		return state;
 	if (channel_room(ch) < n)

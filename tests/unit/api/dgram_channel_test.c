@@ -517,6 +517,31 @@ static void b114_what_cannot_be_joined_is_refused(void **state)
 	assert_int_equal(rws_read_boundary(full), -EOPNOTSUPP);
 }
 
+static void not_freed(void *user, void *data)
+{
+	fail();
+}
+
+static void b114_calls_for_streams_are_refused(void **state)
+{
+	struct rws_buf *kept = NULL;
+	size_t length;
+	rws_channel_t pipe;
+
+	open_both();
+	rws_channel_create(sel, 0, true, &pipe);
+	receive((const char *const[]){"line\n", NULL});
+	assert_int_equal(rws_read_utf8_line(in, buf, 10, 10, 0, &length), -EOPNOTSUPP);
+	assert_int_equal(rws_read_detach(in, 10, 0, &kept), -EOPNOTSUPP);
+	assert_int_equal(rws_read_packet(in, 1, &kept), -EOPNOTSUPP);
+	assert_int_equal(rws_read_remaining(in, 10, &kept), -EOPNOTSUPP);
+	assert_int_equal(rws_write_buf(out, buf, 10, not_freed, NULL), -EOPNOTSUPP);
+	assert_int_equal(rws_write_packet(out, NULL), -EOPNOTSUPP);
+	assert_int_equal(rws_copy_to(in, pipe, 10, 0, NULL), -EOPNOTSUPP);
+	assert_int_equal(rws_copy_to(pipe, out, 10, 0, NULL), -EOPNOTSUPP);
+	expect_read(in, 100, "line\n", 1);
+}
+
 static int run(enum rws_placement where, const char *name)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +574,7 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b114_opens_are_once_and_for_connected_sockets),
 		CASE(b114_own_channels_keep_the_boundaries),
 		CASE(b114_what_cannot_be_joined_is_refused),
+		CASE(b114_calls_for_streams_are_refused),
 	};
 
 	placement = where;
