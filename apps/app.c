@@ -363,19 +363,26 @@ static void control(struct app *app)
 
 /* ---- End --------------------------------------------------------------------------------- */
 
+void app_print_counter(const char *name, const char *text, uint64_t value)
+{
+	fprintf(stderr, "%-32s %12llu  %s\n", name, (unsigned long long)value, text);
+}
+
 static void print_counter(void *user, const char *name, const char *text, uint64_t value)
 {
 	const struct app *app = user;
 	bool is_drop = strncmp(name, "drop.", 5) == 0;
 
 	if (app->options.stats || (is_drop && value != 0))
-		fprintf(stderr, "%-32s %12llu  %s\n", name, (unsigned long long)value, text);
+		app_print_counter(name, text, value);
 }
 
 static int destroy_runtime(struct app *app)
 {
 	int left;
 
+	if (app->options.stats && app->program->report != NULL)
+		app->program->report(app);
 	if (app->options.stats || !app->options.quiet)
 		rws_counters(app->rws, print_counter, app);
 	left = rws_destroy(app->rws);

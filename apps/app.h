@@ -61,6 +61,9 @@ struct app_program {
 	/* Closes what start() opened; also after a start() that failed. */
 	void (*finish)(struct app_thread *thread);
 
+	/* Prints the program's own counters by app_print_counter, with --stats; all threads ended. */
+	void (*report)(const struct app *app);
+
 	/* What the ready line says is done, "serving /srv/www"; NULL for programs without one. */
 	void (*describe)(const struct app *app, char *text, size_t size);
 	const uint64_t *port;        /* for the ready line */
@@ -94,6 +97,9 @@ void app_progress(const struct app *app, const char *format, ...)
 
 /* Runs the loop until the interfaces are usable: 0, -ETIMEDOUT, or -ECANCELED when it is to stop. */
 int app_await_ready(struct app_thread *thread, int64_t deadline);
+
+/* A line of --stats. */
+void app_print_counter(const char *name, const char *text, uint64_t value);
 
 /* Text of a negative errno. */
 const char *app_reason(int result);

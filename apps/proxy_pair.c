@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Theory of operation
+ * -------------------
+ * A pair is CONNECTING until a backend took the connection, then SPLICED. Two channels join the two
+ * sockets, one for each direction: attached for reading to the one, for writing to the other. From
+ * then on the library moves the bytes, and the program sees none of them.
+ *
+ *   client --read--> up   --write--> backend
+ *   client <-write-- down <--read--  backend
+ *
+ * The end of one direction passes through by itself: the channel ends behind the last byte, and the
+ * other socket sends FIN. When both directions of both sockets are done, so is the pair. A reset ends
+ * the pair and passes on. What a slow receiver does not take fills the channel, then the sender's
+ * receive window, and then the sender has to wait.
+ *
+ * While it is CONNECTING, what the client sends waits in its receive window.
+ */
+#include "apps/proxy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define S          1000000000LL
+#define IDLE_LOOKS 4 /* at whether bytes moved, within the idle time */
+
+/* ---- Its end ----------------------------------------------------------------------------- */
+
+static struct proxy_pairs *list_of(struct proxy_pair *pair)
+{
+	return pair->state == PAIR_CONNECTING ? &pair->server->connecting : &pair->server->spliced;
+}
+
+static void end(struct proxy_pair *pair)
+{
+	struct proxy_server *server = pair->server;
+
+	TAILQ_REMOVE(list_of(pair), pair, link);
+	pair->state = PAIR_ENDED;
+	TAILQ_INSERT_TAIL(&server->ended, pair, link);
+	server->pair_count--;
+	server->counters.bytes_up += rws_total_bytes_read(pair->up);
+	server->counters.bytes_down += rws_total_bytes_read(pair->down);
+	rws_dispose(pair->client);
+	rws_dispose(pair->backend);
+	rws_channel_dispose(pair->up);
+	rws_channel_dispose(pair->down);
+}
+
+void proxy_pair_abort(struct proxy_pair *pair, int cause)
+{
+	rws_abort(pair->client, cause);
+	rws_abort(pair->backend, cause);
+	end(pair);
+}
+
+/* ---- A backend --------------------------------------------------------------------------- */
+
+/* What went wrong here says nothing of the backend. */
+static bool is_our_own(int error)
+{
+	return error == -ENOBUFS || error == -ENOMEM || error == -EADDRINUSE ||
+		error == -EADDRNOTAVAIL;
+}
+
+static void attempt_failed(struct proxy_pair *pair, int error)
+{
+	struct proxy_server *server = pair->server;
+	const struct app *app = server->thread->app;
+	int64_t now = rws_now(server->thread->selector);
+	char text[RWS_ADDRESS_TEXT];
+
+	rws_abort(pair->backend, error);
+	rws_dispose(pair->backend);
+	pair->backend = RWS_NONE;
+	rws_address_format(&server->backends.each[pair->backend_index].address, text);
+	if (is_our_own(error))
+		app_progress(app, "connecting to %s: %s", text, app_reason(error));
+	else if (proxy_backend_failed(&server->backends, pair->backend_index, now))
+		app_progress(app, "backend %s: %s; left out for %llu s", text, app_reason(error),
+			(unsigned long long)server->options->fail_timeout);
+}
+
+static void refuse(struct proxy_pair *pair)
+{
+	struct proxy_server *server = pair->server;
+
+	if (!server->is_refusing)
+		app_progress(server->thread->app, "no backend left: clients are reset");
+	server->is_refusing = true;
+	server->counters.refused++;
+	proxy_pair_abort(pair, -ECONNREFUSED);
+}
+
+static int start_attempt(struct proxy_pair *pair)
+{
+	struct rws_selector *selector = pair->server->thread->selector;
+	const struct rws_options options = {.keep_alive = true};
+	int result =
+		rws_tcp_connect(selector, &pair->server->backends.each[pair->backend_index].address,
+			&options, &pair->backend);
+
+	if (result < 0)
+		return result;
+	rws_set_user(pair->backend, pair);
+	pair->due = rws_now(selector) + (int64_t)pair->server->options->connect_timeout * S;
+	TAILQ_REMOVE(&pair->server->connecting, pair, link);
+	TAILQ_INSERT_TAIL(&pair->server->connecting, pair, link);
+	return 0;
+}
+
+/* Goes on to the next backend until one may be reached; at most once to each of them. */
+static void connect_next(struct proxy_pair *pair)
+{
+	struct proxy_server *server = pair->server;
+	int64_t now = rws_now(server->thread->selector);
+
+	for (;;) {
+		int result;
+
+		pair->backend_index = proxy_backend_choose(&server->backends, now, &pair->tried);
+		if (pair->backend_index < 0)
+			break;
+		result = start_attempt(pair);
+		if (result == 0)
+			return;
+		attempt_failed(pair, result);
+	}
+	refuse(pair);
+}
+
+void proxy_pair_open(struct proxy_server *server, rws_socket_t client)
+{
+	struct proxy_pair *pair = calloc(1, sizeof(*pair));
+
+	if (pair == NULL) {
+		rws_abort(client, -ENOMEM);
+		rws_dispose(client);
+		return;
+	}
+	server->counters.accepted++;
+	server->pair_count++;
+	pair->server = server;
+	pair->client = client;
+	TAILQ_INSERT_TAIL(&server->connecting, pair, link);
+	rws_set_user(client, pair);
+	connect_next(pair);
+}
+
+/* ---- The splice -------------------------------------------------------------------------- */
+
+/* What comes from the one goes to the other, its end as well. */
+static int join(struct proxy_pair *pair, rws_socket_t from, rws_socket_t to, rws_channel_t *channel)
+{
+	int result = rws_channel_create(
+		pair->server->thread->selector, pair->server->options->buffer, false, channel);
+
+	if (result == 0)
+		result = rws_attach_for_reading(from, *channel, NULL);
+	if (result == 0)
+		result = rws_attach_for_writing(to, *channel, NULL);
+	return result;
+}
+
+static int64_t next_look(const struct proxy_pair *pair, int64_t now)
+{
+	uint64_t seconds = pair->server->options->idle_timeout;
+
+	return seconds > 0 ? now + (int64_t)seconds * S / IDLE_LOOKS : RWS_FOREVER;
+}
+
+static void splice(struct proxy_pair *pair)
+{
+	struct proxy_server *server = pair->server;
+	int64_t now = rws_now(server->thread->selector);
+	int result;
+
+	TAILQ_REMOVE(&server->connecting, pair, link);
+	pair->state = PAIR_SPLICED;
+	TAILQ_INSERT_TAIL(&server->spliced, pair, link);
+	pair->jobs_left = 4;
+	pair->moved_ns = now;
+	pair->due = next_look(pair, now);
+	result = join(pair, pair->client, pair->backend, &pair->up);
+	if (result == 0)
+		result = join(pair, pair->backend, pair->client, &pair->down);
+	if (result == 0)
+		return;
+	app_progress(server->thread->app, "joining two connections: %s", app_reason(result));
+	server->counters.reset++;
+	proxy_pair_abort(pair, result);
+}
+
+static void connected(struct proxy_pair *pair)
+{
+	struct proxy_server *server = pair->server;
+	char text[RWS_ADDRESS_TEXT];
+
+	server->is_refusing = false;
+	if (proxy_backend_connected(&server->backends, pair->backend_index))
+		app_progress(server->thread->app, "backend %s is back",
+			rws_address_format(
+				&server->backends.each[pair->backend_index].address, text));
+	splice(pair);
+}
+
+/* ---- Events ------------------------------------------------------------------------------ */
+
+static void reset(struct proxy_pair *pair, int cause)
+{
+	pair->server->counters.reset++;
+	proxy_pair_abort(pair, cause);
+}
+
+static void connecting_event(struct proxy_pair *pair, const struct rws_event *event)
+{
+	bool is_over = (event->bits & (RWS_EV_ERROR | RWS_EV_CONTEXT_DONE)) != 0;
+
+	if (event->handle == pair->client && is_over) {
+		reset(pair, event->result);
+	} else if (event->handle == pair->backend && is_over) {
+		attempt_failed(pair, event->result);
+		connect_next(pair);
+	} else if (event->handle == pair->backend && (event->bits & RWS_EV_CONNECTED) != 0) {
+		connected(pair);
+	}
+}
+
+static void spliced_event(struct proxy_pair *pair, const struct rws_event *event)
+{
+	if ((event->bits & (RWS_EV_ERROR | RWS_EV_CONTEXT_DONE)) != 0) {
+		if (event->handle == pair->client || event->handle == pair->backend)
+			reset(pair, event->result);
+		return;
+	}
+	if ((event->bits & RWS_EV_JOB_DONE) == 0 || --pair->jobs_left > 0)
+		return;
+	pair->server->counters.finished++;
+	end(pair);
+}
+
+/* It may be late, and name a socket to a backend that was given up. */
+void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event)
+{
+	switch (pair->state) {
+	case PAIR_CONNECTING:
+		connecting_event(pair, event);
+		break;
+	case PAIR_SPLICED:
+		spliced_event(pair, event);
+		break;
+	case PAIR_ENDED:
+		break;
+	}
+}
+
+/* ---- Time -------------------------------------------------------------------------------- */
+
+static uint64_t bytes_moved(const struct proxy_pair *pair)
+{
+	return rws_total_bytes_written(pair->up) + rws_total_bytes_read(pair->up) +
+		rws_total_bytes_written(pair->down) + rws_total_bytes_read(pair->down);
+}
+
+/* A peer that still takes or sends bytes is not idle, however slow it is. */
+static void look_for_bytes(struct proxy_pair *pair, int64_t now)
+{
+	struct proxy_server *server = pair->server;
+	uint64_t moved = bytes_moved(pair);
+
+	if (moved != pair->moved) {
+		pair->moved = moved;
+		pair->moved_ns = now;
+	}
+	if (now - pair->moved_ns >= (int64_t)server->options->idle_timeout * S) {
+		server->counters.idle++;
+		proxy_pair_abort(pair, -ETIMEDOUT);
+		return;
+	}
+	pair->due = next_look(pair, now);
+	TAILQ_REMOVE(&server->spliced, pair, link);
+	TAILQ_INSERT_TAIL(&server->spliced, pair, link);
+}
+
+void proxy_pair_due(struct proxy_pair *pair, int64_t now)
+{
+	if (pair->state == PAIR_SPLICED) {
+		look_for_bytes(pair, now);
+		return;
+	}
+	attempt_failed(pair, -ETIMEDOUT);
+	connect_next(pair);
+}
