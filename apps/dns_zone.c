@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "apps/dns_zone.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL_DEFAULT 3600u /* of records without one, in a file without $TTL */
+#define SOA_MINIMUM 6     /* index of the field */
+#define SET_MAX     2000  /* records of a name and type: ldns sorts them by insertion */
+
+/* A file as it is read. */
+struct reader {
+	FILE *file;
+	const char *path;
+	int line;
+	uint32_t ttl;
+	ldns_rdf *origin, *previous;
+	char *error;
+	size_t error_size;
+};
+
+static int complain(struct reader *reader, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int complain(struct reader *reader, const char *format, ...)
+{
+	int n = snprintf(
+		reader->error, reader->error_size, "%.300s:%d: ", reader->path, reader->line);
+	va_list arguments;
+
+	if (n < 0 || (size_t)n >= reader->error_size)
+		return -EINVAL;
+	va_start(arguments, format);
+	vsnprintf(reader->error + n, reader->error_size - (size_t)n, format, arguments);
+	va_end(arguments);
+	return -EINVAL;
+}
+
+/* ---- Names of a zone --------------------------------------------------------------------- */
+
+static ldns_dnssec_name *records_of(const struct dns_zone *zone, const ldns_rdf *name)
+{
+	ldns_rbnode_t *node = ldns_rbtree_search(zone->data->names, name);
+
+	return node != NULL ? (ldns_dnssec_name *)(uintptr_t)node->data : NULL;
+}
+
+/* RFC 4592 2.2.2: a name exists when one below it does. */
+static bool has_names_below(const struct dns_zone *zone, const ldns_rdf *name)
+{
+	ldns_rbnode_t *node = NULL;
+
+	ldns_rbtree_find_less_equal(zone->data->names, name, &node);
+	node = node != NULL ? ldns_rbtree_next(node) : ldns_rbtree_first(zone->data->names);
+	return node != NULL && node != LDNS_RBTREE_NULL && ldns_dname_is_subdomain(node->key, name);
+}
+
+/* Whether the name is there; DNS_PLACE_NOWHERE: it is not, nor one below it. */
+static struct dns_found look_at(const struct dns_zone *zone, const ldns_rdf *name)
+{
+	struct dns_found found = {.place = DNS_PLACE_NOWHERE};
+
+	if (name == NULL)
+		return found;
+	found.records = records_of(zone, name);
+	if (found.records != NULL)
+		found.place = DNS_PLACE_NAME;
+	else if (has_names_below(zone, name))
+		found.place = DNS_PLACE_EMPTY;
+	return found;
+}
+
+/* The wildcard below the name that is left without `labels` labels. */
+static struct dns_found find_wildcard(
+	const struct dns_zone *zone, const ldns_rdf *name, unsigned labels)
+{
+	ldns_rdf *encloser = ldns_dname_clone_from(name, (uint16_t)labels);
+	ldns_rdf *star = ldns_dname_new_frm_str("*");
+	ldns_rdf *wildcard =
+		encloser != NULL && star != NULL ? ldns_dname_cat_clone(star, encloser) : NULL;
+	struct dns_found found = look_at(zone, wildcard);
+
+	if (found.place == DNS_PLACE_NAME)
+		found.place = DNS_PLACE_WILDCARD;
+	ldns_rdf_deep_free(wildcard);
+	ldns_rdf_deep_free(star);
+	ldns_rdf_deep_free(encloser);
+	return found;
+}
+
+static bool is_cut(const struct dns_found *found)
+{
+	return found->place == DNS_PLACE_NAME &&
+		ldns_dnssec_name_find_rrset(found->records, LDNS_RR_TYPE_NS) != NULL;
+}
+
+/*
+ * RFC 1034 4.3.2, step 3, with RFC 4592: from the origin down, label by label, so that the way is no
+ * longer than the zone is deep.
+ */
+struct dns_found dns_zone_find(const struct dns_zone *zone, const ldns_rdf *name)
+{
+	unsigned left = ldns_dname_label_count(name) - ldns_dname_label_count(zone->origin);
+	struct dns_found found = look_at(zone, zone->origin);
+
+	while (left-- > 0) {
+		ldns_rdf *at = ldns_dname_clone_from(name, (uint16_t)left);
+
+		found = look_at(zone, at);
+		ldns_rdf_deep_free(at);
+		if (found.place == DNS_PLACE_NOWHERE)
+			return find_wildcard(zone, name, left + 1);
+		if (is_cut(&found)) {
+			found.place = DNS_PLACE_REFERRAL;
+			return found;
+		}
+	}
+	return found;
+}
+
+static bool is_within(const struct dns_zone *zone, const ldns_rdf *name)
+{
+	return ldns_dname_compare(name, zone->origin) == 0 ||
+		ldns_dname_is_subdomain(name, zone->origin);
+}
+
+const struct dns_zone *dns_zones_find(const struct dns_zones *zones, const ldns_rdf *name)
+{
+	const struct dns_zone *best = NULL;
+
+	for (unsigned i = 0; i < zones->count; i++) {
+		const struct dns_zone *zone = &zones->each[i];
+
+		if (is_within(zone, name) &&
+			(best == NULL ||
+				ldns_dname_label_count(zone->origin) >
+					ldns_dname_label_count(best->origin)))
+			best = zone;
+	}
+	return best;
+}
+
+/* ---- Records ----------------------------------------------------------------------------- */
+
+/* Types whose records would have to change how other names are answered. */
+static bool is_served(ldns_rr_type type)
+{
+	switch (type) {
+	case LDNS_RR_TYPE_DNAME:
+	case LDNS_RR_TYPE_RRSIG:
+	case LDNS_RR_TYPE_NSEC:
+	case LDNS_RR_TYPE_NSEC3:
+	case LDNS_RR_TYPE_NSEC3PARAM:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool is_in(const ldns_dnssec_rrsets *set, const ldns_rr *record)
+{
+	for (const ldns_dnssec_rrs *at = set->rrs; at != NULL; at = at->next) {
+		if (at->rr == record)
+			return true;
+	}
+	return false;
+}
+
+static unsigned size_of(const ldns_dnssec_rrsets *set)
+{
+	unsigned count = 0;
+
+	for (const ldns_dnssec_rrs *at = set->rrs; at != NULL; at = at->next)
+		count++;
+	return count;
+}
+
+/* What is wrong with it beside the records of its name; NULL: nothing. */
+static const char *objection_beside(const ldns_dnssec_name *name, const ldns_rr *record)
+{
+	ldns_rr_type type = ldns_rr_get_type(record);
+
+	for (const ldns_dnssec_rrsets *set = name->rrsets; set != NULL; set = set->next) {
+		if (set->type != type) {
+			if (set->type == LDNS_RR_TYPE_CNAME || type == LDNS_RR_TYPE_CNAME)
+				return "a name with a CNAME has no other records (RFC 1034 3.6.2)";
+			continue;
+		}
+		if (ldns_rr_ttl(set->rrs->rr) != ldns_rr_ttl(record))
+			return "the TTL differs from that of the others of name and type "
+			       "(RFC 2181 5.2)";
+		if (type == LDNS_RR_TYPE_SOA)
+			return "a second SOA; a zone has one";
+		if (type == LDNS_RR_TYPE_CNAME)
+			return "a second CNAME; a name has one";
+		if (size_of(set) == SET_MAX)
+			return "more than 2000 records of the name and type";
+	}
+	return NULL;
+}
+
+static const char *objection(const struct dns_zone *zone, const ldns_rr *record)
+{
+	const ldns_dnssec_name *name;
+
+	if (ldns_rr_get_class(record) != LDNS_RR_CLASS_IN)
+		return "only class IN is served";
+	if (!is_served(ldns_rr_get_type(record)))
+		return "records of this type are not served here; give an unsigned zone without DNAME";
+	if (zone->origin == NULL)
+		return ldns_rr_get_type(record) != LDNS_RR_TYPE_SOA
+			? "the first record is to be the SOA"
+			: ldns_dname_label_count(ldns_rr_owner(record)) == 0
+			? "this is the root zone; begin the file with $ORIGIN and the name of yours"
+			: NULL;
+	if (!is_within(zone, ldns_rr_owner(record)))
+		return "the name is not within the zone";
+	if (ldns_rr_get_type(record) == LDNS_RR_TYPE_SOA &&
+		ldns_dname_compare(ldns_rr_owner(record), zone->origin) != 0)
+		return "a second SOA; a zone has one";
+	name = records_of(zone, ldns_rr_owner(record));
+	return name != NULL ? objection_beside(name, record) : NULL;
+}
+
+/* RFC 2308 5: nothing is remembered for as long as the lesser of the SOA's TTL and its minimum. */
+static ldns_rr *negative_soa(const ldns_rr *soa)
+{
+	uint32_t minimum = ldns_rdf2native_int32(ldns_rr_rdf(soa, SOA_MINIMUM));
+	ldns_rr *negative = ldns_rr_clone(soa);
+
+	if (negative != NULL && minimum < ldns_rr_ttl(negative))
+		ldns_rr_set_ttl(negative, minimum);
+	return negative;
+}
+
+static bool begin_zone(struct dns_zone *zone, const ldns_rr *soa)
+{
+	zone->origin = ldns_rdf_clone(ldns_rr_owner(soa));
+	zone->negative = negative_soa(soa);
+	return zone->origin != NULL && zone->negative != NULL;
+}
+
+/* RFC 2181 5: a repetition is suppressed; ldns does so, and leaves it to us. */
+static void free_repeated(const struct dns_zone *zone, ldns_rr *record)
+{
+	const ldns_dnssec_rrsets *set = ldns_dnssec_zone_find_rrset(
+		zone->data, ldns_rr_owner(record), ldns_rr_get_type(record));
+
+	if (set == NULL || !is_in(set, record))
+		ldns_rr_free(record);
+}
+
+/* Takes the record over. */
+static int add_record(struct dns_zone *zone, struct reader *reader, ldns_rr *record)
+{
+	const char *wrong = objection(zone, record);
+
+	if (wrong == NULL && zone->origin == NULL && !begin_zone(zone, record))
+		wrong = "out of memory";
+	if (wrong == NULL && ldns_dnssec_zone_add_rr(zone->data, record) != LDNS_STATUS_OK)
+		wrong = "the record cannot be added";
+	if (wrong == NULL) {
+		free_repeated(zone, record);
+		return 0;
+	}
+	ldns_rr_free(record);
+	return complain(reader, "%s", wrong);
+}
+
+/* ---- Files ------------------------------------------------------------------------------- */
+
+/* The next record, or what stands in its place: 1, 0 at the end of the file, -EINVAL. */
+static int read_entry(struct dns_zone *zone, struct reader *reader)
+{
+	ldns_rr *record = NULL;
+	ldns_status status;
+
+	if (feof(reader->file) || ferror(reader->file))
+		return 0;
+	status = ldns_rr_new_frm_fp_l(&record, reader->file, &reader->ttl, &reader->origin,
+		&reader->previous, &reader->line);
+	switch (status) {
+	case LDNS_STATUS_OK:
+		return add_record(zone, reader, record) < 0 ? -EINVAL : 1;
+	case LDNS_STATUS_SYNTAX_EMPTY:
+	case LDNS_STATUS_SYNTAX_TTL:
+	case LDNS_STATUS_SYNTAX_ORIGIN:
+		return 1;
+	case LDNS_STATUS_SYNTAX_INCLUDE:
+		return complain(reader, "$INCLUDE is not read; put the records into the file");
+	default:
+		return complain(reader, "%s", ldns_get_errorstr_by_id(status));
+	}
+}
+
+static int check_zone(
+	const struct dns_zones *zones, const struct dns_zone *zone, struct reader *reader)
+{
+	if (ferror(reader->file))
+		return complain(reader, "cannot be read on");
+	if (zone->origin == NULL)
+		return complain(reader, "no records; a zone begins with its SOA");
+	if (ldns_dnssec_zone_find_rrset(zone->data, zone->origin, LDNS_RR_TYPE_NS) == NULL)
+		return complain(reader, "the zone has no NS records at its top (RFC 1034 4.2.1)");
+	for (unsigned i = 0; i < zones->count; i++) {
+		if (ldns_dname_compare(zones->each[i].origin, zone->origin) == 0)
+			return complain(reader, "another file has the same zone; give one");
+	}
+	return 0;
+}
+
+static void free_zone(struct dns_zone *zone)
+{
+	ldns_dnssec_zone_deep_free(zone->data);
+	ldns_rdf_deep_free(zone->origin);
+	ldns_rr_free(zone->negative);
+}
+
+static int load(const struct dns_zones *zones, struct dns_zone *zone, struct reader *reader)
+{
+	int result = 1;
+
+	zone->data = ldns_dnssec_zone_new();
+	if (zone->data == NULL)
+		return complain(reader, "out of memory");
+	while (result > 0)
+		result = read_entry(zone, reader);
+	if (result == 0)
+		result = check_zone(zones, zone, reader);
+	if (result < 0)
+		free_zone(zone);
+	return result;
+}
+
+int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_t size)
+{
+	struct reader reader = {
+		.path = path, .ttl = TTL_DEFAULT, .error = error, .error_size = size};
+	struct dns_zone zone = {0};
+	int result;
+
+	if (zones->count == DNS_ZONES)
+		return complain(&reader, "at most %u zones", DNS_ZONES);
+	reader.file = fopen(path, "re");
+	if (reader.file == NULL) {
+		snprintf(error, size, "%.300s: %s", path, strerror(errno));
+		return -EINVAL;
+	}
+	result = load(zones, &zone, &reader);
+	fclose(reader.file);
+	ldns_rdf_deep_free(reader.origin);
+	ldns_rdf_deep_free(reader.previous);
+	if (result == 0)
+		zones->each[zones->count++] = zone;
+	return result;
+}
+
+void dns_zones_free(struct dns_zones *zones)
+{
+	while (zones->count > 0)
+		free_zone(&zones->each[--zones->count]);
+}
