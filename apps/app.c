@@ -88,6 +88,8 @@ static int read_options(struct app *app, int argc, char **argv)
 	}
 	if (app->options.help)
 		options_print_help(stdout, spec);
+	else if (app->options.man)
+		options_print_man(stdout, spec, rws_version());
 	else if (app->options.version)
 		printf("%s %s\n", spec->program, rws_version());
 	else if (app->program->check != NULL)
@@ -428,7 +430,7 @@ int app_main(const struct app_program *program, int argc, char **argv)
 	sigset_t set = control_signals();
 	int status = read_options(&app, argc, argv);
 
-	if (status != APP_OK || app.options.help || app.options.version)
+	if (status != APP_OK || app.options.help || app.options.version || app.options.man)
 		return status;
 	/* Blocked before any thread is made, so that only the control thread takes them. */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -24,7 +24,7 @@ int options_reject(struct options *options, const char *format, ...)
 	return -EINVAL;
 }
 
-static const char *dashes(const struct option_row *row)
+const char *options_dashes(const struct option_row *row)
 {
 	return row->name[1] == '\0' ? "-" : "--";
 }
@@ -40,7 +40,7 @@ int options_number(
 		*number >= row->min && *number <= row->max)
 		return 0;
 	return options_reject(options, "%s%s %s: give a whole number from %llu to %llu%s%s",
-		dashes(row), row->name, value, (unsigned long long)row->min,
+		options_dashes(row), row->name, value, (unsigned long long)row->min,
 		(unsigned long long)row->max, row->unit ? " " : "", row->unit ? row->unit : "");
 }
 
@@ -51,8 +51,8 @@ static int parse_choice(
 		if (strcmp(value, row->choices[*index]) == 0)
 			return 0;
 	}
-	return options_reject(
-		options, "%s%s %s: give one of %s", dashes(row), row->name, value, row->argument);
+	return options_reject(options, "%s%s %s: give one of %s", options_dashes(row), row->name,
+		value, row->argument);
 }
 
 static int store(
@@ -80,9 +80,9 @@ static int store(
 /* Whether the argument names the row: "--port", "--port=80" or "-o"; *value is behind '='. */
 static bool names_row(const char *argument, const struct option_row *row, const char **value)
 {
-	size_t lead = strlen(dashes(row)), length = strlen(row->name);
+	size_t lead = strlen(options_dashes(row)), length = strlen(row->name);
 
-	if (strncmp(argument, dashes(row), lead) != 0 ||
+	if (strncmp(argument, options_dashes(row), lead) != 0 ||
 		strncmp(argument + lead, row->name, length) != 0)
 		return false;
 	argument += lead + length;
@@ -94,17 +94,17 @@ static int take_row(struct options *options, const struct option_row *row, void 
 	const char *value, struct cursor *at)
 {
 	if (row->argument == NULL && value != NULL)
-		return options_reject(options, "%s%s takes no value; leave out =%s", dashes(row),
-			row->name, value);
+		return options_reject(options, "%s%s takes no value; leave out =%s",
+			options_dashes(row), row->name, value);
 	if (row->argument != NULL && value == NULL) {
 		if (at->next == at->argc)
-			return options_reject(options, "%s%s: %s is missing behind it", dashes(row),
-				row->name, row->argument);
+			return options_reject(options, "%s%s: %s is missing behind it",
+				options_dashes(row), row->name, row->argument);
 		value = at->argv[at->next++];
 	}
 	if (value != NULL && value[0] == '\0')
-		return options_reject(options, "%s%s: the value is empty; give %s", dashes(row),
-			row->name, row->argument);
+		return options_reject(options, "%s%s: the value is empty; give %s",
+			options_dashes(row), row->name, row->argument);
 	return store(options, row, base, value);
 }
 
@@ -119,7 +119,7 @@ static int take_from(struct options *options, const struct option_row *rows, uns
 			continue;
 		if ((*seen & UINT64_C(1) << i) != 0 && !rows[i].repeatable)
 			return options_reject(options, "%s%s is given twice; give it once",
-				dashes(&rows[i]), rows[i].name);
+				options_dashes(&rows[i]), rows[i].name);
 		*seen |= UINT64_C(1) << i;
 		return take_row(options, &rows[i], base, value, at) < 0 ? -EINVAL : 1;
 	}
@@ -167,7 +167,7 @@ int options_parse(
 
 		if (result < 0)
 			return result;
-		if (options->help || options->version)
+		if (options->help || options->version || options->man)
 			return 0;
 	}
 	if (spec->operand != NULL && options->operand == NULL)
@@ -175,14 +175,21 @@ int options_parse(
 	return options_common_check(options);
 }
 
+bool options_has_range(const struct option_row *row)
+{
+	return row->kind == OPTION_NUMBER || row->max != 0;
+}
+
 static void print_row(FILE *out, const struct option_row *row)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "%s%s %s", dashes(row), row->name,
+	if (row->hidden)
+		return;
+	snprintf(left, sizeof(left), "%s%s %s", options_dashes(row), row->name,
 		row->argument != NULL ? row->argument : "");
 	fprintf(out, "  %-32s %s", left, row->text);
-	if (row->kind == OPTION_NUMBER || row->max != 0)
+	if (options_has_range(row))
 		fprintf(out, "; %llu to %llu%s%s", (unsigned long long)row->min,
 			(unsigned long long)row->max, row->unit != NULL ? " " : "",
 			row->unit != NULL ? row->unit : "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Command-line options: one table row each, which feeds the parser and --help.
+ * Command-line options: one table row each, which feeds the parser, --help and the manual page.
  *
  * Called from apps/app.c with the common rows and the rows of the program. Calls nothing of ours,
  * prints nothing but the help text, and touches no device: whether the device exists or the core is
@@ -36,6 +36,7 @@ struct option_row {
 	const char *text;
 	enum option_kind kind;
 	bool repeatable;
+	bool hidden; /* for the build, not for people */
 	uint64_t min, max;
 	const char *const *choices; /* NULL-terminated */
 	size_t offset;
@@ -73,19 +74,28 @@ struct options {
 	const char *cores;
 	unsigned placement, idle;
 	uint64_t memory_mb;
-	bool hugepages, help, version, quiet, stats;
+	bool hugepages, help, version, man, quiet, stats;
 	const char *operand;
 	char error[512]; /* what was wrong and what to do */
 };
 
 /*
  * Reads the command line into *options and spec->own, which hold the defaults. Returns 0, or
- * -EINVAL with options->error. With --help or --version nothing else is asked for.
+ * -EINVAL with options->error. With --help, --version or --man nothing else is asked for.
  */
 int options_parse(
 	const struct option_spec *spec, int argc, char *const argv[], struct options *options);
 
 void options_print_help(FILE *out, const struct option_spec *spec);
+
+/* The manual page, for man(1). */
+void options_print_man(FILE *out, const struct option_spec *spec, const char *version);
+
+/* What stands before the name of the option. */
+const char *options_dashes(const struct option_row *row);
+
+/* Whether min and max mean something to people. */
+bool options_has_range(const struct option_row *row);
 
 /* Fills options->error; returns -EINVAL, for `return`. */
 int options_reject(struct options *options, const char *format, ...)

@@ -55,6 +55,8 @@ const struct option_row options_common_rows[] = {
 	{.name = "help", .kind = OPTION_FLAG, .offset = offsetof(struct options, help), .text = "print this"},
 	{.name = "version", .kind = OPTION_FLAG, .offset = offsetof(struct options, version),
 	 .text = "print the version"},
+	{.name = "man", .kind = OPTION_FLAG, .hidden = true, .offset = offsetof(struct options, man),
+	 .text = "print the manual page"},
 };
 /* clang-format on */
 

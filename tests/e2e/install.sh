@@ -15,6 +15,8 @@ say "$installed"
 pc=$(find "$WORK/dest" -name rws.pc)
 [ -n "$pc" ] || fail "no rws.pc was installed"
 expect "headers installed" "$(grep -c '\.h$' <<<"$installed")" 1
+expect "manual pages installed" "$(grep -c '/man1/rws-.*\.1$' <<<"$installed")" \
+	"$(grep -c '/bin/rws-' <<<"$installed")"
 
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$WORK/dest
 mkdir "$WORK/out"

@@ -22,16 +22,22 @@ static const struct option_row rows[] = {
 		.kind = OPTION_NUMBER,
 		.min = 1,
 		.max = 65535,
-		.offset = offsetof(struct own, port)},
+		.offset = offsetof(struct own, port),
+		.text = "a port"},
 	{.name = "root",
 		.argument = "DIR",
 		.kind = OPTION_TEXT,
-		.offset = offsetof(struct own, root)},
+		.offset = offsetof(struct own, root),
+		.text = "a folder"},
 	{.name = "o",
 		.argument = "FILE",
 		.kind = OPTION_TEXT,
-		.offset = offsetof(struct own, output)},
-	{.name = "loud", .kind = OPTION_FLAG, .offset = offsetof(struct own, loud)},
+		.offset = offsetof(struct own, output),
+		.text = "a file"},
+	{.name = "loud",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct own, loud),
+		.text = "say more"},
 };
 
 static struct own own;
@@ -295,6 +301,56 @@ static void help_names_every_option_of_the_tables(void **state)
 	fclose(out);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_non_null(strstr(text, names[i]));
+	assert_null(strstr(text, "--man")); /* for the build */
+	free(text);
+}
+
+/* The page of a program with the rows, to be freed. */
+static char *manual_page(const struct option_row *its_rows, unsigned count, const char *notes)
+{
+	const struct option_spec spec = {.program = "rws-test",
+		.summary = "a test",
+		.operand = "URL",
+		.notes = notes,
+		.rows = its_rows,
+		.row_count = count,
+		.own = &own};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	options_print_man(out, &spec, "1.2.3");
+	fclose(out);
+	return text;
+}
+
+static void manual_page_has_every_option_of_the_tables(void **state)
+{
+	static const char *const parts[] = {".TH \"rws\\-test\" 1 \"\" \"rws 1.2.3\"",
+		".SH NAME\nrws\\-test \\- a test\n", "\\fIURL\\fR\n",
+		"\n.TP\n\\fB\\-\\-port\\fR \\fIN\\fR\n", "\n\\fB\\-o\\fR \\fIFILE\\fR\n",
+		"\n\\fB\\-\\-loud\\fR\n", "\n\\fB\\-\\-placement\\fR \\fIinline|channel\\fR\n",
+		"; 576 to 9000 bytes", ".SH \"EXIT STATUS\""};
+	char *text = manual_page(rows, 4, NULL);
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strstr(text, parts[i]) == NULL)
+			fail_msg("no \"%s\" in %s", parts[i], text);
+	}
+	assert_null(strstr(text, "\\-man"));
+	assert_null(strstr(text, "  ")); /* the indentation of --help */
+	free(text);
+}
+
+static void manual_page_escapes_what_would_be_a_request(void **state)
+{
+	static const struct option_row row = {
+		.name = "x", .kind = OPTION_FLAG, .text = "a-b \\ c\n          d"};
+	char *text = manual_page(&row, 1, ".first\n\n  'x'  y\n'last");
+
+	assert_non_null(strstr(text, "\na\\-b \\e c d\n"));
+	assert_non_null(strstr(text, ".nf\n\\&.first\n.sp\n  'x'  y\n\\&'last\n.fi\n"));
 	free(text);
 }
 
@@ -323,6 +379,8 @@ int main(void)
 		cmocka_unit_test(operand_is_asked_for_and_taken_once),
 		cmocka_unit_test(help_and_version_need_nothing_else),
 		cmocka_unit_test(help_names_every_option_of_the_tables),
+		cmocka_unit_test(manual_page_has_every_option_of_the_tables),
+		cmocka_unit_test(manual_page_escapes_what_would_be_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
