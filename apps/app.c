@@ -67,13 +67,20 @@ const char *app_reason(int result)
 	}
 }
 
-struct rws_options app_listen_options(const struct app *app)
+struct rws_options app_bind_options(const struct app *app)
 {
 	return (struct rws_options){
 		.reuse_address = true,
 		.reuse_port = app->thread_count > 1,
-		.backlog = BACKLOG,
 	};
+}
+
+struct rws_options app_listen_options(const struct app *app)
+{
+	struct rws_options options = app_bind_options(app);
+
+	options.backlog = BACKLOG;
+	return options;
 }
 
 /* ---- Start ------------------------------------------------------------------------------- */

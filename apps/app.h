@@ -104,7 +104,8 @@ void app_print_counter(const char *name, const char *text, uint64_t value);
 /* Text of a negative errno. */
 const char *app_reason(int result);
 
-/* Options of a listener; several threads share its address. */
+/* Options of a server's socket, UDP and listening; several threads share its address. */
+struct rws_options app_bind_options(const struct app *app);
 struct rws_options app_listen_options(const struct app *app);
 
 #endif

@@ -15,7 +15,7 @@
 
 int dns_udp_open(struct dns_udp *udp, struct app_thread *thread, uint16_t port)
 {
-	struct rws_options options = app_listen_options(thread->app);
+	struct rws_options options = app_bind_options(thread->app);
 	struct rws_address any = {.port = port};
 
 	udp->memory = malloc((size_t)DNS_DATAGRAMS * (QUERY_MAX + DNS_UDP_MAX));

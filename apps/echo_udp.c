@@ -13,10 +13,9 @@
 
 int echo_udp_open(struct echo_udp *udp, struct app_thread *thread, uint16_t port)
 {
-	struct rws_options options = app_listen_options(thread->app);
+	struct rws_options options = app_bind_options(thread->app);
 	struct rws_address any = {.port = port};
 
-	options.backlog = 0; /* a listener's */
 	udp->memory = malloc((size_t)ECHO_DATAGRAMS * RWS_DATAGRAM_MAX);
 	if (udp->memory == NULL)
 		return -ENOMEM;
