@@ -41,7 +41,7 @@ int core_start(struct core *core, struct fault *fault);
 void core_stop(struct core *core);
 void core_free(struct core *core);
 
-/* RWS_INLINE: the calling thread becomes the stack core, or is it no more. -EBUSY: taken. */
+/* RWS_INLINE, or tests: the calling thread becomes the stack core, or is it no more. -EBUSY: taken. */
 int core_claim(struct core *core, struct fault *fault);
 void core_unclaim(struct core *core);
 

@@ -257,6 +257,9 @@ void core_part(struct core *core, struct chan *chan)
 {
 	struct core_call call = {.fn = part_here, .chan = chan};
 
+	/* The last requests: a core with a thread of its own takes them before the call. */
+	if (core->claimed)
+		core_run_once(core);
 	call_core(core, &call);
 }
 
@@ -351,7 +354,10 @@ int core_create(struct rws *rws, unsigned id, int cpu, struct core **out, struct
 
 void core_stop(struct core *core)
 {
-	if (core == NULL || !core->thread_started)
+	if (core == NULL)
+		return;
+	core_unclaim(core);
+	if (!core->thread_started)
 		return;
 	atomic_store(&core->stop, true);
 	core_wake(core);

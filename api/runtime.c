@@ -126,7 +126,9 @@ static int make_cores(struct rws *rws, const int cpus[], struct fault *fault)
 	if (rws->placement == RWS_INLINE)
 		return 0;
 	for (unsigned c = 0; c < rws->core_count; c++) {
-		int error = core_start(rws->cores[c], fault);
+		/* Virtual time has one thread: the test's, which runs these cores as well. */
+		int error = rws->wait != NULL ? core_claim(rws->cores[c], fault)
+					      : core_start(rws->cores[c], fault);
 		if (error != 0)
 			return error;
 	}

@@ -79,7 +79,10 @@ struct rws {
 	struct pktpool *tx_pools[RUNTIME_SELECTORS_MAX];
 	uint8_t secret[16];
 
-	/* Tests: virtual time. clock NULL: CLOCK_MONOTONIC. wait: nothing to do until then. */
+	/*
+	 * Tests: virtual time. clock NULL: CLOCK_MONOTONIC. wait: nothing to do until then; with
+	 * RWS_CHANNEL the stack cores have no threads then, and it runs them.
+	 */
 	int64_t (*clock)(void *user);
 	void (*wait)(void *user, int64_t until);
 	void *clock_user;

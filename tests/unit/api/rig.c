@@ -52,6 +52,26 @@ static void advance(struct rig *rig, int64_t until)
 	wire_set_now(rig->wire, (uint64_t)rig->now);
 }
 
+static void run_selectors(struct rig *rig)
+{
+	for (unsigned end = 0; end < 2; end++)
+		if (rig->sel[end] != NULL)
+			rws_selector_run_once(rig->sel[end]);
+	if (rig->second != NULL)
+		rws_selector_run_once(rig->second);
+}
+
+/* Those that selectors do not run themselves; whether there was anything to do. */
+static bool run_cores(struct rig *rig)
+{
+	bool work = false;
+
+	if (rig->placement == RWS_CHANNEL)
+		for (unsigned end = 0; end < 2; end++)
+			work |= core_run_once(rig->rws[end]->cores[0]);
+	return work;
+}
+
 /* One end has nothing to do: the others do what they have, then time goes on. */
 static void rig_wait(void *user, int64_t until)
 {
@@ -60,11 +80,9 @@ static void rig_wait(void *user, int64_t until)
 	if (rig->waiting)
 		return;
 	rig->waiting = true;
-	for (unsigned end = 0; end < 2; end++)
-		if (rig->sel[end] != NULL)
-			rws_selector_run_once(rig->sel[end]);
-	if (rig->second != NULL)
-		rws_selector_run_once(rig->second);
+	do {
+		run_selectors(rig);
+	} while (run_cores(rig));
 	rig->waiting = false;
 	advance(rig, until);
 }
@@ -75,6 +93,11 @@ void rig_run(struct rig *rig, int64_t ns)
 
 	while (rig->now < until)
 		rig_wait(rig, until);
+}
+
+int64_t rig_after(const struct rig *rig, int64_t ns)
+{
+	return rig->now + ns;
 }
 
 static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
@@ -93,7 +116,7 @@ static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
 	rws_config_init(&config);
 	config.interfaces = &interface;
 	config.interface_count = 1;
-	config.placement = RWS_INLINE;
+	config.placement = rig->placement;
 	config.cores = cores;
 	config.sockets = 1024;
 	if (runtime_create(&config, &test, &rws, &error) != 0)
@@ -101,12 +124,13 @@ static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
 	return rws;
 }
 
-static int set_up(void **state, const char *cores_of_end_1)
+static int set_up(void **state, enum rws_placement placement, const char *cores_of_end_1)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct fault fault = {.text = ""};
 
 	assert_non_null(rig);
+	rig->placement = placement;
 	rig->now = 1000000000;
 	struct pktpool_config pool = {.name = "rig", .count = 16384, .numa_node = -1};
 	if (pktpool_create(&pool, &rig->pool, &fault) != 0)
@@ -131,12 +155,17 @@ static int set_up(void **state, const char *cores_of_end_1)
 
 int rig_setup(void **state)
 {
-	return set_up(state, NULL);
+	return set_up(state, RWS_INLINE, NULL);
+}
+
+int rig_setup_channel(void **state)
+{
+	return set_up(state, RWS_CHANNEL, NULL);
 }
 
 int rig_setup_two_cores(void **state)
 {
-	return set_up(state, "0-1");
+	return set_up(state, RWS_INLINE, "0-1");
 }
 
 int rig_teardown(void **state)
@@ -150,7 +179,8 @@ int rig_teardown(void **state)
 	for (unsigned end = 0; end < 2; end++) {
 		struct rws_selector *sel = rig->sel[end];
 		rig->sel[end] = NULL;
-		assert_true(rws_selector_close(sel) >= 0);
+		if (sel != NULL) /* else the test closed it */
+			assert_true(rws_selector_close(sel) >= 0);
 	}
 	for (unsigned end = 0; end < 2; end++)
 		assert_int_equal(rws_destroy(rig->rws[end]), 0);

@@ -18,6 +18,7 @@ struct rig {
 	struct rws_selector *sel[2];
 	struct rws_selector *second; /* of end 1's second stack core; NULL without */
 	struct pbuf *held;           /* by rig_use_packets */
+	enum rws_placement placement;
 	int64_t now;
 	bool waiting; /* within rig_wait: an end that waits itself must not recurse */
 };
@@ -28,12 +29,17 @@ int rig_group_teardown(void **state);
 
 /* A rig with a wire of 50 us each way; cmocka's set-up and tear-down of a case. */
 int rig_setup(void **state);
+/* The same with the stack cores apart from the selectors, joined to them by rings (RWS_CHANNEL). */
+int rig_setup_channel(void **state);
 /* The same with two stack cores at end 1, which have one queue between them. */
 int rig_setup_two_cores(void **state);
 int rig_teardown(void **state); /* fails when a buffer is missing */
 
 /* Lets both ends run for that long. */
 void rig_run(struct rig *rig, int64_t ns);
+
+/* The deadline that is so far away. */
+int64_t rig_after(const struct rig *rig, int64_t ns);
 
 /* Address of an end: "10.0.0.1" or "fd00::1" with a port. */
 struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port);
