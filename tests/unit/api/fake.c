@@ -528,10 +528,15 @@ bool core_run_once(struct core *core)
 	return any;
 }
 
-static void pass_time(void *user, int64_t until)
+static void run_cores(void)
 {
 	for (unsigned i = 0; i < fake.rws.core_count; i++)
 		core_run_once(&cores[i]);
+}
+
+static void pass_time(void *user, int64_t until)
+{
+	run_cores();
 	fake.waits++;
 	if (fake.idle != NULL) {
 		fake.idle(&fake);
@@ -635,9 +640,10 @@ void fake_turn(struct rws_selector *sel, unsigned n)
 {
 	while (n-- > 0) {
 		assert_int_equal(rws_selector_run_once(sel), 0);
-		for (unsigned i = 0; fake.rws.placement == RWS_CHANNEL && i < fake.rws.core_count;
-			i++)
-			core_run_once(&cores[i]);
+		if (fake.rws.placement == RWS_INLINE)
+			continue;
+		run_cores();
+		assert_int_equal(rws_selector_run_once(sel), 0);
 	}
 }
 

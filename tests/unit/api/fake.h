@@ -4,7 +4,8 @@
  * DPDK's environment: it consumes requests and emits events through api/chan.h, on virtual time,
  * and remembers what it was asked for. Rings and pools are as small as a test wants.
  *
- * With RWS_INLINE it runs in core_run_once, with RWS_CHANNEL whenever the selector waits.
+ * With RWS_INLINE it runs in core_run_once, with RWS_CHANNEL whenever the selector waits and in
+ * fake_turn.
  */
 #ifndef RWS_TESTS_FAKE_H
 #define RWS_TESTS_FAKE_H
@@ -95,7 +96,16 @@ struct fake_end *fake_accept(struct fake_end *listener);
 void fake_datagram(struct fake_end *end, const void *bytes, size_t n, uint16_t from_port);
 void fake_dropped(struct fake_end *end, uint32_t count);
 
-/* Turns of the loop; with RWS_CHANNEL of the stack cores, too, after it. */
+/* A test in both placements, as two cases, with SETUP_inline and SETUP_channel. */
+#define FAKE_CASE(test, setup, teardown) \
+	FAKE_CASE_IN(test, setup, teardown, inline), FAKE_CASE_IN(test, setup, teardown, channel)
+#define FAKE_CASE_IN(test, setup, teardown, placement) \
+	{.name = #test "_" #placement,                 \
+		.test_func = test,                     \
+		.setup_func = setup##_##placement,     \
+		.teardown_func = teardown}
+
+/* Turns of the loop; with RWS_CHANNEL the core has one behind each, and what it tells is taken. */
 void fake_turn(struct rws_selector *sel, unsigned n);
 
 /* How many requests of the kind there were; where the first was, -1 for none. */

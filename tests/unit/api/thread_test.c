@@ -5,18 +5,29 @@
 
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) FAKE_CASE(test, start, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
 
-static int start(void **state)
+static void start(enum rws_placement placement)
 {
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement, 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
+}
+
+static int start_inline(void **state)
+{
+	start(RWS_INLINE);
+	return 0;
+}
+
+static int start_channel(void **state)
+{
+	start(RWS_CHANNEL);
 	return 0;
 }
 
@@ -79,16 +90,6 @@ static void *close_it(void *unused)
 	return NULL;
 }
 
-static void a009_close_from_another_thread_happens_once_on_the_owner(void **state)
-{
-	in_another_thread(close_it);
-	assert_int_equal(results[0], 0);
-	assert_int_equal(results[1], 0);
-	assert_int_equal(fake_count(REQ_SHUTDOWN), 0);
-	assert_int_equal(rws_await_closed(s, rws_now(sel) + MS), 0);
-	assert_int_equal(fake_count(REQ_SHUTDOWN), 1);
-}
-
 static void *flush_and_dispose(void *unused)
 {
 	results[0] = rws_flush(out);
@@ -138,7 +139,7 @@ static void *cancel_it(void *unused)
 	return NULL;
 }
 
-static void c032_cancel_from_another_thread(void **state)
+static void b032_cancel_from_another_thread(void **state)
 {
 	rws_channel_t ch;
 
@@ -279,15 +280,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b029_other_threads_get_exdev),
-		CASE(a009_close_from_another_thread_happens_once_on_the_owner),
 		CASE(dispose_from_another_thread),
 		CASE(g_flush_from_another_thread),
-		CASE(c032_cancel_from_another_thread),
+		CASE(b032_cancel_from_another_thread),
 		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
 		CASE(posts_of_two_threads_all_run),
 		CASE(closes_racing_the_owner_all_happen),
-		CASE(eventfd_is_armed_while_the_loop_is_not_running),
-		CASE(eventfd_tells_of_what_is_left),
+		cmocka_unit_test_setup_teardown(
+			eventfd_is_armed_while_the_loop_is_not_running, start_channel, over),
+		cmocka_unit_test_setup_teardown(eventfd_tells_of_what_is_left, start_channel, over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
