@@ -16,7 +16,8 @@
  * receive window, towards the stack by the socket's send buffer.
  *
  * A message names both ends: `ep` is the stack core's struct endpoint, `sock` the application's
- * struct sock; each side follows only its own pointer. They meet and part in this order, which the
+ * struct sock; each side follows only its own pointer; to the application `ep` of an event is a name
+ * that tells the endpoints of one sock apart (api/host.h). They meet and part in this order, which the
  * rings keep:
  *
  *   application opens:  REQ_CONNECT, REQ_LISTEN or REQ_UDP_OPEN (ep, sock) -> EV_OPENED (sock)

@@ -340,6 +340,8 @@ static void publish_known(struct core *core, unsigned index)
 	atomic_thread_fence(memory_order_release);
 	interface->known_count = nif_addresses(cp->nif, interface->known, RUNTIME_ADDRESSES_MAX);
 	nif_gateway(cp->nif, &interface->known_gateway);
+	interface->known_dns_count =
+		nif_dns_servers(cp->nif, interface->known_dns, RUNTIME_DNS_MAX);
 	atomic_store_explicit(&interface->sequence, sequence + 2, memory_order_release);
 }
 

@@ -77,7 +77,7 @@ void dgram_failed(struct sock *s, int error)
 
 int dgram_error(const struct sock *s)
 {
-	return s->extra->datagrams->error;
+	return s->dead ? s->error : s->extra->datagrams->error;
 }
 
 uint32_t dgram_spent(const struct sock *s)
@@ -385,6 +385,26 @@ static int udp_open(struct rws_selector *sel, const struct rws_address *local,
 	if (result != 0)
 		sock_dispose(s);
 	return result;
+}
+
+/* What is sent stands in the ring behind the request to open; if that was refused it is lost. */
+int dgram_connect_begin(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_address *local, rws_socket_t *out)
+{
+	struct sock *s = sock_create(sel, SOCK_UDP, NULL);
+
+	if (s == NULL)
+		return -ENOBUFS;
+	int result = set_up(s, local, remote);
+	if (result != 0) {
+		sock_free(s);
+		return result;
+	}
+	s->connected = true;
+	if (!sock_post(s))
+		selector_dirty(s);
+	*out = sock_handle(s);
+	return 0;
 }
 
 int rws_udp_bind(struct rws_selector *sel, const struct rws_address *local,

@@ -31,6 +31,8 @@ struct endpoint *endpoint_alloc(struct core *core, struct chan *chan)
 static bool emit(struct endpoint *ep, struct chan_message *message)
 {
 	message->sock = ep->sock;
+	if (message->ep == NULL)
+		message->ep = ep;
 	return chan_emit(ep->chan, message);
 }
 

@@ -20,6 +20,7 @@
 #define RUNTIME_SELECTORS_MAX  64u
 #define RUNTIME_INTERFACES_MAX 8u
 #define RUNTIME_ADDRESSES_MAX  8u
+#define RUNTIME_DNS_MAX        3u
 
 #define RUNTIME_SOCKETS_DEFAULT         65536u
 #define RUNTIME_SEND_BUFFER_MAX_DEFAULT (4u * 1024u * 1024u)
@@ -46,6 +47,8 @@ struct runtime_interface {
 	struct nif_address known[RUNTIME_ADDRESSES_MAX];
 	unsigned known_count;
 	ip_addr_t known_gateway;
+	ip_addr_t known_dns[RUNTIME_DNS_MAX];
+	unsigned known_dns_count;
 };
 
 /*
@@ -66,6 +69,8 @@ struct rws {
 	uint32_t sockets_max; /* of each selector; at least 1 */
 	uint32_t send_buffer_max;
 	unsigned memory_mb;
+	struct rws_address dns[RUNTIME_DNS_MAX]; /* name servers as configured */
+	unsigned dns_count;
 	_Atomic unsigned selector_count;
 	_Atomic uint64_t accept_overflows; /* connections reset by selectors: no place for them */
 	struct selector_counters selector_counters[RUNTIME_SELECTORS_MAX];
@@ -115,5 +120,14 @@ int runtime_fail(struct rws_error *error, int code, const char *format, ...)
 /* Reads what core 0 knows of an interface; returns the sequence number it belongs to. */
 uint32_t runtime_read_known(struct runtime_interface *interface, struct nif_address *addresses,
 	unsigned *count, ip_addr_t *gateway);
+
+/*
+ * runtime_known.c; any thread. The name servers, with ports: those of the configuration, else those
+ * that the network named. Returns how many.
+ */
+unsigned runtime_name_servers(struct rws *rws, struct rws_address servers[RUNTIME_DNS_MAX]);
+
+/* An IPv6 destination is to be tried before IPv4 ones: see rws_tcp_connect_host. */
+bool runtime_prefers_ipv6(struct rws *rws, const struct rws_address *destination);
 
 #endif

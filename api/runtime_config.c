@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/address.h"
+#include "api/dns_message.h"
 #include "api/handle.h"
 #include "api/runtime.h"
 
@@ -196,6 +198,37 @@ static int parse_cores(const char *text, int cpus[], unsigned *count, struct rws
 	}
 }
 
+/* ---- Name servers ----------------------------------------------------------------------- */
+
+static int parse_name_server(const char *text, struct rws_address *server, struct rws_error *error)
+{
+	ip_addr_t ip;
+	uint16_t port;
+
+	if (rws_address_parse(text, server) != 0 || server->family == 0 ||
+		address_to_ip(server, &ip, &port) != 0 || !is_station_address(&ip))
+		return runtime_fail(error, -EINVAL,
+			"name server \"%s\" is not a unicast IPv4 or IPv6 address", text);
+	if (server->port == 0)
+		server->port = DNS_PORT;
+	return 0;
+}
+
+static int parse_name_servers(
+	const struct rws_config *config, struct rws *rws, struct rws_error *error)
+{
+	if (config->dns_count > RUNTIME_DNS_MAX)
+		return runtime_fail(error, -EINVAL, "%u name servers; name at most %u",
+			config->dns_count, RUNTIME_DNS_MAX);
+	for (unsigned i = 0; i < config->dns_count; i++) {
+		int code = parse_name_server(config->dns[i], &rws->dns[i], error);
+		if (code != 0)
+			return code;
+	}
+	rws->dns_count = config->dns_count;
+	return 0;
+}
+
 int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUNTIME_CORES_MAX],
 	struct rws_error *error)
 {
@@ -222,5 +255,8 @@ int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUN
 		if (code != 0)
 			return code;
 	}
+	int code = parse_name_servers(config, rws, error);
+	if (code != 0)
+		return code;
 	return parse_cores(config->cores, cpus, &rws->core_count, error);
 }

@@ -95,6 +95,13 @@ struct rws_config {
 	 * packet buffers at most, and by nothing while any of them waits for one.
 	 */
 	uint32_t send_buffer_max;
+	/*
+	 * Name servers for rws_tcp_connect_host, asked in this order: "10.0.0.1", "fd00::1", with a
+	 * port where it is not 53: "[fd00::1]:5353". At most 3; none: those that DHCP and router
+	 * advertisements name.
+	 */
+	const char *const *dns;
+	unsigned dns_count;
 };
 
 /* Defaults: nothing but size set, all else zero. */
@@ -318,6 +325,28 @@ int rws_set_options(rws_socket_t s, const struct rws_options *options);
  * -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_options *options, rws_socket_t *s);
+
+/*
+ * The same by name: "example.org:80", or an address as text, "10.0.0.1:80" or "[fd00::1]:80", which
+ * is connected to as it is. Asks the name servers (struct rws_config, or those that the network
+ * named) for the name's IPv6 and IPv4 addresses, at most 8 each, and tries them in the order and
+ * with the delays of RFC 8305: families take turns, IPv6 first where the runtime has an IPv6 address
+ * of the destination's kind (local, RFC 4193, or not; of RFC 6724 no more than that), a new attempt
+ * when the ones before failed or 250 ms after the last. The first that stands is the socket's
+ * connection; the others are given up. With options->local only addresses of its family.
+ *
+ * Ends as rws_tcp_connect, with the cause of the last attempt; or, without an address to try: -ENXIO
+ * the name does not exist or has no addresses, -EREMOTEIO every server failed or refused to answer,
+ * -ETIMEDOUT none answered: each is asked twice within 3 s. Nothing is remembered from one call to
+ * the next, there is no fallback to TCP for an answer that does not fit into a datagram. The socket
+ * may be closed or disposed at any time.
+ *
+ * Fails at once with -EINVAL (neither an address nor a name of RFC 1123 with a port from 1 on),
+ * -EDESTADDRREQ (no name server is known), -ENOBUFS (also: 1,024 are under way in the selector),
+ * -EXDEV. Each search has one socket of the selector's.
+ */
+int rws_tcp_connect_host(struct rws_selector *sel, const char *host,
 	const struct rws_options *options, rws_socket_t *s);
 
 /*

@@ -203,6 +203,7 @@ void selector_turn(struct rws_selector *sel)
 
 	sel->now = selector_clock(sel);
 	busy |= remote_run(sel);
+	busy |= hosts_run(sel);
 	feed_starved(sel);
 	busy |= copies_run(sel);
 	busy |= publish(sel);
@@ -279,6 +280,8 @@ static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
 
 	if (next < until)
 		until = next;
+	if (sel->hosts.due < until)
+		until = sel->hosts.due;
 	bool starved = !slot_list_empty(&sel->starved) || !slot_list_empty(&sel->copies_starved);
 	if (starved && sel->now + STARVED_NS < until)
 		until = sel->now + STARVED_NS;

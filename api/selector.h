@@ -35,6 +35,7 @@
 #include "api/deadline.h"
 #include "api/grant.h"
 #include "api/handle.h"
+#include "api/host.h"
 #include "api/options.h"
 #include "api/runtime.h"
 #include "api/rws.h"
@@ -78,6 +79,7 @@ struct rws_selector {
 	struct slot_table socks, channels, bufs;
 	uint32_t detached; /* buffers in all of `bufs` */
 	struct deadlines deadlines;
+	struct hosts hosts; /* connections by name under way */
 	struct options_seen options;
 	struct block_pool setups, extras; /* struct endpoint_setup, struct sock_extra */
 	struct grant_table grants;

@@ -105,6 +105,7 @@ static void init_lists(struct rws_selector *sel)
 	slot_list_init(&sel->news, &sel->socks, offsetof(struct sock, event_link));
 	block_pool_init(&sel->setups, sizeof(struct endpoint_setup));
 	block_pool_init(&sel->extras, sizeof(struct sock_extra));
+	hosts_init(&sel->hosts);
 }
 
 /* The generation that the id's next selector starts with: above all there were. */
@@ -138,6 +139,7 @@ static void free_all(struct rws_selector *sel)
 	options_forget(&sel->options);
 	block_pool_fini(&sel->setups);
 	block_pool_fini(&sel->extras);
+	hosts_fini(&sel->hosts);
 	grant_table_fini(&sel->grants);
 	remote_fini(sel);
 	if (sel->wake.fd >= 0)
@@ -200,6 +202,7 @@ static int abort_all(struct rws_selector *sel)
 {
 	int alive = 0;
 
+	hosts_stop(sel); /* with sockets that are not the application's */
 	for (uint32_t i = 0; i < sel->socks.touched; i++) {
 		struct sock *s = (struct sock *)slot_at(&sel->socks, i);
 		if (s->context.state == JOB_NONE) /* a free slot */

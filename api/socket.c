@@ -121,7 +121,7 @@ void sock_free(struct sock *s)
 
 void sock_free_if_over(struct sock *s)
 {
-	if (s->disposed && s->released && s->spent == NULL)
+	if (s->disposed && s->released && s->spent == NULL && !sock_has_host(s))
 		sock_free(s);
 }
 
@@ -134,14 +134,8 @@ struct sock_extra *sock_make_extra(struct sock *s)
 	return s->extra;
 }
 
-struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options *o)
+void sock_fill_setup(struct endpoint_setup *setup, const struct rws_options *o)
 {
-	struct sock_extra *extra = sock_make_extra(s);
-	struct endpoint_setup *setup = extra != NULL ? block_take(&s->sel->setups) : NULL;
-
-	if (setup == NULL)
-		return NULL;
-	extra->setup = setup;
 	setup->conn = (struct conn_options){
 		.tos = o->type_of_service,
 		.ttl = o->ttl,
@@ -166,6 +160,17 @@ struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options 
 		.reuse_port = o->reuse_port,
 		.receive_bytes = o->receive_buffer,
 	};
+}
+
+struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options *o)
+{
+	struct sock_extra *extra = sock_make_extra(s);
+	struct endpoint_setup *setup = extra != NULL ? block_take(&s->sel->setups) : NULL;
+
+	if (setup == NULL)
+		return NULL;
+	extra->setup = setup;
+	sock_fill_setup(setup, o);
 	return setup;
 }
 

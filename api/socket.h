@@ -61,6 +61,7 @@ struct sock_extra {
 	struct limits limits;
 	uint32_t options_left; /* answers to REQ_OPTIONS that are still to come */
 	int options_error;     /* the first that was not 0 */
+	struct host *host; /* of rws_tcp_connect_host, while there are attempts; api/host.h */
 };
 
 struct listener;
@@ -152,6 +153,7 @@ struct sock *sock_create_accepted(struct sock *listener);
 
 /* What is needed to open s, options filled in, until sock_drop_setup; NULL: no memory. */
 struct endpoint_setup *sock_make_setup(struct sock *s, const struct rws_options *options);
+void sock_fill_setup(struct endpoint_setup *setup, const struct rws_options *options);
 void sock_drop_setup(struct sock *s);
 
 /* The extra part of s, made on demand; NULL: no memory. */
@@ -168,6 +170,12 @@ bool sock_post(struct sock *s);
 
 /* All flushed bytes are with the stack core. */
 bool sock_is_drained(const struct sock *s);
+
+/* The endpoint, whose connection stands, becomes that of a socket without one. */
+void sock_take_connection(struct sock *s, struct endpoint *ep, const struct rws_address *remote);
+
+/* Received buffers that are not of the socket's connection go back. */
+void sock_return(struct sock *s, struct pbuf *chain);
 
 /* socket_event.c: acts on one message of the stack core. */
 void socket_event(struct lane *lane, const struct chan_message *message);
@@ -257,7 +265,14 @@ void dgram_failed(struct sock *s, int error);
 void dgram_drop_all(struct sock *s);
 void dgram_free(struct sock *s);
 unsigned dgram_waiting(const struct sock *s);
-int dgram_error(const struct sock *s);      /* for RWS_EV_ERROR */
+int dgram_error(const struct sock *s); /* for RWS_EV_ERROR */
+/*
+ * A connected socket for parts of ours: opened without waiting. It may be used at once; what cannot
+ * be opened tells RWS_EV_ERROR. The part takes all of its events by rws_on, so that the application
+ * sees none. Returns as rws_udp_connect.
+ */
+int dgram_connect_begin(struct rws_selector *sel, const struct rws_address *remote,
+	const struct rws_address *local, rws_socket_t *out);
 uint32_t dgram_spent(const struct sock *s); /* datagrams that go back with s->spent */
 void dgram_forget_spent(struct sock *s);
 bool dgram_is_received(const struct sock *s); /* rws_receive was called */
@@ -288,6 +303,12 @@ static inline bool sock_has_timed_out(const struct sock *s)
 static inline bool sock_is_truncated(const struct sock *s)
 {
 	return s->extra != NULL && s->extra->limits.tx_over;
+}
+
+/* It has attempts to connect by name; api/host.h. */
+static inline bool sock_has_host(const struct sock *s)
+{
+	return s->extra != NULL && s->extra->host != NULL;
 }
 
 /* The channel that received bytes go to: the socket's own or the application's; NULL: none. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/address.h"
+#include "api/host.h"
 #include "driver/pktbuf.h"
 
 #define GROWTH_STEP   4u   /* a send buffer grows by a quarter at least */
@@ -26,6 +27,15 @@ void sock_spend(struct sock *s, struct pbuf *p)
 	p->pkt_flags &= (u16_t)~SEGMENT_RECEIVED;
 	s->lent--;
 	send_back(s, p);
+}
+
+void sock_return(struct sock *s, struct pbuf *chain)
+{
+	while (chain != NULL) {
+		struct pbuf *p = chain;
+		chain = p->next;
+		send_back(s, p);
+	}
 }
 
 /* The place where received bytes wait that are in no channel of the application's yet. */
@@ -288,6 +298,15 @@ static void connected(struct sock *s)
 	selector_dirty(s);
 }
 
+void sock_take_connection(struct sock *s, struct endpoint *ep, const struct rws_address *remote)
+{
+	s->ep = ep;
+	s->remote = *remote;
+	s->open_posted = s->opened = true;
+	take_local(s);
+	connected(s);
+}
+
 static void failed(struct sock *s, int error)
 {
 	if (s->kind == SOCK_UDP)
@@ -312,6 +331,8 @@ void socket_event(struct lane *lane, const struct chan_message *message)
 {
 	struct sock *s = message->sock;
 
+	if (sock_has_host(s) && host_event(s, message))
+		return;
 	switch (message->kind) {
 	case EV_OPENED:
 		if (s->kind == SOCK_LISTENER)

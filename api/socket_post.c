@@ -2,6 +2,8 @@
 /* What a socket wants of its stack core, as messages. See the theory of operation in socket.h. */
 #include "api/socket.h"
 
+#include "api/host.h"
+
 /*
  * Bytes in one REQ_SEND, so that tot_len holds them: this and one more buffer stay below 65,536.
  */
@@ -140,8 +142,10 @@ bool sock_post(struct sock *s)
 {
 	if (s->kind == SOCK_LISTENER)
 		return listener_post(s);
-	/* What crossed REQ_RELEASE on its way goes back without naming the endpoint. */
-	if (s->release_posted) {
+	if (sock_has_host(s) && !host_post(s))
+		return false;
+	/* What crossed REQ_RELEASE on its way, or came to no connection, names no endpoint. */
+	if (s->release_posted || s->ep == NULL) {
 		bool told = post_recved(s);
 		sock_free_if_over(s);
 		return told;

@@ -5,7 +5,7 @@
  * ip_judge tells in one pass over the headers what becomes of a frame. A whole TCP segment or UDP
  * datagram that is sent to us loses its headers and goes to its transport; what no host may take is
  * dropped with a reason; all the rest is lwIP's, which has ARP, ND, ICMP, IPv4 fragments, options,
- * extension headers, DHCP and DNS, and refuses what it does not want. In doubt a frame goes there:
+ * extension headers and DHCP, and refuses what it does not want. In doubt a frame goes there:
  * this file must be right about what it takes, and need not know everything. IPv6 fragments of TCP
  * and UDP are put together by stack/ip6_frags.c.
  *
@@ -487,7 +487,7 @@ APART void input_other(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum i
 	case IP_FATE_UDP:
 		if (dgram_input(st, rx))
 			break;
-		/* DHCP's, DNS's, or nobody's: port unreachable (RFC 1122 4.1.3.1). */
+		/* DHCP's, or nobody's: port unreachable (RFC 1122 4.1.3.1). */
 		restore_headers(rx);
 		nif_input(nif, p);
 		break;

@@ -335,6 +335,16 @@ void nif_gateway(const struct nif *nif, ip_addr_t *out)
 	ip_addr_copy_from_ip4(*out, *netif_ip4_gw(&nif->netif));
 }
 
+unsigned nif_dns_servers(const struct nif *nif, ip_addr_t *out, unsigned max)
+{
+	unsigned count = 0;
+	stack_enter(nif->stack);
+	for (uint8_t i = 0; i < DNS_MAX_SERVERS && count < max; i++)
+		if (!ip_addr_isany(dns_getserver(i)))
+			out[count++] = *dns_getserver(i);
+	return count;
+}
+
 void nif_changed(struct netif *netif)
 {
 	nif_of(netif)->generation++;

@@ -139,6 +139,12 @@ unsigned nif_addresses(const struct nif *nif, struct nif_address *out, unsigned 
 void nif_gateway(const struct nif *nif, ip_addr_t *out);
 
 /*
+ * The name servers that DHCP and router advertisements named, on whichever interface. Returns how
+ * many, at most max.
+ */
+unsigned nif_dns_servers(const struct nif *nif, ip_addr_t *out, unsigned max);
+
+/*
  * Changes when an address, the gateway or a DNS server changed (DHCP, SLAAC), so that the owner
  * can copy the primary's IPv4 lease to the other stacks.
  */

@@ -102,7 +102,7 @@ void lwip_arena_free(void *p);
 #define LWIP_DHCP_CHECK_LINK_UP        1
 #define LWIP_AUTOIP                    0
 #define LWIP_IPV6_DHCP6                0
-#define LWIP_DNS                       1
+#define LWIP_DNS                       1 /* the list of servers only: api/lookup.h asks them */
 #define DNS_MAX_SERVERS                3
 #define LWIP_DNS_SECURE                7
 

@@ -26,6 +26,16 @@ u8_t pbuf_free(struct pbuf *p)
 	return count;
 }
 
+unsigned runtime_name_servers(struct rws *rws, struct rws_address servers[RUNTIME_DNS_MAX])
+{
+	return 0;
+}
+
+bool runtime_prefers_ipv6(struct rws *rws, const struct rws_address *destination)
+{
+	return false;
+}
+
 void lwip_check_failed(const char *message)
 {
 	fail_msg("%s", message);

@@ -113,7 +113,13 @@ static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
 	struct rws_error error;
 	struct rws *rws;
 
+	static const char *const dns[] = {"10.0.0.2", "fd00::2"};
+
 	rws_config_init(&config);
+	if (end == 0) {
+		config.dns = dns;
+		config.dns_count = 2;
+	}
 	config.interfaces = &interface;
 	config.interface_count = 1;
 	config.placement = rig->placement;

@@ -2,7 +2,7 @@
 /*
  * Two runtimes at the ends of a wire, in one thread and in virtual time: what a test does at one
  * end, the other sees, and waiting costs nothing. The ends are 10.0.0.1 (fd00::1) and 10.0.0.2
- * (fd00::2).
+ * (fd00::2). End 1's addresses are the name servers of end 0; end 1 has none.
  */
 #ifndef RWS_TEST_RIG_H
 #define RWS_TEST_RIG_H
