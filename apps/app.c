@@ -57,6 +57,12 @@ const char *app_reason(int result)
 		return "host unreachable: nobody answers for this address";
 	case -ENETUNREACH:
 		return "no route: give --gateway, or an --addr in the network of the peer";
+	case -ENXIO:
+		return "no such name, or it has no address";
+	case -EREMOTEIO:
+		return "the name server failed, or is none; see --dns";
+	case -EDESTADDRREQ:
+		return "no name server is known; give --dns";
 	case -ECONNRESET:
 		return "connection reset by the peer";
 	case -EADDRINUSE:
@@ -143,6 +149,8 @@ static int create_runtime(struct app *app)
 	rws_config_init(&config);
 	config.interfaces = interfaces;
 	config.interface_count = options->interface_count;
+	config.dns = options->dns;
+	config.dns_count = options->dns_count;
 	config.cores = options->cores;
 	config.placement = options->placement == OPTIONS_INLINE ? RWS_INLINE : RWS_CHANNEL;
 	config.idle = options->idle == OPTIONS_POLL ? RWS_IDLE_POLL

@@ -78,9 +78,8 @@ static int check(struct app *app)
 static void explain(const struct exchange *exchange, int result)
 {
 	const struct app *app = exchange->thread->app;
-	char peer[RWS_ADDRESS_TEXT];
+	const char *peer = own.url.host;
 
-	rws_address_format(&own.url.address, peer);
 	if (exchange->interrupted)
 		app_error(app, "%s: interrupted", peer);
 	else if (result == -ETIMEDOUT)
@@ -95,7 +94,7 @@ static int connect_server(struct exchange *exchange)
 	struct app_thread *thread = exchange->thread;
 	int result;
 
-	result = rws_tcp_connect(thread->selector, &own.url.address, NULL, &exchange->socket);
+	result = rws_tcp_connect_host(thread->selector, own.url.host, NULL, &exchange->socket);
 	if (result == 0)
 		result = rws_await(exchange->socket, RWS_EV_CONNECTED, get_deadline(exchange));
 	if (result >= 0)
@@ -243,7 +242,7 @@ int main(int argc, char **argv)
 		.options =
 			{
 				.program = "rws-get",
-				.summary = "fetches http://ADDRESS[:PORT]/PATH, or uploads to it",
+				.summary = "fetches http://HOST[:PORT]/PATH, or uploads to it",
 				.operand = "URL",
 				.rows = rows,
 				.row_count = sizeof(rows) / sizeof(rows[0]),

@@ -17,6 +17,7 @@
 #define OPTIONS_INTERFACES 8u
 #define OPTIONS_ADDRESSES  8u
 #define OPTIONS_GATEWAYS   2u /* one for each family */
+#define OPTIONS_DNS        3u
 
 struct options;
 
@@ -71,6 +72,8 @@ enum { OPTIONS_POLL, OPTIONS_YIELD, OPTIONS_SLEEP };
 struct options {
 	struct options_interface interfaces[OPTIONS_INTERFACES];
 	unsigned interface_count;
+	const char *dns[OPTIONS_DNS];
+	unsigned dns_count;
 	const char *cores;
 	unsigned placement, idle;
 	uint64_t memory_mb;

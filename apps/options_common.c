@@ -18,6 +18,7 @@ static int set_dhcp(struct options *options, const struct option_row *row, const
 static int set_slaac(struct options *options, const struct option_row *row, const char *value);
 static int set_mtu(struct options *options, const struct option_row *row, const char *value);
 static int set_cores(struct options *options, const struct option_row *row, const char *value);
+static int set_dns(struct options *options, const struct option_row *row, const char *value);
 
 /* clang-format off */
 const struct option_row options_common_rows[] = {
@@ -35,6 +36,9 @@ const struct option_row options_common_rows[] = {
 	{.name = "mtu", .argument = "N", .kind = OPTION_SET, .set = set_mtu, .repeatable = true,
 	 .unit = "bytes (IPv6: from 1280)", .min = 576, .max = 9000, .fallback = "the device's, at most 1500",
 	 .text = "largest IP packet"},
+	{.name = "dns", .argument = "ADDRESS", .kind = OPTION_SET, .set = set_dns, .repeatable = true,
+	 .fallback = "those that the network names",
+	 .text = "name server, at most 3, asked in this order"},
 	{.name = "cores", .argument = "LIST", .kind = OPTION_SET, .set = set_cores, .fallback = "0",
 	 .text = "CPUs of the stack cores: 0, 0-1 or 2,4"},
 	{.name = "placement", .argument = "inline|channel", .kind = OPTION_CHOICE, .choices = placements,
@@ -196,6 +200,23 @@ static int set_mtu(struct options *options, const struct option_row *row, const 
 		return options_reject(
 			options, "--mtu is given twice for one interface; give it once");
 	return options_number(options, row, value, &interface->mtu);
+}
+
+static int set_dns(struct options *options, const struct option_row *row, const char *value)
+{
+	uint8_t ip[16];
+	int family = parse_ip(value, ip);
+
+	if (family == 0 || !is_station_address(family, ip))
+		return options_reject(options,
+			"--dns %s: not the address of a name server; write it as 10.0.0.1 or "
+			"fd00::1",
+			value);
+	if (options->dns_count == OPTIONS_DNS)
+		return options_reject(
+			options, "--dns %s: at most %u name servers", value, OPTIONS_DNS);
+	options->dns[options->dns_count++] = value;
+	return 0;
 }
 
 /* One "2" or "0-3" of the list; marks its CPUs. Returns what follows, NULL when it is not one. */

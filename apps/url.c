@@ -19,11 +19,29 @@ static bool is_http(const char *text, const struct http_parser_url *parts)
 		strncasecmp(text, "http", 4) == 0;
 }
 
+/* RFC 1123 2.1, as far as it tells a name from a mistake: the library knows all of it. */
+static bool may_be_name(const char *host)
+{
+	size_t n = strlen(host);
+	const char *last;
+
+	if (n > 0 && host[n - 1] == '.')
+		n--;
+	if (n == 0 ||
+		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") <
+			strlen(host))
+		return false;
+	last = memrchr(host, '.', n);
+	last = last != NULL ? last + 1 : host;
+	return strspn(last, "0123456789") < n - (size_t)(last - host);
+}
+
 static int parse_host(const char *text, const struct http_parser_url *parts, struct url *url)
 {
-	char host[INET6_ADDRSTRLEN];
+	char host[URL_HOST_MAX + 1];
 	size_t n = parts->field_data[UF_HOST].len;
 	unsigned port = has(parts, UF_PORT) ? parts->port : 80;
+	struct in6_addr ip;
 	bool ipv6;
 
 	if (!has(parts, UF_HOST) || n >= sizeof(host) || port == 0)
@@ -31,10 +49,10 @@ static int parse_host(const char *text, const struct http_parser_url *parts, str
 	memcpy(host, text + parts->field_data[UF_HOST].off, n);
 	host[n] = '\0';
 	ipv6 = strchr(host, ':') != NULL;
-	url->address =
-		(struct rws_address){.family = ipv6 ? RWS_IPV6 : RWS_IPV4, .port = (uint16_t)port};
 	snprintf(url->host, sizeof(url->host), ipv6 ? "[%s]:%u" : "%s:%u", host, port);
-	return inet_pton(ipv6 ? AF_INET6 : AF_INET, host, url->address.ip) == 1 ? 0 : -EINVAL;
+	if (inet_pton(ipv6 ? AF_INET6 : AF_INET, host, &ip) == 1)
+		return 0;
+	return !ipv6 && may_be_name(host) ? 0 : -EINVAL;
 }
 
 /* Path and query; the fragment is not for the server (RFC 9110 7.1). */
@@ -65,7 +83,8 @@ int url_parse(const char *text, struct url *url, char *error, size_t size)
 	else if (has(&parts, UF_USERINFO))
 		wrong = "no user and password, please";
 	else if (parse_host(text, &parts, url) < 0)
-		wrong = "the host is an IP address, 10.0.0.1 or [fd00::1], and the port from 1 to 65535";
+		wrong = "the host is a name or an IP address, 10.0.0.1 or [fd00::1], and the port from "
+			"1 to 65535";
 	if (wrong != NULL) {
 		snprintf(error, size, "%.200s: %s", text, wrong);
 		return -EINVAL;

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The URLs that rws-get takes: http://ADDRESS[:PORT][/PATH], with an IPv4 or [IPv6] address.
+ * The URLs that rws-get takes: http://HOST[:PORT][/PATH]; the host is a name, an IPv4 or an [IPv6]
+ * address.
  *
  * Called from apps/get.c. Calls http_parser.
  */
 #ifndef RWS_APPS_URL_H
 #define RWS_APPS_URL_H
 
-#include <rws.h>
 #include <stddef.h>
 
-#define URL_MAX 8192u
+#define URL_MAX      8192u
+#define URL_HOST_MAX 255u
 
 struct url {
-	struct rws_address address;
-	char host[80];        /* for the Host header */
+	/* With the port, for rws_tcp_connect_host and the Host header. */
+	char host[URL_HOST_MAX + sizeof("[]:65535")];
 	char target[URL_MAX]; /* path and query, from "/" on */
 };
 

@@ -91,12 +91,15 @@ static void defaults_given_least_are_kept(void **state)
 
 static void every_option_given_is_stored(void **state)
 {
-	assert_int_equal(PARSE(DEV, "--addr", "10.0.0.2/24", "--addr", "fd00::2/64", "--gateway",
-				 "10.0.0.1", "--gateway", "fd00::1", "--dhcp", "--slaac", "--mtu",
-				 "9000", "--cores", "0-1,4", "--placement", "channel", "--idle",
-				 "sleep", "--memory", "256", "--hugepages", "--quiet", "--stats",
-				 "--port", "8080", "--root=/srv", "-o", "file", "--loud"),
+	assert_int_equal(
+		PARSE(DEV, "--addr", "10.0.0.2/24", "--addr", "fd00::2/64", "--gateway", "10.0.0.1",
+			"--gateway", "fd00::1", "--dhcp", "--slaac", "--mtu", "9000", "--cores",
+			"0-1,4", "--placement", "channel", "--idle", "sleep", "--memory", "256",
+			"--hugepages", "--quiet", "--stats", "--port", "8080", "--root=/srv", "-o",
+			"file", "--loud", "--dns", "10.0.0.1", "--dns", "fd00::1"),
 		0);
+	assert_int_equal(options.dns_count, 2);
+	assert_string_equal(options.dns[1], "fd00::1");
 	assert_int_equal(options.interfaces[0].address_count, 2);
 	assert_int_equal(options.interfaces[0].gateway_count, 2);
 	assert_string_equal(options.interfaces[0].gateways[1], "fd00::1");
@@ -205,6 +208,14 @@ static void gateway_bad_is_refused(void **state)
 	REFUSED("--gateway router", "fd00::1", DEV, "--dhcp", "--gateway", "router");
 	REFUSED("has 10.0.0.1 already", "one of each family", DEV, "--dhcp", "--gateway",
 		"10.0.0.1", "--gateway", "10.0.0.3");
+}
+
+static void name_server_bad_is_refused(void **state)
+{
+	REFUSED("--dns server", "fd00::1", DEV, "--dhcp", "--dns", "server");
+	REFUSED("--dns 224.0.0.1", "10.0.0.1", DEV, "--dhcp", "--dns", "224.0.0.1");
+	REFUSED("10.0.0.4", "at most 3", DEV, "--dhcp", "--dns", "10.0.0.1", "--dns", "10.0.0.2",
+		"--dns", "10.0.0.3", "--dns", "10.0.0.4");
 }
 
 static void mtu_out_of_range_is_refused(void **state)
@@ -369,6 +380,7 @@ int main(void)
 		cmocka_unit_test(address_no_station_can_have_is_refused),
 		cmocka_unit_test(address_twice_or_too_many_is_refused),
 		cmocka_unit_test(gateway_bad_is_refused),
+		cmocka_unit_test(name_server_bad_is_refused),
 		cmocka_unit_test(mtu_out_of_range_is_refused),
 		cmocka_unit_test(mtu_below_1280_with_ipv6_is_refused),
 		cmocka_unit_test(cores_that_are_no_list_are_refused),
