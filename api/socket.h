@@ -62,6 +62,7 @@ struct sock_extra {
 	uint32_t options_left; /* answers to REQ_OPTIONS that are still to come */
 	int options_error;     /* the first that was not 0 */
 	struct host *host; /* of rws_tcp_connect_host, while there are attempts; api/host.h */
+	struct rws_layer *layer; /* of an upper socket, until it has ended; api/layer.h */
 };
 
 struct listener;
@@ -309,6 +310,12 @@ static inline bool sock_is_truncated(const struct sock *s)
 static inline bool sock_has_host(const struct sock *s)
 {
 	return s->extra != NULL && s->extra->host != NULL;
+}
+
+/* It has a layer in the place of a stack core; api/layer.h. */
+static inline bool sock_has_layer(const struct sock *s)
+{
+	return s->extra != NULL && s->extra->layer != NULL;
 }
 
 /* The channel that received bytes go to: the socket's own or the application's; NULL: none. */

@@ -3,6 +3,7 @@
 #include "api/socket.h"
 
 #include "api/host.h"
+#include "api/layer.h"
 
 /*
  * Bytes in one REQ_SEND, so that tot_len holds them: this and one more buffer stay below 65,536.
@@ -142,6 +143,8 @@ bool sock_post(struct sock *s)
 {
 	if (s->kind == SOCK_LISTENER)
 		return listener_post(s);
+	if (sock_has_layer(s))
+		return layer_post(s);
 	if (sock_has_host(s) && !host_post(s))
 		return false;
 	/* What crossed REQ_RELEASE on its way, or came to no connection, names no endpoint. */

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TLS over the wire in virtual time: client at end 0, server at end 1, both ours. */
+#include "api/tls/rws_tls.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/selector.h"
+#include "api/tls/tls.h"
+#include "tests/unit/api/certificates.h"
+#include "tests/unit/api/rig.h"
+
+#define PORT   7000
+#define SECOND ((int64_t)1000000000)
+
+static int64_t after(struct rig *rig, int64_t ns)
+{
+	return rig->now + ns;
+}
+
+/* ---- Two ends ------------------------------------------------------------------------------ */
+
+/* raw: the sockets below, which belong to s. [0] is the client. */
+struct pair {
+	rws_socket_t listener, raw[2], s[2];
+	rws_channel_t in[2], out[2];
+};
+
+static struct rws_tls *context(void (*change)(struct rws_tls_config *config))
+{
+	struct rws_tls_config config;
+	struct rws_error error;
+	struct rws_tls *tls;
+
+	rws_tls_config_init(&config);
+	config.ca_file = certificates_path("ca.pem");
+	config.certificate_file = certificates_path("server.pem");
+	config.key_file = certificates_path("server.key");
+	if (change != NULL)
+		change(&config);
+	if (rws_tls_create(&config, &tls, &error) != 0)
+		fail_msg("%s", error.text);
+	return tls;
+}
+
+static struct pair connect_raw(struct rig *rig)
+{
+	struct rws_address address = rig_address(1, false, PORT);
+	struct rws_options options = {.reuse_address = true};
+	struct pair p = {0};
+
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, &options, &p.listener), 0);
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &p.raw[0]), 0);
+	assert_int_equal(
+		rws_await(p.raw[0], RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(
+		rws_await(p.listener, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(p.listener, &p.raw[1]), 0);
+	return p;
+}
+
+static struct pair begin(
+	struct rig *rig, struct rws_tls *client, struct rws_tls *server, const char *name)
+{
+	struct pair p = connect_raw(rig);
+
+	assert_int_equal(rws_tls_client(client, p.raw[0], name, &p.s[0]), 0);
+	assert_int_equal(rws_tls_server(server, p.raw[1], &p.s[1]), 0);
+	return p;
+}
+
+static struct pair connected_with(
+	struct rig *rig, struct rws_tls *client, struct rws_tls *server, const char *name)
+{
+	struct pair p = begin(rig, client, server, name);
+
+	for (unsigned end = 0; end < 2; end++) {
+		assert_int_equal(rws_await(p.s[end], RWS_EV_CONNECTED, after(rig, SECOND)),
+			RWS_EV_CONNECTED);
+		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
+	}
+	return p;
+}
+
+static struct rws_tls *common;
+
+static struct pair connected(struct rig *rig)
+{
+	return connected_with(rig, common, common, "a.example");
+}
+
+static void dispose(struct rig *rig, struct pair *p)
+{
+	for (unsigned end = 0; end < 2; end++)
+		if (p->s[end] != RWS_NONE)
+			rws_dispose(p->s[end]);
+	rws_dispose(p->listener);
+	rig_run(rig, SECOND);
+	for (unsigned end = 0; end < 2; end++)
+		assert_int_equal(rig->sel[end]->socks.live, 0);
+}
+
+static void write_all(struct rig *rig, rws_channel_t out, const void *bytes, size_t n)
+{
+	size_t done = 0;
+	int result;
+
+	while ((result = rws_write_fully(out, bytes, n, &done)) == -EAGAIN)
+		assert_int_equal(rws_await_free_space(out, 1, after(rig, 60 * SECOND)), 1);
+	assert_int_equal(result, 0);
+	assert_int_equal(rws_flush(out), 0);
+}
+
+static void read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n)
+{
+	size_t got = 0;
+	int result;
+
+	while ((result = rws_read_fully(in, bytes, n, &got)) == -EAGAIN)
+		assert_int_equal(rws_await_content(in, 1, after(rig, 60 * SECOND)), 1);
+	assert_int_equal(result, 0);
+}
+
+/* ---- Bytes ---------------------------------------------------------------------------------- */
+
+static void bytes_cross_both_ways(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	struct rws_tls_info info;
+	struct rws_address address;
+	char line[6];
+
+	assert_int_equal(rws_tls_info(p.s[0], &info), 0);
+	assert_string_equal(info.version, "TLSv1.3");
+	assert_string_equal(info.peer, "server");
+	write_all(rig, p.out[0], "hello", 6);
+	read_all(rig, p.in[1], line, 6);
+	assert_string_equal(line, "hello");
+	write_all(rig, p.out[1], "world", 6);
+	read_all(rig, p.in[0], line, 6);
+	assert_string_equal(line, "world");
+	assert_int_equal(rws_remote_address(p.s[0], &address), 0);
+	assert_int_equal(address.port, PORT);
+	dispose(rig, &p);
+}
+
+/* RFC 5246. */
+static void tls_1_2_is_spoken_where_the_peer_knows_no_other(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_tls *old = context(NULL);
+	struct rws_tls_info info;
+	char line[6];
+
+	SSL_CTX_set_max_proto_version(old->context, TLS1_2_VERSION);
+	struct pair p = connected_with(rig, old, common, "a.example");
+	assert_int_equal(rws_tls_info(p.s[1], &info), 0);
+	assert_string_equal(info.version, "TLSv1.2");
+	write_all(rig, p.out[0], "hello", 6);
+	read_all(rig, p.in[1], line, 6);
+	assert_string_equal(line, "hello");
+	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
+	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_close(p.raw[1]), 0);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	dispose(rig, &p);
+	rws_tls_destroy(old);
+}
+
+static const uint8_t *seen_bytes;
+static bool seen;
+
+static void look_for_plain_text(
+	void *user, unsigned from, uint64_t now, const uint8_t *frame, unsigned length)
+{
+	seen |= memmem(frame, length, seen_bytes, 16) != NULL;
+}
+
+static void plain_text_is_not_on_the_wire(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	char bytes[16];
+
+	seen_bytes = (const uint8_t *)"nobody sees this";
+	seen = false;
+	wire_tap(rig->wire, look_for_plain_text, NULL);
+	write_all(rig, p.out[0], seen_bytes, 16);
+	read_all(rig, p.in[1], bytes, 16);
+	assert_memory_equal(bytes, seen_bytes, 16);
+	assert_false(seen);
+	wire_tap(rig->wire, NULL, NULL);
+	dispose(rig, &p);
+}
+
+/* Larger than all buffers, both ways at once, and the reader is slow. */
+static void megabytes_are_byte_equal(void **state)
+{
+	const size_t n = 4 << 20;
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	uint8_t *sent = malloc(n), *got[2] = {malloc(n), malloc(n)};
+	size_t written[2] = {0}, read[2] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		sent[i] = (uint8_t)(i * 31 + i / 251);
+	while (read[0] < n || read[1] < n) {
+		for (unsigned end = 0; end < 2; end++) {
+			ssize_t w = rws_write_available(
+				p.out[end], sent + written[end], n - written[end]);
+			written[end] += w > 0 ? (size_t)w : 0;
+			rws_flush(p.out[end]);
+			size_t left = n - read[end];
+			ssize_t r = rws_read_available(
+				p.in[end], got[end] + read[end], left < 20000 ? left : 20000);
+			read[end] += r > 0 ? (size_t)r : 0;
+		}
+		rig_run(rig, 500000);
+	}
+	assert_memory_equal(sent, got[0], n);
+	assert_memory_equal(sent, got[1], n);
+	free(sent);
+	free(got[0]);
+	free(got[1]);
+	dispose(rig, &p);
+}
+
+/* The reader stops: what is held is bounded, and the writer has to wait. */
+static void reader_that_stops_stops_the_writer(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	static uint8_t block[65536];
+	size_t written = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		ssize_t w = rws_write_available(p.out[0], block, sizeof(block));
+		written += w > 0 ? (size_t)w : 0;
+		rws_flush(p.out[0]);
+		rig_run(rig, 1000000);
+	}
+	assert_true(rws_available_for_read(p.in[1]) <= 65536 + 16384);
+	assert_true(written < (32u << 20));
+	assert_int_equal(rws_write_available(p.out[0], block, 1), -EAGAIN);
+	while (rws_total_bytes_read(p.in[1]) < written) {
+		if (rws_read_available(p.in[1], block, sizeof(block)) <= 0)
+			rig_run(rig, 1000000);
+	}
+	assert_true(rws_write_available(p.out[0], block, 1) == 1);
+	dispose(rig, &p);
+}
+
+static void bytes_written_before_the_handshake_follow_it(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = begin(rig, common, common, "a.example");
+	rws_channel_t out, in;
+	char bytes[6];
+
+	assert_int_equal(rws_open_write_channel(p.s[0], true, &out), 0);
+	assert_int_equal(rws_write_available(out, "early", 6), 6);
+	assert_int_equal(rws_open_read_channel(p.s[1], &in), 0);
+	read_all(rig, in, bytes, 6);
+	assert_string_equal(bytes, "early");
+	dispose(rig, &p);
+}
+
+static void acknowledged_is_told_after_the_peers_acknowledgement(void **state)
+{
+	struct rig *rig = *state;
+	struct wire_impairment far = {.delay_ns = 50000000};
+	struct pair p = connected(rig);
+
+	wire_impair(rig->wire, 1, &far);
+	write_all(rig, p.out[0], "hello", 5);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, SECOND / 25)), -ETIMEDOUT);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, SECOND)), RWS_EV_TX_ACKED);
+	dispose(rig, &p);
+}
+
+/* ---- Ends ------------------------------------------------------------------------------------- */
+
+/* Contract 128. */
+static void b128_bytes_before_the_end_are_read_to_it(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	static uint8_t sent[100000], got[100000];
+
+	memset(sent, 7, sizeof(sent));
+	write_all(rig, p.out[1], sent, sizeof(sent));
+	rws_dispose(p.s[1]);
+	p.s[1] = RWS_NONE;
+	rig_run(rig, SECOND);
+	read_all(rig, p.in[0], got, sizeof(got));
+	assert_memory_equal(sent, got, sizeof(got));
+	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_read_available(p.in[0], got, 1), 0);
+	assert_false(rws_is_closed(p.s[0]));
+	dispose(rig, &p);
+}
+
+static void half_close_ends_one_direction_only(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	char bytes[6];
+
+	write_all(rig, p.out[0], "bye", 4);
+	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
+	read_all(rig, p.in[1], bytes, 4);
+	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
+	write_all(rig, p.out[1], "still", 6);
+	read_all(rig, p.in[0], bytes, 6);
+	assert_string_equal(bytes, "still");
+	assert_int_equal(rws_channel_close(p.out[1], 0), 1);
+	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
+	rws_close(p.s[0]);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), 0);
+	dispose(rig, &p);
+}
+
+/* Contract 129: FIN without close_notify: somebody may have cut it short. */
+static void b129_bare_fin_is_an_error_behind_the_bytes(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	char bytes[5];
+
+	write_all(rig, p.out[1], "last", 5);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_close(p.raw[1]), 0); /* behind the back of TLS */
+	rig_run(rig, SECOND / 10);
+	read_all(rig, p.in[0], bytes, 5);
+	assert_int_equal(rws_read_available(p.in[0], bytes, 1), -EPROTO);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	dispose(rig, &p);
+}
+
+static void reset_is_told_as_what_it_is(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+
+	assert_int_equal(rws_abort(p.s[1], -ECONNABORTED), 0);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ECONNRESET);
+	dispose(rig, &p);
+}
+
+static void broken_record_ends_it(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connect_raw(rig);
+	rws_channel_t out;
+
+	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &p.s[0]), 0);
+	assert_int_equal(rws_open_write_channel(p.raw[1], true, &out), 0);
+	assert_int_equal(rws_write_available(out, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	p.s[1] = p.raw[1];
+	dispose(rig, &p);
+}
+
+static void close_during_the_handshake_leaves_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	for (unsigned step = 0; step < 10; step++) {
+		struct pair p = begin(rig, common, common, "a.example");
+		rig_run(rig, step * 50000);
+		rws_close(p.s[0]);
+		rig_run(rig, SECOND);
+		assert_true(rws_is_closed(p.s[0]) && rws_is_closed(p.s[1]));
+		dispose(rig, &p);
+	}
+}
+
+static void selector_that_closes_ends_them(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	struct rws_selector *sel = rig->sel[0];
+
+	write_all(rig, p.out[0], "hello", 5);
+	write_all(rig, p.out[1], "world", 5);
+	rig_run(rig, SECOND / 10);
+	rig->sel[0] = NULL;
+	assert_int_equal(rws_selector_close(sel), 2); /* the one and what is below it */
+	assert_true(rws_is_closed(p.s[0]));
+	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_selector_create(rig->rws[0], 0, &rig->sel[0]), 0);
+	dispose(rig, &p);
+}
+
+/* Contract 47: a peer that takes nothing. */
+static void close_is_bounded_by_the_linger_time(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	static uint8_t block[65536];
+
+	while (rws_write_available(p.out[0], block, sizeof(block)) > 0) {
+		rws_flush(p.out[0]);
+		rig_run(rig, 20000000);
+	}
+	assert_int_equal(rws_close_linger(p.s[0], 2 * SECOND), 0);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ETIMEDOUT);
+	assert_false(rws_is_closed(p.s[0]));
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, 3 * SECOND)), -ETIMEDOUT);
+	assert_true(rws_is_closed(p.s[0]));
+	dispose(rig, &p);
+}
+
+/* ---- Whom to trust ------------------------------------------------------------------------------ */
+
+static void assert_refused(struct rig *rig, struct rws_tls *client, struct rws_tls *server,
+	const char *name, int wanted)
+{
+	struct pair p = begin(rig, client, server, name);
+
+	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, after(rig, SECOND)), wanted);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), wanted);
+	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), wanted);
+	rig_run(rig, SECOND);
+	/* Contract 130: nothing is left of the raw ones. */
+	assert_int_equal(rws_local_address(p.raw[0], &(struct rws_address){0}), -EBADF);
+	assert_int_equal(rws_local_address(p.raw[1], &(struct rws_address){0}), -EBADF);
+	dispose(rig, &p);
+}
+
+static void b130_certificate_for_another_name_is_refused(void **state)
+{
+	assert_refused(*state, common, common, "b.example", -EKEYREJECTED);
+}
+
+static void of_nobody(struct rws_tls_config *config)
+{
+	config->certificate_file = certificates_path("self.pem");
+	config->key_file = certificates_path("self.key");
+}
+
+static void b130_certificate_that_nobody_vouches_for_is_refused(void **state)
+{
+	struct rws_tls *server = context(of_nobody);
+
+	assert_refused(*state, common, server, "a.example", -EKEYREJECTED);
+	rws_tls_destroy(server);
+}
+
+static void trusting(struct rws_tls_config *config)
+{
+	config->trust_anybody = true;
+	config->certificate_file = config->key_file = NULL;
+}
+
+static void trust_in_anybody_takes_any_certificate(void **state)
+{
+	struct rws_tls *client = context(trusting), *server = context(of_nobody);
+	struct pair p = connected_with(*state, client, server, NULL);
+
+	dispose(*state, &p);
+	rws_tls_destroy(client);
+	rws_tls_destroy(server);
+}
+
+/* Contract 131: RFC 6125 6.4.3, a wildcard stands for one label; RFC 2818 3.1, addresses. */
+static void b131_wildcards_and_addresses_are_matched(void **state)
+{
+	static const char *const good[] = {"a.example", "x.wild.example", "10.0.0.2"};
+	static const char *const bad[] = {"wild.example", "x.y.wild.example", "10.0.0.3"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct pair p = connected_with(*state, common, common, good[i]);
+		dispose(*state, &p);
+		assert_refused(*state, common, common, bad[i], -EKEYREJECTED);
+	}
+}
+
+static void needing(struct rws_tls_config *config)
+{
+	config->need_client_certificate = true;
+}
+
+static void with_none(struct rws_tls_config *config)
+{
+	config->certificate_file = config->key_file = NULL;
+}
+
+/* Contract 131. */
+static void b131_client_certificate_is_asked_for(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_tls *server = context(needing), *without = context(with_none);
+	struct rws_tls_info info;
+
+	struct pair p = connected_with(rig, common, server, "a.example");
+	assert_int_equal(rws_tls_info(p.s[1], &info), 0);
+	assert_string_equal(info.peer, "server");
+	dispose(rig, &p);
+
+	p = begin(rig, without, server, "a.example");
+	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -EKEYREJECTED);
+	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EKEYREJECTED);
+	dispose(rig, &p);
+	rws_tls_destroy(server);
+	rws_tls_destroy(without);
+}
+
+/* ---- What is agreed on ----------------------------------------------------------------------------- */
+
+static void offering_both(struct rws_tls_config *config)
+{
+	static const char *const protocols[] = {"h2", "http/1.1"};
+
+	config->alpn = protocols;
+	config->alpn_count = 2;
+}
+
+static void speaking_one(struct rws_tls_config *config)
+{
+	static const char *const protocols[] = {"http/1.1"};
+
+	config->alpn = protocols;
+	config->alpn_count = 1;
+}
+
+static void speaking_another(struct rws_tls_config *config)
+{
+	static const char *const protocols[] = {"smtp"};
+
+	config->alpn = protocols;
+	config->alpn_count = 1;
+}
+
+static void only_13(struct rws_tls_config *config)
+{
+	config->tls13_only = true;
+}
+
+static void peer_with_old_versions_only_is_refused(void **state)
+{
+	struct rws_tls *client = context(only_13), *old = context(NULL);
+
+	SSL_CTX_set_max_proto_version(old->context, TLS1_2_VERSION);
+	assert_refused(*state, client, old, "a.example", -EPROTO);
+	rws_tls_destroy(client);
+	rws_tls_destroy(old);
+}
+
+/* RFC 7301. */
+static void protocol_in_common_is_chosen(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_tls *client = context(offering_both), *server = context(speaking_one);
+	struct rws_tls *other = context(speaking_another);
+	struct rws_tls_info info;
+
+	struct pair p = connected_with(rig, client, server, "a.example");
+	for (unsigned end = 0; end < 2; end++) {
+		assert_int_equal(rws_tls_info(p.s[end], &info), 0);
+		assert_string_equal(info.alpn, "http/1.1");
+	}
+	dispose(rig, &p);
+	assert_refused(rig, client, other, "a.example", -EPROTO);
+	rws_tls_destroy(client);
+	rws_tls_destroy(server);
+	rws_tls_destroy(other);
+}
+
+static void context_may_go_before_its_connections(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_tls *client = context(offering_both), *server = context(speaking_one);
+	struct pair p = begin(rig, client, server, "a.example");
+
+	rws_tls_destroy(client);
+	rws_tls_destroy(server);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	dispose(rig, &p);
+}
+
+/* ---- Calls that make no sense --------------------------------------------------------------------- */
+
+static void socket_must_be_fresh(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connect_raw(rig);
+	rws_channel_t in;
+	rws_socket_t s;
+
+	assert_int_equal(rws_tls_client(common, p.raw[0], NULL, &s), -EINVAL);
+	assert_int_equal(rws_tls_client(common, p.listener, "a.example", &s), -ENOTCONN);
+	assert_int_equal(rws_open_read_channel(p.raw[0], &in), 0);
+	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &s), -EALREADY);
+	assert_int_equal(rws_tls_client(common, RWS_NONE, "a.example", &s), -EBADF);
+	assert_int_equal(rws_tls_info(p.raw[0], &(struct rws_tls_info){0}), -EBADF);
+	struct rws_tls *client = context(with_none);
+	assert_int_equal(rws_tls_server(client, p.raw[1], &s), -EINVAL);
+	rws_tls_destroy(client);
+	p.s[0] = p.raw[0];
+	p.s[1] = p.raw[1];
+	dispose(rig, &p);
+}
+
+static void files_that_make_no_sense_are_told(void **state)
+{
+	struct rws_tls_config config;
+	struct rws_error error;
+	struct rws_tls *tls;
+
+	rws_tls_config_init(&config);
+	config.certificate_file = certificates_path("server.pem");
+	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
+	config.key_file = certificates_path("nothing.key");
+	assert_int_equal(rws_tls_create(&config, &tls, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "nothing.key"));
+	config.key_file = certificates_path("self.key"); /* another one's */
+	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
+	config.key_file = certificates_path("server.key");
+	config.ca_file = certificates_path("server.key"); /* no certificate */
+	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
+	config.size--;
+	assert_int_equal(rws_tls_create(&config, &tls, NULL), -EINVAL);
+}
+
+static int group_setup(void **state)
+{
+	certificates_begin();
+	certificates_make("server", "DNS:a.example,DNS:*.wild.example,IP:10.0.0.2", 0);
+	certificates_make("self", "DNS:a.example", 1);
+	common = context(NULL);
+	return rig_group_setup(state);
+}
+
+static int group_teardown(void **state)
+{
+	rws_tls_destroy(common);
+	certificates_end();
+	return rig_group_teardown(state);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(bytes_cross_both_ways),
+		CASE(tls_1_2_is_spoken_where_the_peer_knows_no_other),
+		CASE(plain_text_is_not_on_the_wire),
+		CASE(megabytes_are_byte_equal),
+		CASE(reader_that_stops_stops_the_writer),
+		CASE(bytes_written_before_the_handshake_follow_it),
+		CASE(acknowledged_is_told_after_the_peers_acknowledgement),
+		CASE(b128_bytes_before_the_end_are_read_to_it),
+		CASE(half_close_ends_one_direction_only),
+		CASE(b129_bare_fin_is_an_error_behind_the_bytes),
+		CASE(reset_is_told_as_what_it_is),
+		CASE(broken_record_ends_it),
+		CASE(close_during_the_handshake_leaves_nothing),
+		CASE(selector_that_closes_ends_them),
+		CASE(close_is_bounded_by_the_linger_time),
+		CASE(b130_certificate_for_another_name_is_refused),
+		CASE(b130_certificate_that_nobody_vouches_for_is_refused),
+		CASE(trust_in_anybody_takes_any_certificate),
+		CASE(b131_wildcards_and_addresses_are_matched),
+		CASE(b131_client_certificate_is_asked_for),
+		CASE(peer_with_old_versions_only_is_refused),
+		CASE(protocol_in_common_is_chosen),
+		CASE(context_may_go_before_its_connections),
+		CASE(socket_must_be_fresh),
+		cmocka_unit_test(files_that_make_no_sense_are_told),
+	};
+
+	return cmocka_run_group_tests_name("tls", tests, group_setup, group_teardown);
+}
