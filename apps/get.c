@@ -41,6 +41,16 @@ static const struct option_row rows[] = {
 		.offset = offsetof(struct get_options, timeout_s),
 		.fallback = "30",
 		.text = "give up when nothing moves for so long"},
+	{.name = "ca",
+		.argument = "FILE",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct get_options, tls_options.trusted),
+		.fallback = "the system's",
+		.text = "certificates in PEM whose holders vouch for https:// servers"},
+	{.name = "insecure",
+		.kind = OPTION_FLAG,
+		.offset = offsetof(struct get_options, tls_options.trust_anybody),
+		.text = "take any certificate of an https:// server"},
 };
 
 /* ---- Options ----------------------------------------------------------------------------- */
@@ -70,6 +80,8 @@ static int check(struct app *app)
 		app_error(app, "%s", error);
 		return APP_BAD_INPUT;
 	}
+	if (own.url.is_secure && app_tls_create(app, &own.tls_options, &own.tls) != APP_OK)
+		return APP_BAD_INPUT;
 	return own.upload != NULL ? open_upload(app) : APP_OK;
 }
 
@@ -84,8 +96,20 @@ static void explain(const struct exchange *exchange, int result)
 		app_error(app, "%s: interrupted", peer);
 	else if (result == -ETIMEDOUT)
 		app_error(app, "%s: no answer within %" PRIu64 " s", peer, own.timeout_s);
+	else if (result == -EKEYREJECTED)
+		app_error(app, "%s: its certificate is not trusted, or for another name; see --ca",
+			peer);
 	else
 		app_error(app, "%s: %s", peer, app_reason(result));
+}
+
+static int secure(struct exchange *exchange)
+{
+	int result = app_tls_client(own.tls, own.url.name, &exchange->socket);
+
+	if (result == 0)
+		result = rws_await(exchange->socket, RWS_EV_CONNECTED, get_deadline(exchange));
+	return result;
 }
 
 /* 0, or a negative errno and said. */
@@ -97,6 +121,8 @@ static int connect_server(struct exchange *exchange)
 	result = rws_tcp_connect_host(thread->selector, own.url.host, NULL, &exchange->socket);
 	if (result == 0)
 		result = rws_await(exchange->socket, RWS_EV_CONNECTED, get_deadline(exchange));
+	if (result >= 0 && own.tls != NULL)
+		result = secure(exchange);
 	if (result >= 0)
 		result = rws_connection(exchange->socket, &exchange->in, &exchange->out);
 	if (result < 0)
@@ -242,7 +268,7 @@ int main(int argc, char **argv)
 		.options =
 			{
 				.program = "rws-get",
-				.summary = "fetches http://HOST[:PORT]/PATH, or uploads to it",
+				.summary = "fetches http[s]://HOST[:PORT]/PATH, or uploads to it",
 				.operand = "URL",
 				.rows = rows,
 				.row_count = sizeof(rows) / sizeof(rows[0]),
@@ -259,5 +285,7 @@ int main(int argc, char **argv)
 		.finish = finish,
 	};
 
-	return app_main(&program, argc, argv);
+	int status = app_main(&program, argc, argv);
+	app_tls_destroy(own.tls);
+	return status;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "apps/app.h"
+#include "apps/app_tls.h"
 #include "apps/get_output.h"
 #include "apps/url.h"
 
@@ -24,7 +25,9 @@ struct get_options {
 	uint64_t repeat;
 	uint64_t timeout_s;
 	struct url url;
-	int upload_fd; /* -1 without */
+	struct app_tls_options tls_options;
+	struct rws_tls *tls; /* NULL: plain HTTP */
+	int upload_fd;       /* -1 without */
 	uint64_t upload_length;
 };
 

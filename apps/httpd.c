@@ -20,7 +20,6 @@
 
 static struct httpd_options own = {
 	.root = ".",
-	.port = 80,
 	.connections = 10000,
 	.max_body = UINT64_C(1) << 40,
 };
@@ -38,7 +37,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = 65535,
 		.offset = offsetof(struct httpd_options, port),
-		.fallback = "80",
+		.fallback = "80, with --cert 443",
 		.text = "TCP port"},
 	{.name = "connections",
 		.argument = "N",
@@ -56,14 +55,38 @@ static const struct option_row rows[] = {
 		.offset = offsetof(struct httpd_options, max_body),
 		.fallback = "1099511627776",
 		.text = "largest upload"},
+	{.name = "cert",
+		.argument = "FILE",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct httpd_options, tls_options.certificate),
+		.text = "certificates in PEM, ours first: serve HTTPS; --port is then 443"},
+	{.name = "key",
+		.argument = "FILE",
+		.kind = OPTION_TEXT,
+		.offset = offsetof(struct httpd_options, tls_options.key),
+		.text = "key of --cert in PEM"},
 };
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
+/* A connection has two sockets then, one above the other. */
+static int check_tls(struct app *app)
+{
+	bool secure = own.tls_options.certificate != NULL || own.tls_options.key != NULL;
+
+	if (own.port == 0)
+		own.port = secure ? 443 : 80;
+	own.sockets = secure ? 2 * own.connections : own.connections;
+	return secure ? app_tls_create(app, &own.tls_options, &own.tls) : APP_OK;
+}
+
 static int check(struct app *app)
 {
 	struct rlimit files;
+	int result = check_tls(app);
 
+	if (result != APP_OK)
+		return result;
 	own.root_fd = open(own.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (own.root_fd < 0) {
 		app_error(app, "--root %s: %s; name a folder that can be read", own.root,
@@ -109,6 +132,14 @@ static int start(struct app_thread *thread)
 	return APP_BAD_INPUT;
 }
 
+static void open_connection(struct httpd_server *server, rws_socket_t socket)
+{
+	struct rws_tls *tls = server->options->tls;
+
+	if (tls == NULL || app_tls_server(tls, &socket) == 0)
+		httpd_connection_open(server, socket);
+}
+
 /* Connections beyond the limit wait in the backlog until others end. */
 static void accept_all(struct httpd_server *server)
 {
@@ -122,7 +153,7 @@ static void accept_all(struct httpd_server *server)
 		n = rws_accept_burst(server->listener, sockets,
 			free_places < ACCEPT_BURST ? free_places : ACCEPT_BURST);
 		for (int i = 0; i < n; i++)
-			httpd_connection_open(server, sockets[i]);
+			open_connection(server, sockets[i]);
 	} while (n > 0);
 }
 
@@ -228,9 +259,11 @@ int main(int argc, char **argv)
 		.serve = serve,
 		.finish = finish,
 		.describe = describe,
-		.connections = &own.connections,
+		.connections = &own.sockets,
 		.port = &own.port,
 	};
 
-	return app_main(&program, argc, argv);
+	int status = app_main(&program, argc, argv);
+	app_tls_destroy(own.tls);
+	return status;
 }

@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 
 #include "apps/app.h"
+#include "apps/app_tls.h"
 #include "apps/httpd_request.h"
 #include "apps/httpd_response.h"
 
@@ -28,6 +29,9 @@ struct httpd_options {
 	uint64_t connections; /* at most, each thread */
 	uint64_t max_body;    /* bytes of an upload */
 	int root_fd;
+	struct app_tls_options tls_options;
+	struct rws_tls *tls; /* NULL: plain HTTP */
+	uint64_t sockets;    /* that the connections need, each thread's */
 };
 
 TAILQ_HEAD(connection_list, httpd_connection);

@@ -13,10 +13,18 @@ static bool has(const struct http_parser_url *parts, int field)
 	return (parts->field_set & 1 << field) != 0;
 }
 
-static bool is_http(const char *text, const struct http_parser_url *parts)
+static bool is_scheme(const char *text, const struct http_parser_url *parts, const char *scheme)
 {
-	return has(parts, UF_SCHEMA) && parts->field_data[UF_SCHEMA].len == 4 &&
-		strncasecmp(text, "http", 4) == 0;
+	size_t n = strlen(scheme);
+
+	return has(parts, UF_SCHEMA) && parts->field_data[UF_SCHEMA].len == n &&
+		strncasecmp(text, scheme, n) == 0;
+}
+
+static bool take_scheme(const char *text, const struct http_parser_url *parts, struct url *url)
+{
+	url->is_secure = is_scheme(text, parts, "https");
+	return url->is_secure || is_scheme(text, parts, "http");
 }
 
 /* RFC 1123 2.1, as far as it tells a name from a mistake: the library knows all of it. */
@@ -38,13 +46,13 @@ static bool may_be_name(const char *host)
 
 static int parse_host(const char *text, const struct http_parser_url *parts, struct url *url)
 {
-	char host[URL_HOST_MAX + 1];
+	char *host = url->name;
 	size_t n = parts->field_data[UF_HOST].len;
-	unsigned port = has(parts, UF_PORT) ? parts->port : 80;
+	unsigned port = has(parts, UF_PORT) ? parts->port : url->is_secure ? 443 : 80;
 	struct in6_addr ip;
 	bool ipv6;
 
-	if (!has(parts, UF_HOST) || n >= sizeof(host) || port == 0)
+	if (!has(parts, UF_HOST) || n >= sizeof(url->name) || port == 0)
 		return -EINVAL;
 	memcpy(host, text + parts->field_data[UF_HOST].off, n);
 	host[n] = '\0';
@@ -78,8 +86,8 @@ int url_parse(const char *text, struct url *url, char *error, size_t size)
 	else if (http_parser_parse_url(text, strlen(text), 0, &parts) != 0 ||
 		!has(&parts, UF_SCHEMA))
 		wrong = "not a URL; write it as http://10.0.0.1:8080/path or http://[fd00::1]/path";
-	else if (!is_http(text, &parts))
-		wrong = "only http:// is spoken here";
+	else if (!take_scheme(text, &parts, url))
+		wrong = "only http:// and https:// are spoken here";
 	else if (has(&parts, UF_USERINFO))
 		wrong = "no user and password, please";
 	else if (parse_host(text, &parts, url) < 0)

@@ -432,7 +432,8 @@ int rws_tls_info(rws_socket_t s, struct rws_tls_info *info)
 	snprintf(info->version, sizeof(info->version), "%s", SSL_get_version(c->ssl));
 	snprintf(info->cipher, sizeof(info->cipher), "%s", SSL_get_cipher_name(c->ssl));
 	SSL_get0_alpn_selected(c->ssl, &alpn, &length);
-	memcpy(info->alpn, alpn, length < sizeof(info->alpn) ? length : 0);
+	if (alpn != NULL && length < sizeof(info->alpn))
+		memcpy(info->alpn, alpn, length);
 	X509 *peer = SSL_get0_peer_certificate(c->ssl);
 	if (peer != NULL)
 		X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, info->peer,

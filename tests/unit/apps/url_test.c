@@ -52,12 +52,24 @@ static void scheme_in_capitals_is_the_same(void **state)
 
 static void other_schemes_are_refused(void **state)
 {
-	refused("https://10.0.0.1/", "http://");
 	refused("ftp://10.0.0.1/", "http://");
 	refused("10.0.0.1/", "not a URL");
 	refused("/path", "not a URL");
 	refused("", "not a URL");
 	refused("http://", "not a URL");
+}
+
+static void https_has_a_port_of_its_own(void **state)
+{
+	assert_int_equal(parse("https://www.example.org/a"), 0);
+	assert_true(url.is_secure);
+	assert_string_equal(url.host, "www.example.org:443");
+	assert_string_equal(url.name, "www.example.org");
+	assert_int_equal(parse("https://[fd00::1]:8443/"), 0);
+	assert_string_equal(url.host, "[fd00::1]:8443");
+	assert_string_equal(url.name, "fd00::1");
+	assert_int_equal(parse("http://www.example.org/a"), 0);
+	assert_false(url.is_secure);
 }
 
 static void names_are_taken(void **state)
@@ -109,6 +121,7 @@ int main(void)
 		cmocka_unit_test(fragment_is_kept_from_the_server),
 		cmocka_unit_test(scheme_in_capitals_is_the_same),
 		cmocka_unit_test(other_schemes_are_refused),
+		cmocka_unit_test(https_has_a_port_of_its_own),
 		cmocka_unit_test(names_are_taken),
 		cmocka_unit_test(hosts_that_are_neither_name_nor_address_are_refused),
 		cmocka_unit_test(ports_out_of_range_are_refused),
