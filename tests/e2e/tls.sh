@@ -55,7 +55,7 @@ get() {
 
 say "a page" >"$WORK/page"
 any=0.0.0.0
-[ "$family" = 4 ] || any=[::]
+[ "$family" = 4 ] || any='[::]'
 launch server env -C "$WORK" openssl s_server -accept "$any:8443" -cert right.pem -key right.key -WWW
 wait_line 10 "${LOG[server]}" 'ACCEPT' "${PID[server]}" || fail "no server"
 get trusted 0 --ca "$WORK/right.pem"
