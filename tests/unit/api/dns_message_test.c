@@ -284,6 +284,15 @@ static void names_that_are_none_are_refused(void **state)
 	assert_int_equal(read_built(&ask4, &long_one), -EBADMSG);
 }
 
+/* The same numbers each time: a generator of Lehmer's. */
+static unsigned any(unsigned below)
+{
+	static uint64_t state = 1;
+
+	state = state * 48271 % 2147483647;
+	return (unsigned)(state % below);
+}
+
 /* Whatever bytes come, reading them ends and stays within them. */
 static void random_changes_do_no_harm(void **state)
 {
@@ -292,12 +301,11 @@ static void random_changes_do_no_harm(void **state)
 	add(&good, THE_NAME, 5, "\1b\0", 3);
 	add(&good, "\1b\0", 3, 5, "\1c\0", 3);
 	add(&good, "\1c\0", 3, 1, "\x0a\0\0\x02", 4);
-	srand(1);
 	for (unsigned round = 0; round < 20000; round++) {
 		struct built m = good;
 		for (unsigned i = 0; i < 1 + round % 4; i++)
-			m.bytes[12 + (unsigned)rand() % (m.n - 12)] = (uint8_t)rand();
-		m.n -= (unsigned)rand() % 8;
+			m.bytes[12 + any((unsigned)m.n - 12)] = (uint8_t)any(256);
+		m.n -= any(8);
 		int result = read_built(&ask4, &m);
 		assert_true(result == 0 || result == -EBADMSG || result == -ENXIO);
 		assert_true(found.count <= DNS_ADDRESSES_MAX && (result == 0) == (found.count > 0));
