@@ -32,9 +32,9 @@
 #include "api/layer.h"
 #include "api/tls/tls.h"
 
-#define RECORD_MAX  16384u /* RFC 8446 5.1: plain bytes in a record */
-#define TO_PEER_MAX 65536  /* encrypted and not with TCP: no more is encrypted */
-#define VIEWS       16
+#define RECORD_MAX      16384u /* RFC 8446 5.1: plain bytes in a record */
+#define TO_PEER_MAX     65536  /* encrypted and not with TCP: no more is encrypted */
+#define NAME_MAX_LENGTH 255u
 
 #define LOWER_EVENTS                                                                               \
 	(RWS_EV_READABLE | RWS_EV_WRITABLE | RWS_EV_RX_EOF | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED | \
@@ -312,12 +312,28 @@ static bool is_address(const char *name)
 	return inet_pton(AF_INET, name, ip) == 1 || inet_pton(AF_INET6, name, ip) == 1;
 }
 
-/* Whom the certificate must be for, and what is asked for. */
-static int expect(SSL *ssl, const struct rws_tls *tls, const char *name)
+/* RFC 6066 3: without the dot of the root, which no certificate has either. */
+static bool copy_name(char name[NAME_MAX_LENGTH + 1], const char *from)
 {
-	if (tls->trust_anybody && name == NULL)
+	size_t n = from != NULL ? strlen(from) : 0;
+
+	if (n > 0 && from[n - 1] == '.')
+		n--;
+	if (n == 0 || n > NAME_MAX_LENGTH)
+		return false;
+	memcpy(name, from, n);
+	name[n] = '\0';
+	return true;
+}
+
+/* Whom the certificate must be for, and what is asked for. */
+static int expect(SSL *ssl, const struct rws_tls *tls, const char *server_name)
+{
+	char name[NAME_MAX_LENGTH + 1];
+
+	if (tls->trust_anybody && server_name == NULL)
 		return 0;
-	if (name == NULL || *name == '\0')
+	if (!copy_name(name, server_name))
 		return -EINVAL;
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -473,7 +473,7 @@ static void trust_in_anybody_takes_any_certificate(void **state)
 /* Contract 131: RFC 6125 6.4.3, a wildcard stands for one label; RFC 2818 3.1, addresses. */
 static void b131_wildcards_and_addresses_are_matched(void **state)
 {
-	static const char *const good[] = {"a.example", "x.wild.example", "10.0.0.2"};
+	static const char *const good[] = {"a.example.", "x.wild.example", "10.0.0.2"};
 	static const char *const bad[] = {"wild.example", "x.y.wild.example", "10.0.0.3"};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -596,6 +596,7 @@ static void socket_must_be_fresh(void **state)
 	rws_socket_t s;
 
 	assert_int_equal(rws_tls_client(common, p.raw[0], NULL, &s), -EINVAL);
+	assert_int_equal(rws_tls_client(common, p.raw[0], ".", &s), -EINVAL);
 	assert_int_equal(rws_tls_client(common, p.listener, "a.example", &s), -ENOTCONN);
 	assert_int_equal(rws_open_read_channel(p.raw[0], &in), 0);
 	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &s), -EALREADY);
