@@ -41,6 +41,8 @@ static int may_carry(const struct sock *s, const struct own_channel *own, bool r
 		return -EOPNOTSUPP;
 	if (reading)
 		return held > 0 ? -EINVAL : 0;
+	if (channel_granted(&own->channel) != NULL) /* room in a buffer that would leave at once */
+		return -EBUSY;
 	return held > RWS_DATAGRAM_MAX ? -EMSGSIZE : 0;
 }
 
@@ -217,6 +219,7 @@ void sock_rx_channel_closed(struct sock *s, int cause)
 	s->rx_discard = true;
 	sock_discard_waiting(s);
 	job_complete(s, &s->writer_job, cause, cause != 0);
+	sock_half_ended(s);
 }
 
 void sock_tx_channel_closed(struct sock *s, int cause)

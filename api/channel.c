@@ -294,8 +294,8 @@ void channel_drop_content(struct channel *ch)
 	struct sock *source = channel_source(ch);
 
 	channel_drop_grant(ch);
-	if (ch->datagrams && source != NULL)
-		dgram_content_dropped(source, ch);
+	if (ch->datagrams)
+		dgram_content_dropped(ch);
 	while (!segments_empty(&ch->list)) {
 		struct pbuf *p = segments_pop(&ch->list);
 		if (p->pkt_flags & SEGMENT_RECEIVED)

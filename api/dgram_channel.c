@@ -65,9 +65,11 @@ int dgram_take_empty(struct channel *ch)
 	return -ENOMSG;
 }
 
-void dgram_content_dropped(struct sock *s, struct channel *ch)
+void dgram_content_dropped(struct channel *ch)
 {
-	if (ch->readable > 0 || ch->empty)
+	struct sock *s = channel_source(ch);
+
+	if (s != NULL && (ch->readable > 0 || ch->empty))
 		dgram_done(s);
 	ch->empty = ch->within = false;
 }
@@ -90,7 +92,7 @@ static size_t first_length(const struct channel *tx)
 	const struct pbuf *p = segments_head(&tx->list);
 	size_t length = p->len;
 
-	while ((p->pkt_flags & SEGMENT_LAST) == 0) {
+	while ((p->pkt_flags & SEGMENT_LAST) == 0 && p != tx->list.tail) {
 		p = p->next;
 		length += p->len;
 	}
@@ -101,14 +103,14 @@ static size_t first_length(const struct channel *tx)
 static struct pbuf *take_first(struct channel *tx, size_t length)
 {
 	struct segments list = {0};
-	bool last;
+	bool last = false;
 
-	do {
+	while (!last && !segments_empty(&tx->list)) {
 		struct pbuf *p = segments_pop(&tx->list);
 		last = (p->pkt_flags & SEGMENT_LAST) != 0;
 		p->pkt_flags &= (u16_t)~SEGMENT_LAST;
 		segments_push(&list, p);
-	} while (!last);
+	}
 	tx->readable -= (uint32_t)length;
 	return segments_chain(&list, length);
 }

@@ -436,8 +436,8 @@ int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
  * A channel may be attached once for each, also to two sockets, or twice to one: received bytes go
  * on in their buffers then, and the window of the one follows the other. -EALREADY, -ESHUTDOWN (ch
  * fails with it), -EBUSY (rws_copy_to has it), -EBADF, -EXDEV. job may be NULL. A channel between
- * a UDP socket and another one is -EOPNOTSUPP; what was flushed to ch before is the first datagram
- * (-EMSGSIZE), and for reading ch must be empty (-EINVAL).
+ * a UDP socket and another one is -EOPNOTSUPP; what was written to ch before, flushed, is the first
+ * datagram (-EMSGSIZE; -EBUSY before rws_written), and for reading ch must be empty (-EINVAL).
  */
 int rws_attach_for_reading(rws_socket_t s, rws_channel_t ch, rws_job_t *writer_job);
 int rws_attach_for_writing(rws_socket_t s, rws_channel_t ch, rws_job_t *reader_job);

@@ -283,7 +283,7 @@ void dgram_done(struct sock *s);
 /* dgram_channel.c: what byte channels do where they are joined to a UDP socket. */
 void dgram_pump(struct sock *s);                                   /* for sock_pump_rx */
 void dgram_consumed(struct sock *s, struct channel *ch, size_t n); /* n bytes */
-void dgram_content_dropped(struct sock *s, struct channel *ch);    /* all of them */
+void dgram_content_dropped(struct channel *ch);                    /* all of them */
 int dgram_take_empty(struct channel *ch);                          /* -ENOMSG */
 bool dgram_post(struct sock *s, struct channel *tx);               /* false: a full ring */
 void dgram_acked(struct sock *s);

@@ -158,8 +158,8 @@ static struct sock *awaited(uint64_t handle, bool reading)
 
 void timeout_await(uint64_t handle, uint32_t bits)
 {
-	struct sock *rx = bits & RX_BITS ? awaited(handle, true) : NULL;
-	struct sock *tx = bits & TX_BITS ? awaited(handle, false) : NULL;
+	struct sock *rx = (bits & RX_BITS) != 0 ? awaited(handle, true) : NULL;
+	struct sock *tx = (bits & TX_BITS) != 0 ? awaited(handle, false) : NULL;
 
 	if (rx != NULL && !rx_waits(rx))
 		timeout_rx_restart(rx);
@@ -169,8 +169,8 @@ void timeout_await(uint64_t handle, uint32_t bits)
 
 void timeout_awaiting(uint64_t handle, uint32_t bits)
 {
-	struct sock *rx = bits & RX_BITS ? awaited(handle, true) : NULL;
-	struct sock *tx = bits & TX_BITS ? awaited(handle, false) : NULL;
+	struct sock *rx = (bits & RX_BITS) != 0 ? awaited(handle, true) : NULL;
+	struct sock *tx = (bits & TX_BITS) != 0 ? awaited(handle, false) : NULL;
 
 	if (rx != NULL)
 		schedule(rx);

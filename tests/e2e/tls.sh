@@ -30,7 +30,7 @@ fetch() {
 certificate right "IP:$RWS4" "IP:$RWS6" "IP:$KERNEL4" "IP:$KERNEL6"
 certificate other DNS:other.example
 
-web --port 443 --cert "$WORK/right.pem" --key "$WORK/right.key"
+tap_server web rws-httpd --port 443 --cert "$WORK/right.pem" --key "$WORK/right.key"
 size=$((8 * MIB))
 for version in 1.2 1.3; do
 	fetch 0 "--tlsv$version" --tls-max "$version" --cacert "$WORK/right.pem" "https://$HOST/bytes/$size"

@@ -500,14 +500,18 @@ static void b114_own_channels_keep_the_boundaries(void **state)
 static void b114_what_cannot_be_joined_is_refused(void **state)
 {
 	struct fake_end *tcp_end;
-	rws_socket_t tcp = fake_connect(sel, NULL, &tcp_end);
+	rws_socket_t tcp = fake_connect(sel, NULL, &tcp_end), other = connect_with(NULL);
 	rws_channel_t ch, full;
+	struct iovec iov[1];
 
 	assert_int_equal(rws_channel_create(sel, 0, false, &ch), 0);
 	assert_int_equal(rws_attach_for_reading(s, ch, NULL), 0);
 	assert_int_equal(rws_attach_for_writing(s, ch, NULL), -EOPNOTSUPP);
 	assert_int_equal(rws_attach_for_writing(tcp, ch, NULL), -EOPNOTSUPP);
 	assert_int_equal(rws_channel_create(sel, 0, false, &full), 0);
+	assert_int_equal(rws_write_request(full, 1, iov, 1), 1);
+	assert_int_equal(rws_attach_for_writing(other, full, NULL), -EBUSY);
+	assert_int_equal(rws_written(full, 0), 0);
 	assert_int_equal(rws_write_available(full, buf, sizeof(buf)), sizeof(buf));
 	assert_int_equal(rws_attach_for_writing(s, full, NULL), -EMSGSIZE);
 	s = connect_with(NULL);

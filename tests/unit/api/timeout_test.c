@@ -359,6 +359,25 @@ static void b109_a_blocked_peer_fails_the_writing_direction(void **state)
 	assert_int_equal(rws_await_closed(s, RWS_NOW), -ETIMEDOUT);
 }
 
+static void b109_both_halves_over_close_the_socket(void **state)
+{
+	rws_channel_t in, out;
+	rws_socket_t s = blocked(&out);
+
+	assert_int_equal(rws_open_read_channel(s, &in), 0);
+	assert_int_equal(rws_write_available(out, bytes, 1), -EAGAIN);
+	pass(90 * MS);
+	fake_data(end, "x", 1);
+	pass(12 * MS);
+	assert_int_equal(rws_closed_cause(out), -ETIMEDOUT);
+	assert_int_equal(rws_closed_cause(in), 0);
+	assert_false(rws_is_closed(s));
+	assert_int_equal(rws_channel_cancel(in, 0), 1); /* the reader gives up by itself */
+	fake_turn(sel, 3);
+	assert_int_equal(rws_await_closed(s, RWS_NOW), -ETIMEDOUT);
+	assert_true(end->aborted && !end->shut);
+}
+
 static void b109_acknowledged_bytes_renew_the_wait(void **state)
 {
 	rws_channel_t out;
@@ -445,6 +464,7 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b108_a_changed_timeout_holds_from_then_on),
 		CASE(b108_accepted_sockets_have_their_listeners),
 		CASE(b109_a_blocked_peer_fails_the_writing_direction),
+		CASE(b109_both_halves_over_close_the_socket),
 		CASE(b109_acknowledged_bytes_renew_the_wait),
 		CASE(b109_a_closed_window_that_is_probed_is_blocked),
 		CASE(b109_await_of_acknowledgement_counts),
