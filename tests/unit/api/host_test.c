@@ -600,6 +600,43 @@ static void without_a_name_server_nothing_begins(void **state)
 	assert_int_equal(rws_tcp_connect_host(rig->sel[1], NAME, NULL, &s), -EDESTADDRREQ);
 }
 
+static int parse_config(const char *const *dns, unsigned count, struct rws *rws)
+{
+	const char *const address = "10.0.0.1/24";
+	struct rws_interface interface = {
+		.device = "wire", .addresses = &address, .address_count = 1};
+	struct rws_config config;
+	struct rws_error error;
+	int cpus[RUNTIME_CORES_MAX];
+
+	rws_config_init(&config);
+	config.interfaces = &interface;
+	config.interface_count = 1;
+	config.dns = dns;
+	config.dns_count = count;
+	return runtime_parse(&config, rws, cpus, &error);
+}
+
+static void name_servers_of_the_configuration_are_checked(void **state)
+{
+	static const char *const good[] = {"10.0.0.2", "[fd00::2]:5353", "fd00::3"};
+	static const char *const bad[] = {"server", "224.0.0.1", "0.0.0.0", "*:53", ""};
+	static const char *const many[] = {"10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"};
+	struct rws *rws = calloc(1, sizeof(*rws));
+	struct rws_address servers[RUNTIME_DNS_MAX];
+
+	assert_non_null(rws);
+	assert_int_equal(parse_config(good, 3, rws), 0);
+	assert_int_equal(runtime_name_servers(rws, servers), 3);
+	assert_int_equal(servers[0].port, 53);
+	assert_int_equal(servers[1].port, 5353);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (parse_config(&bad[i], 1, rws) != -EINVAL)
+			fail_msg("%s is taken", bad[i]);
+	assert_int_equal(parse_config(many, 4, rws), -EINVAL);
+	free(rws);
+}
+
 static void text_that_is_no_name_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -775,6 +812,7 @@ int main(void)
 		CASE(lost_query_is_asked_again),
 		CASE(second_server_is_asked_when_the_first_is_silent),
 		CASE(without_a_name_server_nothing_begins),
+		cmocka_unit_test(name_servers_of_the_configuration_are_checked),
 		CASE(text_that_is_no_name_is_refused),
 		CASE(address_passes_without_a_question),
 		CASE(false_answers_are_ignored),
