@@ -108,6 +108,12 @@ static void hold_window(struct rws_buf *buf, uint32_t recved_before)
 	buf->holds_source = true;
 }
 
+/* Of no bytes wanted a reader is told of a failure and of nothing else. */
+static int read_nothing(int state)
+{
+	return state == -EAGAIN || state >= 0 ? 0 : state;
+}
+
 ssize_t rws_read_detach(rws_channel_t handle, size_t max, unsigned flags, struct rws_buf **out)
 {
 	struct channel *ch;
@@ -118,7 +124,7 @@ ssize_t rws_read_detach(rws_channel_t handle, size_t max, unsigned flags, struct
 	if (state > 0 && (flags & ~RWS_BUF_HOLDS_WINDOW) != 0)
 		return -EINVAL;
 	if (max == 0)
-		return state == -EAGAIN || state >= 0 ? 0 : state;
+		return read_nothing(state);
 	if (state <= 0)
 		return state;
 	int result = make_buf(handle, ch, &buf);
@@ -151,10 +157,10 @@ int rws_read_packet(rws_channel_t handle, size_t n, struct rws_buf **out)
 	int state = channel_stream_reader_of(handle, &ch);
 
 	*out = NULL;
-	if (state < 0 && (state != -EAGAIN || n > 0))
-		return state;
 	if (n == 0)
-		return 0;
+		return read_nothing(state);
+	if (state < 0)
+		return state;
 	if (n > channel_capacity(ch))
 		return -EINVAL;
 	while (ch->readable < n && channel_pull(ch))
@@ -178,14 +184,14 @@ int rws_read_remaining(rws_channel_t handle, size_t limit, struct rws_buf **buf)
 
 	if (*buf != NULL && (*buf)->channel != handle)
 		return -EINVAL;
+	if (limit == 0)
+		return read_nothing(channel_stream_reader_of(handle, &ch));
 	for (;;) {
 		size_t length = rws_buf_length(*buf);
-		int state = channel_stream_reader_of(handle, &ch);
-		if (state != -EAGAIN && state <= 0)
-			return state;
 		if (length >= limit)
 			return 0;
-		if (state == -EAGAIN)
+		int state = channel_stream_reader_of(handle, &ch);
+		if (state <= 0)
 			return state;
 		int result = *buf != NULL ? 0 : make_buf(handle, ch, buf);
 		if (result == 0)

@@ -389,6 +389,18 @@ static void b073_read_remaining_stops_at_the_limit_and_at_failures(void **state)
 	assert_null(buf);
 }
 
+static void b073_a_failure_behind_the_limit_is_not_seen(void **state)
+{
+	receive_in("whole", 5);
+	fake_error(end, -ECONNRESET);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_read_remaining(in, 5, &buf), 0);
+	assert_content(buf, "whole");
+	assert_int_equal(rws_read_remaining(in, 5, &buf), 0);
+	assert_int_equal(rws_read_remaining(in, 6, &buf), -ECONNRESET);
+	free_buf();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,6 +422,7 @@ int main(void)
 		CASE(a_packet_that_finds_no_buffers_leaves_its_bytes),
 		CASE(b073_read_remaining_of_more_than_the_channel_holds),
 		CASE(b073_read_remaining_stops_at_the_limit_and_at_failures),
+		CASE(b073_a_failure_behind_the_limit_is_not_seen),
 	};
 	int failed = 0;
 

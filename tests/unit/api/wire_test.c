@@ -599,6 +599,39 @@ static void b088_acked_is_told_when_the_peer_acknowledged(void **state)
 
 /* ---- Backpressure ------------------------------------------------------------------------- */
 
+/* Frames that end 1 sends while nothing but an update of its window is a reason to. */
+static uint64_t frames_in(struct rig *rig, int64_t ns)
+{
+	uint64_t before = wire_counters(rig->wire, 1)->sent;
+
+	rig_run(rig, ns);
+	return wire_counters(rig->wire, 1)->sent - before;
+}
+
+static void b055_a_window_opens_by_a_segment_and_not_by_less(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig, false);
+	static uint8_t block[64 << 10];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		while (rws_write_available(p.out[0], block, sizeof(block)) > 0)
+			continue;
+		rig_run(rig, 5000000);
+	}
+	while (frames_in(rig, 10000000) == 0) /* until a probe was answered */
+		continue;
+	uint64_t received = rws_total_bytes_written(p.in[1]);
+	assert_int_equal(rws_discard(p.in[1], 100), 100);
+	assert_int_equal(frames_in(rig, 100000000), 0);
+	assert_int_equal(rws_discard(p.in[1], 1400), 1400);
+	assert_int_equal(frames_in(rig, 10000000), 1);
+	assert_int_equal(rws_discard(p.in[1], 1500), 1500);
+	rig_run(rig, 100000000);
+	assert_in_range(rws_total_bytes_written(p.in[1]) - received, 1, 3000);
+	dispose(rig, &p);
+}
+
 static void b058_ten_minutes_of_a_closed_window_end_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -728,6 +761,7 @@ int main(void)
 		CASE(b086_many_fragments_leave_as_full_segments),
 		CASE(b087_donated_memory_comes_back_with_its_acknowledgment),
 		CASE(b088_acked_is_told_when_the_peer_acknowledged),
+		CASE(b055_a_window_opens_by_a_segment_and_not_by_less),
 		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
 		CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
