@@ -183,6 +183,31 @@ static void b044_unread_bytes_do_not_keep_a_close_from_sending(void **state)
 	free(bytes);
 }
 
+/* The peer writes all of its own before it reads. */
+static void b044_a_closing_socket_takes_what_still_comes(void **state)
+{
+	enum { BLOCKS = 256 };
+	struct pair *t = *state;
+	uint8_t *bytes = pair_pattern(MIB);
+
+	t->server_options.receive_buffer = 64 << 10;
+	pair_listen(t);
+	pair_connect(t);
+	pair_open(t);
+	assert_int_equal(rws_write_available(t->out, bytes, MIB), MIB);
+	assert_int_equal(rws_close(t->s), 0);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		assert_int_equal(rws_write_available(t->p_out, bytes, 64 * KIB), 64 * KIB);
+		assert_int_equal(rws_flush(t->p_out), 0);
+		assert_int_equal(
+			rws_await(t->p, RWS_EV_TX_ACKED, pair_after(t, SECOND)), RWS_EV_TX_ACKED);
+	}
+	pair_read(t, t->p_in, bytes, MIB);
+	pair_read_end(t, t->p_in);
+	assert_int_equal(t->resets[END_S], 0);
+	free(bytes);
+}
+
 static void b045_unflushed_bytes_are_delivered_by_a_close(void **state)
 {
 	struct pair *t = *state;
@@ -412,6 +437,7 @@ int main(void)
 		PAIR_CASE(b043_a_reset_drops_unread_bytes_with_the_option),
 		PAIR_CASE(b043_a_reset_before_open_comes_behind_what_was_received),
 		PAIR_CASE(b044_unread_bytes_do_not_keep_a_close_from_sending),
+		PAIR_CASE(b044_a_closing_socket_takes_what_still_comes),
 		PAIR_CASE(b045_unflushed_bytes_are_delivered_by_a_close),
 		PAIR_CASE(b046_unflushed_bytes_are_dropped_by_a_close_with_a_cause),
 		PAIR_CASE(b047_a_close_at_a_zero_window_is_a_reset_after_30_s),
