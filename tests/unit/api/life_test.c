@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A socket's life over the wire, contract section 3 A, and the race of 30. */
+/* A socket's life over the wire, contract section 3 A, 30 and 112. */
 #include <pthread.h>
 
 #include "tests/unit/api/pair.h"
@@ -457,6 +457,58 @@ static void b030_attach_before_the_owner_sees_the_close(void **state)
 	assert_closed_after(t, -ESHUTDOWN);
 }
 
+/* ---- 112 -------------------------------------------------------------------------------- */
+
+/* One that was connected, whose peer resets it. */
+static rws_socket_t reset_one(struct pair *t)
+{
+	struct rws_address server;
+	rws_socket_t s, peer;
+
+	assert_int_equal(rws_remote_address(t->s, &server), 0);
+	assert_int_equal(rws_tcp_connect(t->rig->sel[END_S], &server, NULL, &s), 0);
+	assert_int_equal(
+		rws_await(t->server, RWS_EV_ACCEPTABLE, pair_after(t, SECOND)), RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(t->server, &peer), 0);
+	assert_int_equal(rws_abort(peer, 0), 0);
+	rws_dispose(peer);
+	return s;
+}
+
+static rws_socket_t refused_one(struct pair *t)
+{
+	struct rws_address nobody = rig_address(END_P, false, 9);
+	rws_socket_t s;
+
+	assert_int_equal(rws_tcp_connect(t->rig->sel[END_S], &nobody, NULL, &s), 0);
+	return s;
+}
+
+static void b112_the_failure_of_one_socket_disturbs_no_other(void **state)
+{
+	struct pair *t = *state;
+	struct rws_event event;
+	unsigned failed = 0;
+
+	pair_open(t);
+	pair_write(t->out, "before");
+	rws_socket_t reset = reset_one(t), refused = refused_one(t);
+	while (rws_selector_select(t->rig->sel[END_S], &event, 1, pair_after(t, SECOND)) > 0) {
+		failed += (event.bits & RWS_EV_CONTEXT_DONE) != 0;
+		assert_true(event.handle != t->s || !(event.bits & RWS_EV_ERROR));
+	}
+	assert_int_equal(failed, 2);
+	assert_int_equal(rws_await_closed(reset, RWS_NOW), -ECONNRESET);
+	assert_int_equal(rws_await_closed(refused, RWS_NOW), -ECONNREFUSED);
+	pair_write(t->out, " and after");
+	pair_read_text(t, t->p_in, "before and after");
+	pair_write(t->p_out, "reply");
+	pair_read_text(t, t->in, "reply");
+	assert_false(rws_is_closed(t->s) || rws_is_closed(t->p) || rws_is_closed(t->server));
+	rws_dispose(reset);
+	rws_dispose(refused);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +530,7 @@ int main(void)
 		PAIR_CASE(b015_nothing_remains_of_what_was_closed),
 		PAIR_CASE(b030_close_and_attach_may_race),
 		PAIR_CASE(b030_attach_before_the_owner_sees_the_close),
+		PAIR_CASE(b112_the_failure_of_one_socket_disturbs_no_other),
 	};
 
 	return cmocka_run_group_tests_name("life", tests, rig_group_setup, rig_group_teardown);
