@@ -51,10 +51,9 @@ static void echo(struct pair *t, const uint8_t *bytes, uint8_t *back, size_t n)
 
 static void echo_of(struct pair *t, size_t n)
 {
-	uint8_t *bytes = pair_pattern(n), *back = pair_pattern(0);
+	uint8_t *bytes = pair_pattern(n), *back = malloc(n + 1);
 	rws_channel_t ch;
 
-	back = realloc(back, n + 1);
 	assert_non_null(back);
 	pair_connect(t);
 	pair_open_s(t);
