@@ -14,7 +14,6 @@
 
 /* A file as it is read. */
 struct reader {
-	FILE *file;
 	const char *path;
 	int line;
 	uint32_t ttl;
@@ -274,15 +273,15 @@ static int add_record(struct dns_zone *zone, struct reader *reader, ldns_rr *rec
 /* ---- Files ------------------------------------------------------------------------------- */
 
 /* The next record, or what stands in its place: 1, 0 at the end of the file, -EINVAL. */
-static int read_entry(struct dns_zone *zone, struct reader *reader)
+static int read_entry(struct dns_zone *zone, FILE *file, struct reader *reader)
 {
 	ldns_rr *record = NULL;
 	ldns_status status;
 
-	if (feof(reader->file) || ferror(reader->file))
+	if (feof(file) || ferror(file))
 		return 0;
-	status = ldns_rr_new_frm_fp_l(&record, reader->file, &reader->ttl, &reader->origin,
-		&reader->previous, &reader->line);
+	status = ldns_rr_new_frm_fp_l(
+		&record, file, &reader->ttl, &reader->origin, &reader->previous, &reader->line);
 	switch (status) {
 	case LDNS_STATUS_OK:
 		return add_record(zone, reader, record) < 0 ? -EINVAL : 1;
@@ -300,8 +299,6 @@ static int read_entry(struct dns_zone *zone, struct reader *reader)
 static int check_zone(
 	const struct dns_zones *zones, const struct dns_zone *zone, struct reader *reader)
 {
-	if (ferror(reader->file))
-		return complain(reader, "cannot be read on");
 	if (zone->origin == NULL)
 		return complain(reader, "no records; a zone begins with its SOA");
 	if (ldns_dnssec_zone_find_rrset(zone->data, zone->origin, LDNS_RR_TYPE_NS) == NULL)
@@ -320,7 +317,8 @@ static void free_zone(struct dns_zone *zone)
 	ldns_rr_free(zone->negative);
 }
 
-static int load(const struct dns_zones *zones, struct dns_zone *zone, struct reader *reader)
+static int load(
+	const struct dns_zones *zones, struct dns_zone *zone, FILE *file, struct reader *reader)
 {
 	int result = 1;
 
@@ -328,7 +326,9 @@ static int load(const struct dns_zones *zones, struct dns_zone *zone, struct rea
 	if (zone->data == NULL)
 		return complain(reader, "out of memory");
 	while (result > 0)
-		result = read_entry(zone, reader);
+		result = read_entry(zone, file, reader);
+	if (result == 0 && ferror(file))
+		result = complain(reader, "cannot be read on");
 	if (result == 0)
 		result = check_zone(zones, zone, reader);
 	if (result < 0)
@@ -341,17 +341,18 @@ int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_
 	struct reader reader = {
 		.path = path, .ttl = TTL_DEFAULT, .error = error, .error_size = size};
 	struct dns_zone zone = {0};
+	FILE *file;
 	int result;
 
 	if (zones->count == DNS_ZONES)
 		return complain(&reader, "at most %u zones", DNS_ZONES);
-	reader.file = fopen(path, "re");
-	if (reader.file == NULL) {
+	file = fopen(path, "re");
+	if (file == NULL) {
 		snprintf(error, size, "%.300s: %s", path, strerror(errno));
 		return -EINVAL;
 	}
-	result = load(zones, &zone, &reader);
-	fclose(reader.file);
+	result = load(zones, &zone, file, &reader);
+	fclose(file);
 	ldns_rdf_deep_free(reader.origin);
 	ldns_rdf_deep_free(reader.previous);
 	if (result == 0)

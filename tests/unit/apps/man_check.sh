@@ -12,7 +12,7 @@ command -v mandoc >/dev/null || exit 77
 failed=0
 for page in "$@"; do
 	said=$(mandoc -T lint -W warning "$page" | grep -v 'missing date' || :)
-	grep -q '^\.SH OPTIONS' "$page" || said+="$page: no options"
+	grep -q '^\.SH OPTIONS' "$page" || said+=$'\n'"$page: no options"
 	[ -z "$said" ] || { printf '%s\n' "$said" && failed=1; }
 done
 exit "$failed"
