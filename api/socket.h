@@ -59,9 +59,9 @@ struct sock_extra {
 	struct channel_copies copies; /* `out` from the read channel, `in` to the write channel */
 	uint32_t detached;            /* buffers that the application keeps, api/buf.h */
 	struct limits limits;
-	uint32_t options_left; /* answers to REQ_OPTIONS that are still to come */
-	int options_error;     /* the first that was not 0 */
-	struct host *host; /* of rws_tcp_connect_host, while there are attempts; api/host.h */
+	uint32_t options_left;   /* answers to REQ_OPTIONS that are still to come */
+	int options_error;       /* the first that was not 0 */
+	struct host *host;       /* of rws_tcp_connect_host, while there are attempts; api/host.h */
 	struct rws_layer *layer; /* of an upper socket, until it has ended; api/layer.h */
 };
 
