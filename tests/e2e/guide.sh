@@ -16,7 +16,10 @@ unpack() {
 }
 
 # build NAME
-build() { gcc -Wall -Wextra -Werror -o "$WORK/guide/$1" "$WORK/guide/$1.c" "${flags[@]}"; }
+build() {
+	read -ra flags <<<"$(pkg-config --cflags --libs rws-tls)"
+	gcc -Wall -Wextra -Werror -o "$WORK/guide/$1" "$WORK/guide/$1.c" "${flags[@]}"
+}
 
 # begin NAME ARGUMENT...: builds it, and starts it on a TAP device.
 begin() {
@@ -48,7 +51,6 @@ server() {
 DESTDIR=$WORK/dest meson install -C "$RWS_BUILD" --no-rebuild --quiet
 pc=$(find "$WORK/dest" -name rws.pc)
 export PKG_CONFIG_PATH=${pc%/*} PKG_CONFIG_SYSROOT_DIR=$WORK/dest
-read -ra flags <<<"$(pkg-config --cflags --libs rws)"
 library=$(dirname "$(find "$WORK/dest" -name 'librws.so*' -type f)")
 mkdir "$WORK/guide"
 unpack "$WORK/guide"
@@ -67,6 +69,23 @@ wait_line 10 "${LOG[web]}" '^listening$' "${PID[web]}" || fail "no server"
 program fetch "$KERNEL4:8000"
 await_exit fetch 0 30
 grep -q '^HTTP/1' "${LOG[fetch]}" || fail "fetch has no answer"
+
+server relay ready "$KERNEL4:8000"
+request=$'GET /bytes/100000 HTTP/1.0\r\n\r\n'
+expect "bytes through the relay" "$(talk <<<"$request" | tail -c 100000 | sha256sum)" \
+	"$(pattern_bytes 100000 | sha256sum)"
+stop_process "${PID[relay]}"
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=guide.example \
+	-addext subjectAltName=DNS:guide.example -keyout "$WORK/key" -out "$WORK/certificate" 2>/dev/null
+launch tls openssl s_server -accept 8443 -www -key "$WORK/key" -cert "$WORK/certificate"
+wait_line 10 "${LOG[tls]}" '^ACCEPT' "${PID[tls]}" || fail "no TLS server"
+program https "$KERNEL4:8443" guide.example "$WORK/certificate"
+await_exit https 0 30
+grep -q '^TLSv1.3' "${LOG[https]}" || fail "https tells no version"
+grep -q '^HTTP/1.0 200' "${LOG[https]}" || fail "https has no answer"
+program https "$KERNEL4:8443" other.example "$WORK/certificate"
+await_exit https 1 30
 
 server wait ready
 for _ in 1 2 3; do talk </dev/null; done
