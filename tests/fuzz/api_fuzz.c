@@ -22,6 +22,7 @@
 
 #define HANDLES   64u /* remembered; the oldest is forgotten */
 #define BYTES_MAX 70000u
+#define KEPT      4u
 #define STEPS_MAX 400u
 #define MS        1000000LL
 
@@ -33,7 +34,9 @@ struct world {
 	struct rws_selector *sel; /* of the end whose turn it is */
 	unsigned end;
 	bool in_callback;
-	unsigned callbacks; /* that may still call */
+	unsigned callbacks;           /* that may still call */
+	struct rws_buf *kept[KEPT];   /* NULL: none */
+	unsigned donated, given_back; /* buffers of rws_write_buf */
 };
 
 static struct world world;
@@ -114,7 +117,7 @@ static bool is_known(int64_t result)
 		ECONNRESET, ECANCELED, ENODATA, EMSGSIZE, EISCONN, EINVAL, ENOTCONN, ETIMEDOUT,
 		ENOPROTOOPT, EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EDEADLK, ENOBUFS,
 		EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EOPNOTSUPP, ENOTSUP, EDESTADDRREQ,
-		ECONNABORTED, EINPROGRESS, EINTR, EPROTO, ENOMEM, ENOSPC, EIO, -INT16_MIN};
+		ECONNABORTED, EINPROGRESS, EINTR, EPROTO, ENOMEM, ENOSPC, EIO, ENOMSG, -INT16_MIN};
 	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (result == -errors[i])
 			return true;
@@ -258,6 +261,57 @@ static void call_write(struct world *w, unsigned op)
 	}
 }
 
+static void given_back(void *user, void *data)
+{
+	struct world *w = user;
+	CHECK(data == bytes);
+	w->given_back++;
+}
+
+/* Whole lines, and buffers that are kept, sent on or donated. */
+static void call_whole(struct world *w, unsigned op)
+{
+	uint64_t ch = pick(w), other = pick(w), job = RWS_NONE;
+	struct rws_buf **kept = &w->kept[input_u8(w->in) % KEPT];
+	size_t n = length(w), line;
+	int result = 0;
+	if (op % 8 < 3 && *kept != NULL) {
+		CHECK(rws_buf_free(*kept) == 0);
+		*kept = NULL;
+	}
+	switch (op % 8) {
+	case 0:
+		check_count(rws_read_detach(ch, n, op >> 3 & 1, kept), n);
+		break;
+	case 1:
+		check(rws_read_packet(ch, any_length(w), kept));
+		break;
+	case 2:
+		check(rws_read_utf8_line(ch, (char *)bytes, n, any_length(w), op >> 3 & 1, &line));
+		break;
+	case 3:
+		check(rws_read_remaining(ch, n, kept));
+		break;
+	case 4:
+		if (check(rws_write_packet(ch, *kept)) == 0)
+			*kept = NULL;
+		break;
+	case 5:
+		if (check(rws_write_buf(ch, bytes, n, given_back, w)) == 0)
+			w->donated++;
+		break;
+	case 6:
+		result = rws_copy_to(ch, other, any_length(w), op >> 3 & 1, &job);
+		if (check(result) == 0)
+			keep(w, job);
+		break;
+	default:
+		check(rws_read_boundary(ch));
+		break;
+	}
+	CHECK(rws_buf_length(*kept) <= 1u << 30);
+}
+
 static void call_end(struct world *w, unsigned op)
 {
 	static const int causes[] = {0, -ECONNRESET, -EIO, 5, -ECANCELED, INT32_MIN};
@@ -301,7 +355,14 @@ static void call_ask(struct world *w)
 	struct rws_options o;
 	check(rws_local_address(handle, &a));
 	check(rws_remote_address(handle, &a));
-	check(rws_get_options(handle, &o));
+	if (check(rws_get_options(handle, &o)) == 0 && input_u8(w->in) & 1) {
+		struct rws_options wanted = options(w);
+		o.delay = wanted.delay;
+		o.linger_ns = wanted.linger_ns;
+		o.send_buffer = wanted.send_buffer;
+		o.keep_alive = wanted.keep_alive;
+		check(rws_set_options(handle, &o));
+	}
 	check(rws_job_result(handle));
 	check(rws_closed_cause(handle));
 	rws_is_closed(handle);
@@ -332,6 +393,8 @@ static void call_datagram(struct world *w, unsigned op)
 		d[0].address.family = 0;
 	if (op & 1)
 		check_count(rws_send_burst(s, d, op & 4), 4);
+	else if (op & 32)
+		check(rws_multicast_join(s, &d[0].address, op & 64 ? 0 : RWS_ALL_INTERFACES));
 	else
 		check_count(rws_receive_burst(s, d, op & 4), 4);
 	CHECK(op & 1 || d[0].length <= BYTES_MAX);
@@ -419,7 +482,7 @@ static void step(struct world *w)
 		w->end = what >> 7;
 		w->sel = w->rig->sel[w->end];
 	}
-	switch (what % 10) {
+	switch (what % 11) {
 	case 0:
 		call_make(w, op);
 		break;
@@ -445,6 +508,9 @@ static void step(struct world *w)
 	case 8:
 		call_register(w, op);
 		break;
+	case 9:
+		call_whole(w, op);
+		break;
 	default:
 		if (!w->in_callback && op & 16)
 			rig_run(w->rig, (int64_t)input_pause((uint8_t)(op % 13)));
@@ -458,6 +524,11 @@ static void step(struct world *w)
 static void close_all(struct world *w)
 {
 	w->callbacks = 0;
+	for (unsigned i = 0; i < KEPT; i++)
+		if (w->kept[i] != NULL) {
+			CHECK(rws_buf_free(w->kept[i]) == 0);
+			w->kept[i] = NULL;
+		}
 	for (unsigned end = 0; end < 2; end++) {
 		struct rws_selector *sel = w->rig->sel[end];
 		w->rig->sel[end] = NULL;
@@ -466,6 +537,7 @@ static void close_all(struct world *w)
 	for (unsigned end = 0; end < 2; end++)
 		CHECK(rws_selector_create(w->rig->rws[end], 0, &w->rig->sel[end]) == 0);
 	rig_run(w->rig, 200 * MS);
+	CHECK(w->given_back == w->donated);
 	CHECK(pktpool_in_use(w->rig->pool) == 0);
 	for (unsigned end = 0; end < 2; end++)
 		CHECK(pktpool_in_use(w->rig->rws[end]->pools[0]) == 0);
@@ -494,6 +566,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	world.in = &in;
 	world.handle_count = 0;
 	world.callbacks = 20;
+	world.donated = world.given_back = 0;
 	for (unsigned i = 0; i < STEPS_MAX && !input_is_empty(&in); i++)
 		step(&world);
 	close_all(&world);

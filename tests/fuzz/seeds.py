@@ -200,10 +200,10 @@ def udp_fragments_seeds():
 def api_seeds():
     """Calls: which one, for which end, and its operands; handles count back from the newest."""
     def call(end, family, op, *operands):
-        return bytes([130 * end + family, op, *operands])
+        return bytes([132 * end + family, op, *operands])
 
     def run(pause=9):
-        return call(0, 9, 13 + pause if pause > 2 else 26 + pause)
+        return call(0, 10, 13 + pause if pause > 2 else 26 + pause)
 
     def bind(kind=2):
         return call(1, 0, kind, 128, 128, 0, 0)
@@ -225,6 +225,8 @@ def api_seeds():
             call(0, family, op, 0, 1, 1) for family in range(1, 9) for op in range(9)),
         "callbacks": opened + call(0, 8, 0, 0, 3, 255) + call(0, 8, 1, 0) + call(0, 8, 2, 0) + run() +
                      call(0, *close, 0, 0) + run(),
+        "whole": pair + call(0, *write, 4, 5) + run() + b"".join(
+            call(1, 9, op, 1, 0, 0, 3, 4) for op in range(8)) + run(),
         "own_channel": call(0, 0, 5, 0, 0, 0, 0, 10) + call(0, *write, 0, 4) + call(0, *read, 0, 4),
     }
     for way in (2, 4, 5, 6, 7):  # abort, close, cancel of channels, dispose, job
