@@ -221,6 +221,9 @@ void copy_forget(struct channel *ch)
 
 	if (copy == NULL)
 		return;
+	/* One that began when the channel had failed already did not run yet. */
+	if (copy->job.state == JOB_ACTIVE)
+		complete(copy, ch->failed ? ch->cause : -ECANCELED, !ch->failed);
 	copies->out = NULL;
 	take_off(&copy->sel->copies_ready, copy, &copy->is_ready);
 	take_off(&copy->sel->copies_news, copy, &copy->is_news);

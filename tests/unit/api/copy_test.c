@@ -553,6 +553,197 @@ static void b028_a_socket_is_copied_to_itself_and_closed(void **state)
 	assert_int_equal(rws_await_closed(b, rws_now(sel) + MS), 0);
 }
 
+static void a_failed_source_that_is_disposed_at_once_ends_the_copy(void **state)
+{
+	rws_channel_t one;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &one), 0);
+	rws_channel_close(one, -EPROTO);
+	assert_int_equal(rws_copy_to(one, to, UINT64_MAX, 0, &job), 0);
+	rws_channel_dispose(one);
+	assert_int_equal(rws_closed_cause(to), -EPROTO);
+	assert_int_equal(rws_job_result(job), -EBADF);
+	fake_turn(sel, 2);
+	rws_channel_cancel(from, 0);
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, 0, &job), -EPROTO);
+	assert_int_equal(rws_copy_to(from, rws_job_channel(job), UINT64_MAX, 0, NULL), -EBADF);
+}
+
+/* ---- All together ------------------------------------------------------------------------- */
+
+static void a_proxy_carries_both_directions_and_their_ends(void **state)
+{
+	rws_channel_t a_out;
+	rws_job_t there, there_too;
+
+	assert_int_equal(rws_open_write_channel(a, false, &a_out), 0);
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, RWS_COPY_CLOSE, &there), 0);
+	assert_int_equal(rws_copy_to(back, a_out, UINT64_MAX, RWS_COPY_CLOSE, &there_too), 0);
+	fake_data(end_a, "question", 8);
+	fake_fin(end_a);
+	fake_turn(sel, 4);
+	assert_sent("question");
+	assert_true(end_b->shut);
+	assert_true(rws_job_is_active(there_too));
+	fake_data(end_b, "answer", 6);
+	fake_fin(end_b);
+	fake_turn(sel, 4);
+	assert_int_equal(end_a->sent_len, 6);
+	assert_true(end_a->shut);
+	assert_int_equal(rws_job_result(there), 0);
+	assert_int_equal(rws_job_result(there_too), 0);
+	assert_int_equal(fake_count(REQ_ABORT), 0);
+}
+
+static void a_proxy_ends_both_sides_when_one_is_aborted(void **state)
+{
+	rws_channel_t a_out;
+
+	assert_int_equal(rws_open_write_channel(a, false, &a_out), 0);
+	assert_int_equal(rws_copy_to(from, to, UINT64_MAX, RWS_COPY_CLOSE, NULL), 0);
+	assert_int_equal(rws_copy_to(back, a_out, UINT64_MAX, RWS_COPY_CLOSE, NULL), 0);
+	fake_data(end_a, "question", 8);
+	fake_turn(sel, 1);
+	rws_abort(a, -EPROTO);
+	fake_turn(sel, 3);
+	assert_true(end_a->aborted);
+	assert_true(end_b->aborted);
+	assert_int_equal(rws_job_result(rws_socket_context(b)), -ECANCELED);
+}
+
+static uint32_t random_state;
+
+static unsigned below(unsigned n)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (random_state >> 8) % n;
+}
+
+enum { PLACES = 5 };
+
+/* A socket with its channels, or a pipe: in and out are the same then. */
+static struct place {
+	rws_socket_t s;
+	struct fake_end *end;
+	rws_channel_t in, out;
+	struct rws_buf *buf;
+} places[PLACES];
+
+static void renew(struct place *p)
+{
+	rws_dispose(p->s);
+	rws_channel_dispose(p->out);
+	fake_turn(sel, 1);
+	p->s = RWS_NONE;
+	p->end = NULL;
+	if (below(3) == 0) {
+		assert_int_equal(rws_channel_create(sel, 1 + below(300), true, &p->out), 0);
+		p->in = p->out;
+		return;
+	}
+	p->s = fake_connect(sel, &(struct rws_options){.send_buffer = 1 + below(300)}, &p->end);
+	if (below(4) != 0) {
+		assert_int_equal(rws_connection(p->s, &p->in, &p->out), 0);
+		return;
+	}
+	assert_int_equal(rws_channel_create(sel, 1 + below(300), false, &p->out), 0);
+	p->in = p->out;
+	if (below(2) == 0)
+		rws_attach_for_reading(p->s, p->out, NULL);
+	if (below(2) == 0)
+		rws_attach_for_writing(p->s, p->out, NULL);
+}
+
+/* What the peer does; nothing more behind its end. */
+static void act_as_peer(struct place *p)
+{
+	static char bytes[100];
+
+	if (p->end == NULL || rws_is_closed(p->s))
+		return;
+	if (below(20) == 0) {
+		fake_error(p->end, -ECONNRESET);
+		p->end = NULL;
+	} else if (below(20) == 0) {
+		fake_fin(p->end);
+		p->end = NULL;
+	} else {
+		fake_data_in(p->end, bytes, 1 + below(100), 1 + below(40));
+	}
+}
+
+static void act(struct place *p, const struct place *other)
+{
+	char bytes[64] = "";
+	size_t length;
+
+	switch (below(12)) {
+	case 0:
+	case 1:
+		act_as_peer(p);
+		break;
+	case 2:
+	case 3: /* not around in a circle of pipes, which would never rest */
+		if (p->s != RWS_NONE || p < other)
+			rws_copy_to(p->in, other->out, below(2) == 0 ? below(200) : UINT64_MAX,
+				below(2), &job);
+		break;
+	case 4:
+		rws_write_available(p->out, bytes, below(64));
+		break;
+	case 5:
+		rws_read_available(p->in, bytes, below(64));
+		break;
+	case 6:
+		rws_read_utf8_line(p->in, bytes, sizeof(bytes), 10, below(2), &length);
+		break;
+	case 7:
+		if (p->buf == NULL)
+			rws_read_detach(p->in, below(100), below(2), &p->buf);
+		else if (below(2) == 0 && rws_write_packet(other->out, p->buf) == 0)
+			p->buf = NULL;
+		break;
+	case 8:
+		assert_int_equal(rws_buf_free(p->buf), 0);
+		p->buf = NULL;
+		break;
+	case 9:
+		if (below(8) == 0)
+			rws_channel_close(p->out, below(2) == 0 ? 0 : -EPROTO);
+		break;
+	case 10:
+		if (below(8) == 0)
+			rws_job_cancel(job);
+		break;
+	default:
+		if (below(8) == 0)
+			renew(p);
+		break;
+	}
+}
+
+static void whatever_ends_when_nothing_is_lost(void **state)
+{
+	random_state = 1;
+	for (unsigned i = 0; i < PLACES; i++)
+		renew(&places[i]);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct place *place = &places[below(PLACES)];
+		act(place, &places[below(PLACES)]);
+		fake.short_packets = below(3) == 0;
+		fake.no_mbufs = below(10) == 0;
+		fake.pool_limit = below(5) == 0 ? 2 : 4096;
+		if (below(3) == 0)
+			fake_turn(sel, 1);
+		fake.logged = 0;
+	}
+	fake.pool_limit = 4096;
+	for (unsigned i = 0; i < PLACES; i++) {
+		assert_int_equal(rws_buf_free(places[i].buf), 0);
+		places[i] = (struct place){0};
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -585,6 +776,10 @@ int main(void)
 		CASE(b027_the_window_follows_through_an_attached_channel),
 		CASE(b028_an_echo_hands_buffers_on),
 		CASE(b028_a_socket_is_copied_to_itself_and_closed),
+		CASE(a_failed_source_that_is_disposed_at_once_ends_the_copy),
+		CASE(a_proxy_carries_both_directions_and_their_ends),
+		CASE(a_proxy_ends_both_sides_when_one_is_aborted),
+		CASE(whatever_ends_when_nothing_is_lost),
 	};
 	int failed = 0;
 
