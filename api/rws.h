@@ -66,23 +66,24 @@ enum rws_idle {
 struct rws_interface {
 	const char *device;           /* DPDK devargs or PCI address, e.g. "net_tap0,iface=rws0" */
 	const char *const *addresses; /* "10.0.0.2/24", "fd00::2/64" */
-	unsigned address_count;
-	const char *const *gateways; /* "10.0.0.1", "fd00::1" */
-	unsigned gateway_count;
-	bool dhcp;    /* IPv4 address and gateway from a DHCP server */
-	bool slaac;   /* IPv6 addresses from router advertisements */
+	unsigned address_count;       /* at most 8 */
+	const char *const *gateways;  /* "10.0.0.1", "fd00::1" */
+	unsigned gateway_count;       /* one of each family at most */
+	bool dhcp;                    /* IPv4 address and gateway from a DHCP server */
+	bool slaac;                   /* IPv6 addresses from router advertisements */
 	uint16_t mtu; /* bytes, 576 (1280 with IPv6) to 9000; 0: the device's, at most 1500 */
 };
 
+/* What rws_create takes; copied at the call. */
 struct rws_config {
 	size_t size; /* sizeof(struct rws_config), set by rws_config_init */
-	const struct rws_interface *interfaces;
-	unsigned interface_count; /* 1 to 8 */
-	const char *cores;        /* CPUs of the stack cores, "0", "0-1", "2,4"; NULL for "0" */
-	enum rws_placement placement;
-	enum rws_idle idle;
-	unsigned memory_mb; /* for packet buffers and rings in all; 0 for a default */
-	bool hugepages;     /* needed by most PCI devices, not by virtual ones */
+	const struct rws_interface *interfaces; /* devices and their addresses */
+	unsigned interface_count;               /* 1 to 8 */
+	const char *cores;            /* CPUs of the stack cores, "0", "0-1", "2,4"; NULL for "0" */
+	enum rws_placement placement; /* where the application runs */
+	enum rws_idle idle;           /* what a stack core does that has nothing to do */
+	unsigned memory_mb;           /* for packet buffers and rings in all; 0 for a default */
+	bool hugepages;               /* needed by most PCI devices, not by virtual ones */
 	/*
 	 * Sockets of each selector at most, and connections of each stack core, 65,536 of those at
 	 * least: up to 16,777,215; 0 for 65,536. Memory is reserved for all of them, about 1.3 KB
@@ -101,7 +102,7 @@ struct rws_config {
 	 * advertisements name.
 	 */
 	const char *const *dns;
-	unsigned dns_count;
+	unsigned dns_count; /* 0 to 3 */
 };
 
 /* Defaults: nothing but size set, all else zero. */
@@ -109,8 +110,8 @@ void rws_config_init(struct rws_config *config);
 
 /* What went wrong in a set-up call, and what to do about it. */
 struct rws_error {
-	int code; /* negative errno, 0 for none */
-	char text[512];
+	int code;       /* negative errno, 0 for none */
+	char text[512]; /* a sentence for people */
 };
 
 /*
@@ -135,16 +136,16 @@ unsigned rws_core_count(const struct rws *rws);
  * text such as "rx-checksum tx-checksum scatter", for people.
  */
 struct rws_interface_info {
-	char device[64];
-	char driver[32];
-	uint8_t mac[6];
-	uint16_t mtu;
-	uint16_t queues;
-	bool link_up;
-	char offloads[128];
-	unsigned address_count;
-	char addresses[8][64]; /* "10.0.0.2/24"; usable ones, not tentative */
-	char gateway[64];      /* IPv4, empty without */
+	char device[64];        /* as it was asked for, without its options */
+	char driver[32];        /* DPDK's poll-mode driver */
+	uint8_t mac[6];         /* Ethernet address */
+	uint16_t mtu;           /* bytes */
+	uint16_t queues;        /* receive queues in use; as many to send */
+	bool link_up;           /* the cable is in, and the other end is there */
+	char offloads[128];     /* what the device does for the stack */
+	unsigned address_count; /* of addresses */
+	char addresses[8][64];  /* "10.0.0.2/24"; usable ones, not tentative */
+	char gateway[64];       /* IPv4, empty without */
 };
 int rws_interface_info(struct rws *rws, unsigned index, struct rws_interface_info *info);
 
@@ -159,6 +160,7 @@ unsigned rws_counters(struct rws *rws,
 
 enum { RWS_IPV4 = 4, RWS_IPV6 = 6 };
 
+/* Of one end of a connection or datagram. */
 struct rws_address {
 	uint8_t family; /* RWS_IPV4 or RWS_IPV6; 0: any address of either family */
 	uint8_t scope;  /* IPv6 link-local: interface index + 1; 0 for none */
@@ -210,6 +212,7 @@ enum {
 	RWS_EV_ERROR = 1 << 9,        /* result is the cause */
 };
 
+/* What rws_selector_select tells, and callbacks get. */
 struct rws_event {
 	uint64_t handle; /* socket, or job for RWS_EV_JOB_DONE */
 	uint32_t bits;   /* RWS_EV_* */
@@ -277,9 +280,9 @@ struct rws_options {
 	int64_t linger_ns;       /* how long close may take to send what is buffered [30 s] */
 	bool linger_zero;        /* TCP: close sends RST at once */
 	struct rws_address local; /* connect: local end [any] */
-	/* TCP, with keep_alive: silence before the first probe [2 h] and between probes [75 s]. */
-	int64_t keep_idle_ns, keep_interval_ns;
-	uint32_t keep_count; /* TCP: probes without an answer that end it, 1 to 255 [9] */
+	int64_t keep_idle_ns;     /* TCP, with keep_alive: silence before the first probe [2 h] */
+	int64_t keep_interval_ns; /* TCP, with keep_alive: time between probes [75 s] */
+	uint32_t keep_count;      /* TCP: probes without an answer that end it, 1 to 255 [9] */
 	/*
 	 * TCP: how long sent bytes may stay unacknowledged before the connection ends with
 	 * -ETIMEDOUT, the user timeout of RFC 9293 3.8.3, which RFC 5482 is about; it is not told to
@@ -371,6 +374,7 @@ int rws_udp_connect(struct rws_selector *sel, const struct rws_address *remote,
 
 #define RWS_DATAGRAM_MAX 65507u
 
+/* One datagram, to send or to be filled. */
 struct rws_datagram {
 	void *data;      /* send: payload; receive: caller's buffer */
 	size_t length;   /* send: bytes, 0 is a datagram too; receive: bytes stored in data */

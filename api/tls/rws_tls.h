@@ -18,17 +18,18 @@ extern "C" {
 /* Keys, trust and settings that connections share. */
 struct rws_tls;
 
+/* What rws_tls_create takes; copied at the call. */
 struct rws_tls_config {
-	size_t size;         /* sizeof(struct rws_tls_config), set by rws_tls_config_init */
-	const char *ca_file; /* PEM, whom to trust; with ca_folder NULL as well: the system's */
-	const char *ca_folder;
+	size_t size;           /* sizeof(struct rws_tls_config), set by rws_tls_config_init */
+	const char *ca_file;   /* PEM, whom to trust; with ca_folder NULL as well: the system's */
+	const char *ca_folder; /* of such files, as OpenSSL names them; c_rehash */
 	const char *certificate_file; /* PEM, ours first, then those above it; servers need one */
 	const char *key_file;         /* PEM */
 	const char *const *alpn; /* RFC 7301: protocols, the preferred first; "h2", "http/1.1" */
 	unsigned alpn_count;     /* at most 16 */
 	bool trust_anybody; /* clients: no look at the server's certificate; for tests and nothing else */
 	bool need_client_certificate; /* servers: refuse who has none, or one not trusted */
-	bool tls13_only;
+	bool tls13_only;              /* refuse TLS 1.2 */
 };
 
 void rws_tls_config_init(struct rws_tls_config *config);
@@ -72,9 +73,9 @@ int rws_tls_server(struct rws_tls *tls, rws_socket_t socket, rws_socket_t *s);
 /* What was agreed on. 0, or -EBADF, -ENOTCONN: no TLS, not yet, or no more. */
 struct rws_tls_info {
 	char version[16]; /* "TLSv1.3" */
-	char cipher[64];
-	char alpn[256]; /* empty: nothing */
-	char peer[256]; /* common name of the peer's certificate; empty: it showed none */
+	char cipher[64];  /* as OpenSSL names it: "TLS_AES_256_GCM_SHA384" */
+	char alpn[256];   /* empty: nothing */
+	char peer[256];   /* common name of the peer's certificate; empty: it showed none */
 };
 int rws_tls_info(rws_socket_t s, struct rws_tls_info *info);
 
