@@ -244,7 +244,8 @@ int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *us
  * Runs the loop until one of the bits is true of the socket, channel or job, and returns the bits
  * that are. Levels, not edges: true at once when already so. -ETIMEDOUT at the deadline, without
  * any effect on the handle; the cause when it failed meanwhile; -EBUSY when another await for the
- * same bit is under way on it; -EDEADLK from a callback; -ECANCELED when the selector closes.
+ * same bit is under way on it; -EDEADLK from a callback; -ECANCELED when the selector closes;
+ * -EINVAL when none of the bits can ever be true of such a handle.
  */
 int rws_await(uint64_t handle, uint32_t bits, int64_t deadline);
 

@@ -265,12 +265,38 @@ static int bits_hold(uint64_t handle, size_t bits)
 	return look(handle, (uint32_t)bits);
 }
 
+/* The bits that may become true of a socket that lives. */
+static uint32_t possible_of_sock(uint64_t handle)
+{
+	struct sock *s;
+
+	if (sock_of_part(handle, &s) == 0 && s->kind == SOCK_LISTENER)
+		return RWS_EV_ACCEPTABLE | RWS_EV_CONTEXT_DONE | RWS_EV_ERROR;
+	return ~(uint32_t)RWS_EV_ACCEPTABLE;
+}
+
+static uint32_t possible_of(uint64_t handle)
+{
+	switch (handle_kind(handle)) {
+	case HANDLE_SOCKET:
+	case HANDLE_READ_CHANNEL:
+	case HANDLE_WRITE_CHANNEL:
+		return possible_of_sock(handle);
+	case HANDLE_CHANNEL:
+		return RWS_EV_READABLE | RWS_EV_WRITABLE | RWS_EV_RX_EOF | RWS_EV_ERROR;
+	default:
+		return RWS_EV_JOB_DONE;
+	}
+}
+
 int rws_await(uint64_t handle, uint32_t bits, int64_t deadline)
 {
 	if (bits == 0 || bits >= 1u << SOCK_BITS)
 		return -EINVAL;
 	int result = look(handle, bits);
 	struct rws_selector *sel;
+	if (result == 0 && (bits & possible_of(handle)) == 0)
+		return -EINVAL;
 	/* True already: no turn of the loop, and allowed everywhere but in a callback. */
 	if (result != 0 && handle_owner_selector(handle, &sel) == 0 && !sel->in_callback)
 		return result;
