@@ -2,7 +2,8 @@
 /* Events, awaits, callbacks and closing selectors. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start_inline, over)
+#define BOTH(name) FAKE_CASE(name, start, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
@@ -16,13 +17,24 @@ static int next_events(void)
 	return rws_selector_select(sel, events, 16, RWS_NOW);
 }
 
-static int start(void **state)
+static void start(enum rws_placement placement)
 {
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement, 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
 	assert_int_equal(next_events(), 1);
 	assert_int_equal(events[0].bits, RWS_EV_CONNECTED);
+}
+
+static int start_inline(void **state)
+{
+	start(RWS_INLINE);
+	return 0;
+}
+
+static int start_channel(void **state)
+{
+	start(RWS_CHANNEL);
 	return 0;
 }
 
@@ -144,6 +156,7 @@ static void await_is_a_level(void **state)
 static void await_past_the_deadline_has_no_effect(void **state)
 {
 	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(rws_await(in, RWS_EV_READABLE, in_ms(5)), -ETIMEDOUT);
 	fake_data(end, "x", 1);
 	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), RWS_EV_READABLE);
 }
@@ -157,13 +170,33 @@ static void await_of_a_failed_socket_is_the_cause(void **state)
 	assert_int_equal(rws_await(s, RWS_EV_ERROR, in_ms(5)), RWS_EV_ERROR);
 }
 
-static void h111_await_on_a_closed_socket_does_not_hang(void **state)
+static void b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error(void **state)
 {
+	const struct rws_address any = {0};
+	rws_job_t context = rws_socket_context(s);
+	rws_socket_t server;
+
+	assert_int_equal(rws_tcp_bind(sel, &any, NULL, &server), 0);
+	assert_int_equal(rws_await(s, RWS_EV_ACCEPTABLE, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(server, RWS_EV_READABLE, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(server, RWS_EV_CONNECTED, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(in, RWS_EV_ACCEPTABLE, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(context, RWS_EV_READABLE, RWS_FOREVER), -EINVAL);
 	rws_close(s);
 	assert_int_equal(rws_await_closed(s, in_ms(5)), 0);
-	assert_int_equal(rws_await(s, RWS_EV_READABLE, in_ms(5)), -ECANCELED);
-	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, in_ms(5)), -ESHUTDOWN);
-	assert_int_equal(rws_await(s, RWS_EV_ACCEPTABLE, in_ms(5)), -ECANCELED);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, RWS_FOREVER), -ECANCELED);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, RWS_FOREVER), -ESHUTDOWN);
+	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, RWS_FOREVER), -ECANCELED);
+	rws_close(server);
+	assert_int_equal(rws_await(server, RWS_EV_ACCEPTABLE, RWS_FOREVER), -ECANCELED);
+	rws_dispose(s);
+	assert_int_equal(rws_await(s, RWS_EV_READABLE, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await(in, RWS_EV_READABLE, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await(context, RWS_EV_JOB_DONE, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await_closed(s, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await_content(in, 1, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await_free_space(out, 1, RWS_FOREVER), -EBADF);
+	assert_int_equal(rws_await(RWS_NONE, RWS_EV_READABLE, RWS_FOREVER), -EBADF);
 }
 
 static void await_drained_and_acked(void **state)
@@ -238,14 +271,26 @@ static void waiting_in_a_callback_is_edeadlk(void **state)
 		assert_int_equal(from_callback[i], -EDEADLK);
 }
 
-static void f079_second_await_for_the_same_is_ebusy(void **state)
+static void waits_too(void *user, const struct rws_event *event)
 {
-	rws_on(s, RWS_EV_READABLE, waits, NULL);
+	from_callback[0] = rws_await_content(in, 1, RWS_FOREVER);
+	from_callback[1] = rws_await(in, RWS_EV_READABLE, RWS_FOREVER);
+	from_callback[2] = rws_await_free_space(out, 1, RWS_FOREVER);
+	fake_data(end, "yz", 2);
+}
+
+static void b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on(void **state)
+{
+	char buf[3];
+
+	rws_on(s, RWS_EV_READABLE, waits_too, NULL);
 	fake_data(end, "x", 1);
-	fake.idle = NULL;
-	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(rws_await_content(in, 3, in_ms(5)), 1);
 	assert_int_equal(from_callback[0], -EBUSY);
-	assert_int_equal(from_callback[5], -EDEADLK);
+	assert_int_equal(from_callback[1], -EBUSY);
+	assert_int_equal(from_callback[2], -EDEADLK);
+	assert_int_equal(rws_read_available(in, buf, 3), 3);
+	assert_memory_equal(buf, "xyz", 3);
 }
 
 static void dispose_it(void *user, const struct rws_event *event)
@@ -371,12 +416,12 @@ int main(void)
 		CASE(await_is_a_level),
 		CASE(await_past_the_deadline_has_no_effect),
 		CASE(await_of_a_failed_socket_is_the_cause),
-		CASE(h111_await_on_a_closed_socket_does_not_hang),
+		BOTH(b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error),
 		CASE(await_drained_and_acked),
 		CASE(callbacks_run_in_the_loop_and_not_in_select_too),
 		CASE(acked_callbacks_come_each_time),
 		CASE(waiting_in_a_callback_is_edeadlk),
-		CASE(f079_second_await_for_the_same_is_ebusy),
+		BOTH(b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on),
 		CASE(a_callback_may_dispose_its_socket),
 		CASE(posted_functions_run_once_and_interrupt),
 		CASE(a014_selector_close_aborts_what_is_alive),
