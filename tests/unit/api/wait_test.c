@@ -339,7 +339,7 @@ static void posted_functions_run_once_and_interrupt(void **state)
 
 /* ---- Closing selectors ------------------------------------------------------------------ */
 
-static void a014_selector_close_aborts_what_is_alive(void **state)
+static void b014_selector_close_aborts_what_is_alive(void **state)
 {
 	struct fake_end *other;
 	rws_channel_t own;
@@ -359,7 +359,7 @@ static void a014_selector_close_aborts_what_is_alive(void **state)
 	assert_int_equal(rws_write_available(own, "x", 1), -EBADF);
 }
 
-static void a014_selector_close_does_not_wait_for_lingering_sockets(void **state)
+static void b014_selector_close_does_not_wait_for_lingering_sockets(void **state)
 {
 	int64_t before = fake.now;
 
@@ -372,27 +372,6 @@ static void a014_selector_close_does_not_wait_for_lingering_sockets(void **state
 	assert_true(fake.now - before < 1000 * MS);
 	assert_int_equal(fake_count(REQ_ABORT), 1);
 	assert_int_equal(fake_count(REQ_RELEASE), 1);
-}
-
-static void close_selector(void *user)
-{
-	from_callback[0] = rws_selector_close(sel);
-}
-
-static void a014_selector_closed_in_a_callback_cancels_the_wait(void **state)
-{
-	rws_selector_post(sel, close_selector, NULL);
-	assert_int_equal(rws_await(s, RWS_EV_RX_EOF, in_ms(1000)), -ECANCELED);
-	assert_int_equal(from_callback[0], 1);
-	sel = NULL;
-	assert_int_equal(rws_close(s), -EBADF);
-}
-
-static void a014_selector_closed_in_a_callback_cancels_the_select(void **state)
-{
-	rws_selector_post(sel, close_selector, NULL);
-	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(1000)), -ECANCELED);
-	sel = NULL;
 }
 
 static void a_second_selector_for_the_core_is_ebusy(void **state)
@@ -424,10 +403,8 @@ int main(void)
 		BOTH(b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on),
 		CASE(a_callback_may_dispose_its_socket),
 		CASE(posted_functions_run_once_and_interrupt),
-		CASE(a014_selector_close_aborts_what_is_alive),
-		CASE(a014_selector_close_does_not_wait_for_lingering_sockets),
-		CASE(a014_selector_closed_in_a_callback_cancels_the_wait),
-		CASE(a014_selector_closed_in_a_callback_cancels_the_select),
+		CASE(b014_selector_close_aborts_what_is_alive),
+		CASE(b014_selector_close_does_not_wait_for_lingering_sockets),
 		CASE(a_second_selector_for_the_core_is_ebusy),
 	};
 

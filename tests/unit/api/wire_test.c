@@ -223,41 +223,6 @@ static void transfer_over_a_lossy_wire_is_byte_equal(void **state)
 	assert_true(wire_counters(rig->wire, 0)->lost > 0);
 }
 
-static void half_close_ends_one_direction_only(void **state)
-{
-	struct rig *rig = *state;
-	struct pair p = connected(rig, false);
-	char bytes[8];
-
-	write_all(rig, p.out[0], "bye", 4);
-	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
-	read_all(rig, p.in[1], bytes, 4);
-	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
-	assert_int_equal(rws_read_available(p.in[1], bytes, sizeof(bytes)), 0);
-	assert_false(rws_is_closed(p.s[0]));
-	write_all(rig, p.out[1], "still", 6);
-	read_all(rig, p.in[0], bytes, 6);
-	assert_string_equal(bytes, "still");
-	dispose(rig, &p);
-}
-
-static void reset_delivers_what_came_before_it(void **state)
-{
-	struct rig *rig = *state;
-	struct pair p = connected(rig, false);
-	char bytes[8];
-
-	write_all(rig, p.out[0], "last", 5);
-	rig_run(rig, SECOND / 10);
-	assert_int_equal(rws_abort(p.s[0], -ECONNABORTED), 0);
-	rig_run(rig, SECOND / 10);
-	read_all(rig, p.in[1], bytes, 5);
-	assert_int_equal(rws_read_available(p.in[1], bytes, sizeof(bytes)), -ECONNRESET);
-	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -ECONNRESET);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ECONNABORTED);
-	dispose(rig, &p);
-}
-
 static void connect_to_a_closed_port_is_refused(void **state)
 {
 	struct rig *rig = *state;
@@ -267,23 +232,6 @@ static void connect_to_a_closed_port_is_refused(void **state)
 	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &s), 0);
 	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, after(rig, SECOND)), -ECONNREFUSED);
 	rws_dispose(s);
-}
-
-static void close_with_unread_bytes_still_delivers_what_was_written(void **state)
-{
-	struct rig *rig = *state;
-	struct pair p = connected(rig, false);
-	uint8_t *sent = pattern(100000), *got = malloc(100000);
-
-	write_all(rig, p.out[0], "unread", 6);
-	write_all(rig, p.out[1], sent, 100000);
-	rws_close(p.s[1]); /* the six bytes are still in its channel */
-	read_all(rig, p.in[0], got, 100000);
-	assert_memory_equal(sent, got, 100000);
-	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
-	free(sent);
-	free(got);
-	dispose(rig, &p);
 }
 
 static void cable_out_does_not_lose_a_connection(void **state)
@@ -746,10 +694,7 @@ int main(void)
 		CASE(buffers_grow_with_the_path),
 		CASE(short_packet_buffers_stall_nobody),
 		CASE(transfer_over_a_lossy_wire_is_byte_equal),
-		CASE(half_close_ends_one_direction_only),
-		CASE(reset_delivers_what_came_before_it),
 		CASE(connect_to_a_closed_port_is_refused),
-		CASE(close_with_unread_bytes_still_delivers_what_was_written),
 		CASE(cable_out_does_not_lose_a_connection),
 		CASE(b027_a_copy_carries_megabytes_in_their_buffers),
 		CASE(b027_a_copy_over_a_lossy_wire_is_byte_equal),
