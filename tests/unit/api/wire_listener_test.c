@@ -275,34 +275,6 @@ static void b110_closing_one_of_two_listeners_keeps_the_other(void **state)
 	rig_run(rig, SECOND);
 }
 
-static void b112_the_failure_of_one_socket_disturbs_no_other(void **state)
-{
-	struct rig *rig = *state;
-	rws_socket_t server = listen_at_1(rig, NULL), s[2], accepted[2];
-	rws_channel_t in, out;
-	char buf[8];
-
-	for (unsigned i = 0; i < 2; i++) {
-		s[i] = connected(rig);
-		rig_run(rig, SECOND / 10);
-		assert_int_equal(rws_accept(server, &accepted[i]), 0);
-	}
-	assert_int_equal(rws_open_write_channel(s[1], true, &out), 0);
-	assert_int_equal(rws_open_read_channel(accepted[1], &in), 0);
-	rws_abort(s[0], -ECONNABORTED);
-	assert_int_equal(rws_await_closed(accepted[0], after(rig, SECOND)), -ECONNRESET);
-	assert_int_equal(rws_write_available(out, "on", 2), 2);
-	assert_int_equal(rws_await_content(in, 2, after(rig, SECOND)), 1);
-	assert_int_equal(rws_read_available(in, buf, sizeof(buf)), 2);
-	assert_false(rws_is_closed(server) || rws_is_closed(s[1]) || rws_is_closed(accepted[1]));
-	for (unsigned i = 0; i < 2; i++) {
-		rws_dispose(s[i]);
-		rws_dispose(accepted[i]);
-	}
-	rws_dispose(server);
-	rig_run(rig, SECOND);
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -318,7 +290,6 @@ int main(void)
 		CASE(b101_connections_beyond_the_backlog_are_reset),
 		CASE(b104_the_remote_address_is_valid_until_dispose),
 		CASE(b105_the_local_address_before_the_stack_chose_it_is_einval),
-		CASE(b112_the_failure_of_one_socket_disturbs_no_other),
 		cmocka_unit_test_setup_teardown(b110_closing_one_of_two_listeners_keeps_the_other,
 			rig_setup_two_cores, rig_teardown),
 	};
