@@ -157,15 +157,14 @@ link_exists() { ip -n "$1" link show dev "$2"; }
 
 # The kernel's end of a TAP or veth: kernel_end NAMESPACE LINK ADDRESS... No duplicate address
 # detection: the address works at once. The long queue keeps bursts from being lost on the way in.
+# All addresses in one go: with the first the other end may begin, and be done and gone.
 kernel_end() {
-	local ns=$1 link=$2 address
+	local ns=$1 link=$2
 	shift 2
 	set_sysctl "$ns" "ipv6/conf/$link/accept_dad" 0
 	set_sysctl "$ns" "ipv6/conf/$link/accept_ra" 0
 	ip -n "$ns" link set dev "$link" txqueuelen 10000 up
-	for address in "$@"; do
-		ip -n "$ns" address replace "$address" dev "$link"
-	done
+	printf "address replace %s dev $link\n" "$@" | ip -n "$ns" -batch -
 }
 
 # ---- Cores ---------------------------------------------------------------------------------------

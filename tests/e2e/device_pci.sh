@@ -25,10 +25,10 @@ add_programs() {
 		plugins+=("$folder/librte_$name".so.[0-9][0-9])
 	done
 	mapfile -t libraries < <(ldd "$(app rws-httpd)" "${plugins[@]}" | grep -o '/[^ ]*' |
-		grep -v -e ':$' -e '/librws\.so' | sed 's|^/lib/|/usr/lib/|')
+		grep -v -e ':$' -e '/librws' | sed 's|^/lib/|/usr/lib/|')
 	printf '%s\n' "${plugins[@]}" "${libraries[@]}" "$(gcc -print-file-name=libgcc_s.so.1)" |
 		sort -u | xargs cp -L --parents -t "$ROOT"
-	cp -L "$RWS_BUILD"/api/librws.so.[0-9] "$ROOT/usr/lib/"
+	cp -L "$RWS_BUILD"/api/librws.so.[0-9] "$RWS_BUILD"/api/tls/librws-tls.so.[0-9] "$ROOT/usr/lib/"
 	folder=$(echo "$folder"/dpdk/pmds-*) && mkdir -p "$ROOT$folder"
 	for name in "${plugins[@]}"; do
 		ln -s "$name" "$ROOT$folder/$(basename "${name%.*}")"

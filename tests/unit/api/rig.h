@@ -20,7 +20,8 @@ struct rig {
 	struct pbuf *held;           /* by rig_use_packets */
 	enum rws_placement placement;
 	int64_t now;
-	bool waiting; /* within rig_wait: an end that waits itself must not recurse */
+	unsigned stays; /* turns since a frame is due */
+	bool waiting;   /* within rig_wait: an end that waits itself must not recurse */
 };
 
 /* Starts DPDK once for the test program; for cmocka's group set-up and tear-down. */
