@@ -79,8 +79,9 @@ static void begin(struct pair *pair)
 {
 	struct rws_address to = rig_address(1, random_below(2), PORT);
 	struct half *client = &pair->half[0], *accepted = &pair->half[1];
-	static uint32_t id;
-	*pair = (struct pair){.id = id++, .live = true};
+	static uint32_t made;
+	made++;
+	*pair = (struct pair){.id = made, .live = true};
 	expect(rws_tcp_connect(rig->sel[0], &to, NULL, &client->s) == 0, "connect", pair, 0);
 	int result = rws_await(client->s, RWS_EV_CONNECTED, rig->now + PATIENT);
 	expect(result == RWS_EV_CONNECTED, "connected", pair, result);

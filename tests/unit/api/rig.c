@@ -80,13 +80,13 @@ static void rig_wait(void *user, int64_t until)
 {
 	struct rig *rig = user;
 
-	if (rig->waiting)
-		return;
-	rig->waiting = true;
-	do {
-		run_selectors(rig);
-	} while (run_cores(rig));
-	rig->waiting = false;
+	if (!rig->waiting) {
+		rig->waiting = true;
+		do {
+			run_selectors(rig);
+		} while (run_cores(rig));
+		rig->waiting = false;
+	}
 	advance(rig, until);
 }
 

@@ -21,7 +21,7 @@ struct rig {
 	enum rws_placement placement;
 	int64_t now;
 	unsigned stays; /* turns since a frame is due */
-	bool waiting;   /* within rig_wait: an end that waits itself must not recurse */
+	bool waiting;   /* within rig_wait: for an end that waits itself only time goes on */
 };
 
 /* Starts DPDK once for the test program; for cmocka's group set-up and tear-down. */
