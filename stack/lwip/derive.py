@@ -119,6 +119,11 @@ FIXES = [
      "    /* Finally, if we still did not get a match, we check all PCBs that\n",
      "    pcb = NULL;\n"
      "    /* Finally, if we still did not get a match, we check all PCBs that\n"),
+    ("core/ipv4/ip4.c",
+     "A packet that ends with its header, or the last bytes of a fragment, has no port to look at: "
+     "2.2.1 reads behind it.",
+     "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP) {\n",
+     "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP && p->len >= iphdr_hlen + UDP_HLEN) {\n"),
     ("core/ipv6/ip6.c",
      "An extension header that is not there has no length: 2.2.1 reads it before it looks whether "
      "the packet goes so far, which what it does next refuses.",

@@ -696,6 +696,27 @@ static void extension_headers_cut_off_are_not_read_beyond_the_frame(void **state
 	lab_close(&lab);
 }
 
+/* The last fragments of a datagram for another host: lwIP looks for DHCP's port in all of UDP. */
+static void ports_cut_off_are_not_read_beyond_the_frame(void **state)
+{
+	struct lab lab;
+	uint8_t frame[100];
+	lab_open(&lab, 1, NULL);
+	struct stack_counters counters;
+	for (size_t length = 0; length < 4; length++) {
+		memset(frame, 0, sizeof(frame));
+		size_t total = finish_ip4(frame, 17, 10, length);
+		uint8_t *ip = frame + ETH;
+		ip[19] = 99;
+		put16(ip + 10, 0);
+		put16(ip + 10, checksum(0, ip, IP4));
+		lab_inject(&lab, 0, frame, total);
+	}
+	stack_get_counters(lab.node[0].stack, &counters);
+	assert_int_equal(drops(&lab, 0, DROP_IP_REFUSED), 4);
+	lab_close(&lab);
+}
+
 /* An ICMP error for a SYN of ours, quoting it with that sequence number. */
 static void icmp_error(
 	struct lab *lab, const struct lab_frame *syn, uint8_t type, uint8_t code, uint32_t add)
@@ -823,6 +844,7 @@ int main(void)
 		cmocka_unit_test(dhcp_has_its_port_for_itself),
 		cmocka_unit_test(options_that_end_in_the_middle_are_not_read_beyond_the_frame),
 		cmocka_unit_test(extension_headers_cut_off_are_not_read_beyond_the_frame),
+		cmocka_unit_test(ports_cut_off_are_not_read_beyond_the_frame),
 		cmocka_unit_test(icmp_error_ends_a_handshake_only_with_its_sequence_number),
 		cmocka_unit_test(spoilt_frames_break_nothing),
 	};
