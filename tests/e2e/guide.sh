@@ -36,6 +36,14 @@ program() {
 # talk [udp]: standard input to the program's port, and what it answers.
 talk() { peer_python talk "$RWS4" 7 "$@"; }
 
+# knock TIMES: that many connections. The program ends with the last one, which may reset it.
+knock() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		talk </dev/null || :
+	done
+}
+
 # says NAME LINE: it ends well and has printed the line.
 says() {
 	await_exit "$1" 0 30
@@ -88,7 +96,7 @@ program https "$KERNEL4:8443" other.example "$WORK/certificate"
 await_exit https 1 30
 
 server wait ready
-for _ in 1 2 3; do talk </dev/null; done
+knock 3
 says wait "3 connections"
 
 server checksum ready
@@ -100,7 +108,7 @@ expect "the answer to 5 bytes" "$(printf 'hello' | talk udp)" 5
 stop_process "${PID[time]}"
 
 server two_cores 'stack cores' "$(cpu_list 2)"
-for _ in 1 2 3 4; do talk </dev/null; done
+knock 4
 await_exit two_cores 0 30
 
 program errors "$KERNEL4:9"
