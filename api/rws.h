@@ -318,7 +318,8 @@ int rws_get_options(rws_socket_t s, struct rws_options *options);
  * local and connect_timeout_ns, which must be as rws_get_options tells them, or as they were asked
  * for. Of a listener: for connections that come from now on. Waits until the stack answered (at most
  * one turn of its loop). 0, or without any effect -ENOPROTOOPT, -EINVAL, -ESHUTDOWN (closed or
- * dead), -ENOBUFS, -ENOMEM, -EBADF, -EXDEV.
+ * dead), -ENOTCONN (still connecting by name), -EOPNOTSUPP (TLS: set them before it begins),
+ * -ENOBUFS, -ENOMEM, -EBADF, -EXDEV.
  */
 int rws_set_options(rws_socket_t s, const struct rws_options *options);
 

@@ -159,6 +159,11 @@ int rws_set_options(rws_socket_t handle, const struct rws_options *options)
 		return result;
 	if (s->closing || s->dead)
 		return -ESHUTDOWN;
+	/* No stack core has it yet, or ever will. */
+	if (sock_has_host(s))
+		return -ENOTCONN;
+	if (s->extra != NULL && s->extra->layer != NULL)
+		return -EOPNOTSUPP;
 	if (options == NULL || names_another_local(s, &options->local))
 		return options == NULL ? -EINVAL : -ENOPROTOOPT;
 	struct rws_options asked = keep_growing(s, options);

@@ -767,6 +767,23 @@ static void disposed_at_any_time_it_leaves_nothing(void **state)
 	rws_dispose(l);
 }
 
+static void options_wait_for_the_connection(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_options options;
+	rws_socket_t s;
+
+	listen_for_queries(rig, "*:53");
+	server.a.silent = server.aaaa.silent = true;
+	s = connect_name(rig);
+	run(rig, 10 * MS);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	options.keep_alive = true;
+	assert_int_equal(rws_set_options(s, &options), -ENOTCONN);
+	assert_int_equal(rig->sel[0]->hosts.count, 1);
+	rws_dispose(s);
+}
+
 static void selector_that_closes_counts_the_applications_sockets_only(void **state)
 {
 	struct rig *rig = *state;
@@ -790,6 +807,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(name_with_an_ipv4_address_connects),
+		CASE(options_wait_for_the_connection),
 		CASE(name_with_an_ipv6_address_connects),
 		CASE(ipv6_goes_first),
 		CASE(ipv4_goes_before_ipv6_of_another_kind),

@@ -288,6 +288,22 @@ static void acknowledged_is_told_after_the_peers_acknowledgement(void **state)
 /* ---- Ends ------------------------------------------------------------------------------------- */
 
 /* Contract 128. */
+static void options_are_those_of_the_socket_underneath(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	struct rws_options options;
+	char got[4];
+
+	assert_int_equal(rws_get_options(p.s[0], &options), 0);
+	options.keep_alive = true;
+	assert_int_equal(rws_set_options(p.s[0], &options), -EOPNOTSUPP);
+	write_all(rig, p.out[0], "more", 4);
+	read_all(rig, p.in[1], got, 4);
+	assert_memory_equal(got, "more", 4);
+	dispose(rig, &p);
+}
+
 static void b128_bytes_before_the_end_are_read_to_it(void **state)
 {
 	struct rig *rig = *state;
@@ -659,6 +675,7 @@ int main(void)
 		CASE(reader_that_stops_stops_the_writer),
 		CASE(bytes_written_before_the_handshake_follow_it),
 		CASE(acknowledged_is_told_after_the_peers_acknowledgement),
+		CASE(options_are_those_of_the_socket_underneath),
 		CASE(b128_bytes_before_the_end_are_read_to_it),
 		CASE(half_close_ends_one_direction_only),
 		CASE(b129_bare_fin_is_an_error_behind_the_bytes),
