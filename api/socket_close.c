@@ -210,15 +210,16 @@ void sock_dispose(struct sock *s)
 	if (s->disposed)
 		return;
 	struct channel *rx = sock_rx(s);
+	bool is_ours = rx != NULL && rx->role == CHANNEL_READ; /* and goes with the socket */
 	sock_close(s, s->options->linger_ns);
 	sock_discard_waiting(s);
-	if (rx != NULL && rx->role == CHANNEL_READ)
+	if (is_ours)
 		copy_last_chance(rx, -ECANCELED);
 	forget_copies(s);
-	if (rx != NULL && rx->role == CHANNEL_READ)
+	if (is_ours)
 		channel_drop_content(rx);
 	s->disposed = true;
-	s->rx_discard |= rx == NULL || rx->role == CHANNEL_READ;
+	s->rx_discard |= rx == NULL || is_ours;
 	slot_retire(&s->sel->socks, &s->slot);
 	sock_forget_events(s);
 	sock_free_if_over(s);
