@@ -246,8 +246,91 @@ static bool core_receive(struct core *core)
 	return work;
 }
 
+/* ---- What core 0 finds out, and the others follow --------------------------------------- */
+
+static void publish_links(struct core *core)
+{
+	if (core->now < core->next_link)
+		return;
+	core->next_link = core->now + CORE_LINK_NS;
+	for (unsigned i = 0; i < core->port_count; i++)
+		atomic_store_explicit(&core->rws->interfaces[i].link_up,
+			port_link_up(core->ports[i].port), memory_order_relaxed);
+}
+
+/* What DHCP and SLAAC found becomes known to all. See struct runtime_interface. */
+static void publish_known(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	struct runtime_interface *interface = &core->rws->interfaces[index];
+	uint32_t generation = nif_generation(cp->nif);
+
+	if (generation == cp->known_sequence)
+		return;
+	cp->known_sequence = generation;
+	uint32_t sequence = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
+	atomic_store_explicit(&interface->sequence, sequence + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	interface->known_count = nif_addresses(cp->nif, interface->known, RUNTIME_ADDRESSES_MAX);
+	nif_gateway(cp->nif, &interface->known_gateway);
+	interface->known_dns_count =
+		nif_dns_servers(cp->nif, interface->known_dns, RUNTIME_DNS_MAX);
+	atomic_store_explicit(&interface->sequence, sequence + 2, memory_order_release);
+}
+
+static void publish_interfaces(struct core *core)
+{
+	publish_links(core);
+	for (unsigned i = 0; i < core->port_count; i++)
+		publish_known(core, i);
+}
+
+static void follow_link(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	bool up = atomic_load_explicit(&core->rws->interfaces[index].link_up, memory_order_relaxed);
+
+	if (up == cp->link_up)
+		return;
+	cp->link_up = up;
+	nif_set_link(cp->nif, up);
+}
+
+/* Takes over the IPv4 lease. IPv6 a core learns from the same advertisements as core 0. */
+static void follow_lease(struct core *core, unsigned index)
+{
+	struct core_port *cp = &core->ports[index];
+	struct runtime_interface *interface = &core->rws->interfaces[index];
+
+	if (!interface->dhcp ||
+		atomic_load_explicit(&interface->sequence, memory_order_relaxed) ==
+			cp->known_sequence)
+		return;
+	struct nif_address known[RUNTIME_ADDRESSES_MAX];
+	unsigned count;
+	ip_addr_t gateway;
+	cp->known_sequence = runtime_read_known(interface, known, &count, &gateway);
+	for (unsigned i = 0; i < count; i++)
+		if (IP_IS_V4_VAL(known[i].address))
+			nif_add_address(cp->nif, &known[i].address, known[i].prefix);
+	nif_set_gateway(cp->nif, &gateway);
+}
+
+static void follow_interfaces(struct core *core)
+{
+	for (unsigned i = 0; i < core->port_count; i++) {
+		follow_link(core, i);
+		if (core->id != 0)
+			follow_lease(core, i);
+	}
+}
+
 /* ---- Requests and events ---------------------------------------------------------------- */
 
+/*
+ * Who asks may have seen in rws_interface_info what core 0 found, and counts on it here: the
+ * requests were fetched (acquire) after that, and so is what this core looks at before it acts.
+ */
 static bool core_fetch_requests(struct core *core)
 {
 	struct chan_message requests[CHAN_BATCH];
@@ -255,6 +338,8 @@ static bool core_fetch_requests(struct core *core)
 
 	for (unsigned c = 0; c < core->chan_count; c++) {
 		unsigned n = chan_fetch(core->chans[c], requests, CHAN_BATCH);
+		if (n > 0)
+			follow_interfaces(core);
 		for (unsigned i = 0; i < n; i++)
 			endpoint_request(core, &requests[i]);
 		work |= n > 0;
@@ -303,67 +388,6 @@ static bool core_flush_tx(struct core *core)
 }
 
 /* ---- What is only due now and then ------------------------------------------------------ */
-
-/* Core 0 asks the devices; every core follows what it found. */
-static void follow_link(struct core *core)
-{
-	bool ask = core->id == 0 && core->now >= core->next_link;
-
-	for (unsigned i = 0; i < core->port_count; i++) {
-		struct core_port *cp = &core->ports[i];
-		_Atomic bool *link_up = &core->rws->interfaces[i].link_up;
-		if (ask)
-			atomic_store_explicit(
-				link_up, port_link_up(cp->port), memory_order_relaxed);
-		bool up = atomic_load_explicit(link_up, memory_order_relaxed);
-		if (up != cp->link_up) {
-			cp->link_up = up;
-			nif_set_link(cp->nif, up);
-		}
-	}
-	if (ask)
-		core->next_link = core->now + CORE_LINK_NS;
-}
-
-/* Core 0: what DHCP and SLAAC found becomes known to all. See struct runtime_interface. */
-static void publish_known(struct core *core, unsigned index)
-{
-	struct core_port *cp = &core->ports[index];
-	struct runtime_interface *interface = &core->rws->interfaces[index];
-	uint32_t generation = nif_generation(cp->nif);
-
-	if (generation == cp->known_sequence)
-		return;
-	cp->known_sequence = generation;
-	uint32_t sequence = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
-	atomic_store_explicit(&interface->sequence, sequence + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	interface->known_count = nif_addresses(cp->nif, interface->known, RUNTIME_ADDRESSES_MAX);
-	nif_gateway(cp->nif, &interface->known_gateway);
-	interface->known_dns_count =
-		nif_dns_servers(cp->nif, interface->known_dns, RUNTIME_DNS_MAX);
-	atomic_store_explicit(&interface->sequence, sequence + 2, memory_order_release);
-}
-
-/* Another core: takes over the IPv4 lease. IPv6 it learns from the same advertisements. */
-static void follow_known(struct core *core, unsigned index)
-{
-	struct core_port *cp = &core->ports[index];
-	struct runtime_interface *interface = &core->rws->interfaces[index];
-
-	if (!interface->dhcp ||
-		atomic_load_explicit(&interface->sequence, memory_order_relaxed) ==
-			cp->known_sequence)
-		return;
-	struct nif_address known[RUNTIME_ADDRESSES_MAX];
-	unsigned count;
-	ip_addr_t gateway;
-	cp->known_sequence = runtime_read_known(interface, known, &count, &gateway);
-	for (unsigned i = 0; i < count; i++)
-		if (IP_IS_V4_VAL(known[i].address))
-			nif_add_address(cp->nif, &known[i].address, known[i].prefix);
-	nif_set_gateway(cp->nif, &gateway);
-}
 
 /* A copy that other threads read word by word: each word is right, the sum may be a moment old. */
 static void publish_counters(struct core *core)
@@ -418,12 +442,9 @@ static void core_housekeeping(struct core *core)
 	if (core->now < core->next_publish)
 		return;
 	core->next_publish = core->now + CORE_PUBLISH_NS;
-	follow_link(core);
-	for (unsigned i = 0; i < core->port_count; i++)
-		if (core->id == 0)
-			publish_known(core, i);
-		else
-			follow_known(core, i);
+	if (core->id == 0)
+		publish_interfaces(core);
+	follow_interfaces(core);
 	weigh_packets(core);
 	publish_counters(core);
 }
