@@ -286,6 +286,11 @@ static bool may_send_now(struct tcb *tcb)
 	return false;
 }
 
+/*
+ * What left later than it might have, for want of room, lets what follows leave the sooner, by the
+ * time of a segment at most. Else the second segment of an ACK that widens the window holds up those
+ * behind it, and a window that is full makes a round trip longer than it is.
+ */
 static void pace(struct tcb *tcb, uint32_t bytes)
 {
 	uint64_t now = tcb->conn.stack->now_ns, rate = tcb->cc.pacing_rate;
@@ -293,8 +298,9 @@ static void pace(struct tcb *tcb, uint32_t bytes)
 	tx->unpaced -= bytes < tx->unpaced ? bytes : tx->unpaced;
 	if (rate == 0 || tx->unpaced > 0)
 		return;
-	if (tx->pace_ns < now)
-		tx->pace_ns = now;
+	uint64_t late_ns = tcb->snd_mss * NS_PER_S / rate;
+	if (tx->pace_ns + late_ns < now)
+		tx->pace_ns = now - late_ns;
 	tx->pace_ns += bytes * NS_PER_S / rate;
 }
 
