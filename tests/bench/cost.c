@@ -23,6 +23,7 @@
 
 #include "stack/base/bytes.h"
 #include "stack/conn.h"
+#include "stack/gso.h"
 #include "stack/nif.h"
 #include "stack/tcp/tcp_wire.h"
 
@@ -109,14 +110,29 @@ static void toggle(void)
 		CALLGRIND_TOGGLE_COLLECT;
 }
 
-/* The device */
+/* The device: it sums, and cuts super-segments as driver/dpdk_tx_build.c does where it must. */
+
+#define OFFLOADS (NIF_TX_IP_CHECKSUM | NIF_TX_TCP_CHECKSUM | NIF_TX_UDP_CHECKSUM)
 
 static bool listening; /* it keeps the header of what is sent */
 static uint8_t last_header[NIF_HEADER_MAX];
 static uint32_t last_length;
+static unsigned frames_sent;
+
+__attribute__((noinline)) static void cut(const struct nif_frame *frame)
+{
+	struct gso gso;
+	gso_start(&gso, frame, OFFLOADS);
+	while (gso_next(&gso))
+		frames_sent++;
+}
 
 static enum drop_reason output(void *device, const struct nif_frame *frame)
 {
+	if (frame->gso_size != 0)
+		cut(frame);
+	else
+		frames_sent++;
 	if (!listening)
 		return DROP_NONE;
 	toggle();
@@ -272,7 +288,7 @@ static void open_stack(size_t connections)
 		.ops = &ops,
 		.mac = {2, 0, 0, 0, 0, 1},
 		.mtu = 1500,
-		.tx_offloads = NIF_TX_IP_CHECKSUM | NIF_TX_TCP_CHECKSUM | NIF_TX_UDP_CHECKSUM,
+		.tx_offloads = OFFLOADS,
 	};
 	struct conn_options options = {.backlog = 1024, .no_delay = true};
 	ip_addr_t address = IPADDR4_INIT_BYTES(10, 0, 0, 1);
@@ -333,36 +349,78 @@ static void data_in_burst(struct peer *peer)
 	idle_turn(peer->conn);
 }
 
-/* From conn_send to the device, the flush included; then its ACK, from the frame to the event. */
-static void out_and_ack(struct peer *peer, bool count_out)
+/* Full segments, a buffer each. */
+static struct pbuf *data_of(unsigned segments)
 {
-	struct pbuf *p = take_buffer(DATA);
-	if (count_out)
+	struct pbuf *first = take_buffer(DATA), *last = first;
+	for (; segments > 1; segments--)
+		last = last->next = take_buffer(DATA);
+	return first;
+}
+
+/* From conn_send to the frames that the device has, the flush included. */
+static void send(struct peer *peer, struct pbuf *data, bool count)
+{
+	if (count)
 		toggle();
-	conn_send(peer->conn, p);
+	conn_send(peer->conn, data);
 	stack_flush_output(stack);
-	if (count_out)
+	if (count)
 		toggle();
-	peer->ack += DATA;
-	p = segment(peer, TH_ACK, 0);
-	if (!count_out)
+}
+
+/* From the frame of an ACK without data to the event: buffers are free, nothing is sent. */
+static void acknowledge(struct peer *peer, unsigned segments, bool count)
+{
+	peer->ack += segments * DATA;
+	struct pbuf *p = segment(peer, TH_ACK, 0);
+	if (count)
 		toggle();
 	receive(p);
-	if (!count_out)
+	if (count)
 		toggle();
-	if (peer->conn->acked != DATA)
+}
+
+/* That many segments of an idle connection, at once; then one ACK of all. */
+static void out_and_ack(struct peer *peer, unsigned segments, bool count_out, bool count_ack)
+{
+	frames_sent = 0;
+	send(peer, data_of(segments), count_out);
+	if (frames_sent != segments)
+		fail("data was not sent");
+	acknowledge(peer, segments, count_ack);
+	if (peer->conn->acked != segments * DATA)
 		fail("data was not acknowledged");
 	idle_turn(peer->conn);
 }
 
 static void segment_out(struct peer *peer)
 {
-	out_and_ack(peer, true);
+	out_and_ack(peer, 1, true, false);
 }
 
 static void ack_in(struct peer *peer)
 {
-	out_and_ack(peer, false);
+	out_and_ack(peer, 1, false, true);
+}
+
+/* Of BURST segments that are queued together and may leave together: one of them. */
+static void segment_out_burst(struct peer *peer)
+{
+	out_and_ack(peer, BURST, true, false);
+}
+
+/* One ACK of BURST segments that left together. */
+static void ack_in_burst(struct peer *peer)
+{
+	out_and_ack(peer, BURST, false, true);
+}
+
+/* Slow start, until the window has room for a burst. */
+static void open_window(struct peer *peer)
+{
+	for (unsigned segments = 2; segments < BURST; segments += 2)
+		out_and_ack(peer, segments, false, false);
 }
 
 static void answer(struct conn *conn, struct pbuf *response)
@@ -463,6 +521,10 @@ int main(int argc, char **argv)
 	measure("data_in_burst", data_in_burst, OPERATIONS, BURST, connections);
 	measure("segment_out", segment_out, OPERATIONS, 1, connections);
 	measure("ack_in", ack_in, OPERATIONS, 1, connections);
+	for (unsigned i = 0; i < OPERATIONS; i++)
+		open_window(chosen(i, connections));
+	measure("segment_out_burst", segment_out_burst, OPERATIONS, BURST, connections);
+	measure("ack_in_burst", ack_in_burst, OPERATIONS, 1, connections);
 	measure("request_response", request_response, OPERATIONS, 1, connections);
 	measure("connect_request_close", connect_request_close, OPERATIONS, 1, connections);
 	return 0;
