@@ -147,6 +147,17 @@ void nif_software_udp_checksum(struct stack *st, bool on);
 /* Takes the first pbuf with bytes off a chain, alone; those without are given back. NULL: none. */
 struct pbuf *stack_take_pbuf(struct pbuf **chain);
 
+/* pbuf_free of one that stands alone; at once where nobody else has it, as nearly always. */
+static inline void stack_free_pbuf(struct pbuf *p)
+{
+	if (p->ref != 1 || (p->flags & PBUF_FLAG_IS_CUSTOM) == 0) {
+		pbuf_free(p);
+		return;
+	}
+	p->ref = 0;
+	((struct pbuf_custom *)p)->custom_free_function(p);
+}
+
 /* One received frame that ip_judge found sound, into lwIP; owns p. */
 void nif_input(struct nif *nif, struct pbuf *p);
 void nif_input_ip(struct nif *nif, struct pbuf *p);

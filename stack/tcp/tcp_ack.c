@@ -52,8 +52,7 @@ static void free_acked_txsegs(struct tcb *tcb, struct tcp_ack *ack)
 			tcp_txseg_trim(tcb, ack, txseg, tcb->snd_una);
 			return;
 		}
-		tcp_txseg_delivered(tcb, ack, txseg, false);
-		tcp_txseg_free(tcb, txseg);
+		tcp_txseg_acked(tcb, ack, txseg);
 	}
 }
 
@@ -65,7 +64,7 @@ static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 		struct pbuf *next = p->next;
 		bytes -= p->len;
 		p->next = NULL;
-		pbuf_free(p);
+		stack_free_pbuf(p);
 		p = next;
 	}
 	tcb->sndq = p;
@@ -166,6 +165,6 @@ enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg)
 		tcb_output_later(tcb);
 	}
 	if (tcb->snd_una == tcb->snd_end)
-		tcp_rtx_arm(tcb); /* turns it off; else tcp_output arms it */
+		tcp_rtx_off(tcb); /* else tcp_output arms it */
 	return DROP_NONE;
 }

@@ -59,8 +59,13 @@ void tcp_cc_slow_start(struct tcp_cc *cc, struct tcp_hystart *h, const struct tc
 /* Sets pacing_rate and send_quantum of a window-based algorithm. */
 void tcp_cc_pace(struct tcp_cc *cc, uint32_t srtt_us);
 
-/* send_quantum for a pacing rate. */
-void tcp_cc_set_send_quantum(struct tcp_cc *cc);
+/* send_quantum for a pacing rate: bbr-06 5.6.3, what leaves in a millisecond. */
+static inline void tcp_cc_set_send_quantum(struct tcp_cc *cc)
+{
+	/* From 2 segments to 64 KiB. */
+	uint64_t quantum = cc->pacing_rate == 0 ? 65536 : cc->pacing_rate / 1000;
+	cc->send_quantum = max_u32((uint32_t)min_u64(quantum, 65536), 2 * cc->mss);
+}
 
 /*
  * Begins a reduction to ssthresh, at least 2 MSS. cc->undo keeps what was before it; but if a

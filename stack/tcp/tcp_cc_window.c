@@ -46,13 +46,6 @@ void tcp_cc_slow_start(struct tcp_cc *cc, struct tcp_hystart *h, const struct tc
 		cc->ssthresh = cc->cwnd;
 }
 
-void tcp_cc_set_send_quantum(struct tcp_cc *cc)
-{
-	/* bbr-06 5.6.3: what leaves in a millisecond, from 2 segments to 64 KiB. */
-	uint64_t quantum = cc->pacing_rate == 0 ? 65536 : cc->pacing_rate / 1000;
-	cc->send_quantum = max_u32((uint32_t)min_u64(quantum, 65536), 2 * cc->mss);
-}
-
 /*
  * In slow start the window doubles each round trip, so that the rate must be twice that of the
  * window to let it. In congestion avoidance a margin of a fifth lets the window, which grows, and

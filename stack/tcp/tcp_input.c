@@ -143,7 +143,7 @@ static void take_payload(struct tcp_seg *seg)
 		seg->last = p;
 	} else {
 		seg->rx.p = seg->last = NULL;
-		pbuf_free(p);
+		stack_free_pbuf(p);
 	}
 }
 

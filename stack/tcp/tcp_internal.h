@@ -281,13 +281,20 @@ struct tcp_send {
 	uint32_t sacked_txsegs;
 
 	/* Recovery; owner: tcp_recovery.c. */
-	uint8_t ca_state;        /* enum tcp_ca_state */
+	union {
+		struct {
+			uint8_t ca_state; /* enum tcp_ca_state */
+			uint8_t frto;     /* enum tcp_frto */
+			bool repairing;   /* resent_ts holds: not all that was LOST has arrived */
+			bool tlp_out;     /* a tail loss probe is not yet judged (RFC 8985 7) */
+			bool rack_in_dsack_round; /* rack_dsack_round holds */
+		};
+		uint64_t unusual; /* 0: nothing of that */
+	};
 	bool recovered;          /* recovery_point is that of a recovery that ended */
 	bool partial_acked;      /* a partial ACK came in this recovery (RFC 6582 3.2) */
 	bool undo_possible;      /* the last reduction has not been undone, nor become too old */
 	bool resent;             /* since then something was sent again */
-	bool repairing;          /* resent_ts holds: not all that was LOST has arrived */
-	uint8_t frto;            /* enum tcp_frto */
 	uint32_t recovery_point; /* RFC 6675: RecoveryPoint; also of F-RTO */
 	uint32_t dup_acks;       /* of a peer without SACK */
 	uint32_t prr_delivered, prr_out, prr_recover_fs; /* RFC 9937 */
@@ -301,9 +308,8 @@ struct tcp_send {
 	uint64_t rack_sent_ns, rack_rtt_ns; /* RACK.xmit_ts, RACK.rtt */
 	uint32_t rack_end_seq, rack_fack;
 	uint32_t rack_dsack_round;
-	bool rack_in_dsack_round;
 	uint8_t rack_reo_wnd_persist;
-	bool tlp_out, tlp_is_retrans; /* a probe is not yet judged; it sent old bytes */
+	bool tlp_is_retrans; /* the probe sent old bytes */
 	uint32_t tlp_end_seq;
 
 	/* Timer; owner: tcp_rtx.c. Times are of the stack's clock in ms, modulo 2^32. */
@@ -664,8 +670,15 @@ void tcp_rate_app_limited(struct tcb *tcb);
  */
 void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again);
 
-/* Arms TCP_TIMER_RTX for what the connection waits for: RTO, TLP or persist, or turns it off. */
+/* Arms TCP_TIMER_RTX for what the connection waits for: RTO, TLP or persist; or tcp_rtx_off. */
 void tcp_rtx_arm(struct tcb *tcb);
+
+/* Nothing is queued or in flight. */
+static inline void tcp_rtx_off(struct tcb *tcb)
+{
+	tcb->rtx_kind = TCP_RTX_RTO;
+	tcb->timer_ms[TCP_TIMER_RTX] = tcb->timer_ms[TCP_TIMER_USER] = 0;
+}
 
 /* TCP_TIMER_RTX is due. */
 void tcp_rtx_timeout(struct tcb *tcb);

@@ -90,8 +90,10 @@ static inline void tcp_ack_begin(
 
 /* ---- tcp_scoreboard.c ---- */
 
-/* Delivered as a whole: accounts for it and takes it out of the pipe. By SACK: marks it. */
-void tcp_txseg_delivered(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, bool sack);
+/* SACKed as a whole: accounts for it, marks it and takes it out of the pipe. */
+void tcp_txseg_sacked(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg);
+/* Acknowledged as a whole: accounts for it, if that was not done before, and frees it. */
+void tcp_txseg_acked(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg);
 /* Takes the acknowledged front off; end lies within. */
 void tcp_txseg_trim(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, uint32_t end);
 /* Off all lists, and given back. */
@@ -124,12 +126,27 @@ void tcp_rack_delivered(
 /* RFC 8985 6.2.1 step 4: what DSACK says of the reordering window. */
 void tcp_rack_dsack(struct tcb *tcb, const struct tcp_ack *ack);
 void tcp_rack_recovery_ended(struct tcb *tcb);
+/*
+ * Whether anything in flight was sent before what arrived, or with it: else there is no loss to be
+ * found by time. tx->sent is in order of transmission.
+ */
+static inline bool tcp_rack_has_suspects(const struct tcp_send *tx)
+{
+	const struct tcp_txseg *first = TAILQ_FIRST(&tx->sent);
+	return first != NULL && first->sent_ns <= tx->rack_sent_ns && tx->rack_sent_ns != 0;
+}
+
 /* RFC 8985 6.2.1 step 5: marks LOST; sets tx->reorder_ms when some are to be judged later. */
 void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack);
 /* RFC 8985 6.3 */
 void tcp_rack_mark_on_rto(struct tcb *tcb, struct tcp_ack *ack);
 /* RFC 8985 7.2: whether a probe may be scheduled, and after how long. */
-bool tcp_tlp_allowed(const struct tcb *tcb);
+static inline bool tcp_tlp_allowed(const struct tcb *tcb)
+{
+	const struct tcp_send *tx = tcb->tx;
+	return (tcb->flags & TCB_SACK) != 0 && !tx->tlp_out && tx->sacked_out == 0 &&
+		(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR) && tx->timeouts == 0;
+}
 uint32_t tcp_tlp_timeout_ms(const struct tcb *tcb);
 /* RFC 8985 7.3 */
 void tcp_tlp_send(struct tcb *tcb);
@@ -152,8 +169,9 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack);
 /* ---- tcp_rate.c ---- */
 
 void tcp_rate_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe);
-void tcp_rate_delivered(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg,
-	uint32_t bytes, uint32_t end);
+/* Bytes of a txseg, up to end, were delivered; for congestion control that reads samples. */
+void tcp_rate_delivered(
+	struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg, uint32_t end);
 /* Puts the sample, if there is one, where congestion control looks for it. */
 void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_ack *sample);
 

@@ -109,7 +109,7 @@ void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack)
 	struct tcp_send *tx = tcb->tx;
 	struct tcp_txseg *t = TAILQ_FIRST(&tx->sent), *next;
 	tx->reorder_ms = 0;
-	if (t == NULL || t->sent_ns > tx->rack_sent_ns || tx->rack_sent_ns == 0)
+	if (!tcp_rack_has_suspects(tx))
 		return;
 	uint64_t window_ns = reo_wnd_ns(tcb);
 	for (; t != NULL && t->sent_ns <= tx->rack_sent_ns; t = next) {
@@ -144,13 +144,6 @@ void tcp_rack_mark_on_rto(struct tcb *tcb, struct tcp_ack *ack)
 }
 
 /* Tail loss probe */
-
-bool tcp_tlp_allowed(const struct tcb *tcb)
-{
-	const struct tcp_send *tx = tcb->tx;
-	return (tcb->flags & TCB_SACK) != 0 && !tx->tlp_out && tx->sacked_out == 0 &&
-		(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR) && tx->timeouts == 0;
-}
 
 /*
  * RFC 8985 7.2 has no floor but what timers can tell apart. Linux adds two ticks, which is 2 ms to

@@ -45,14 +45,10 @@ void tcp_rate_app_limited(struct tcb *tcb)
 		tx->app_limited = 1;
 }
 
-void tcp_rate_delivered(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg,
-	uint32_t bytes, uint32_t end)
+void tcp_rate_delivered(
+	struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg, uint32_t end)
 {
 	struct tcp_send *tx = tcb->tx;
-	ack->delivered += bytes;
-	tcb->delivered += bytes;
-	if (!tcb->cc.ops->rate_samples)
-		return;
 	tx->delivered_ns = ack->now_ns;
 	if (ack->rs_valid &&
 		(txseg->sent_ns < ack->rs_sent_ns ||

@@ -275,7 +275,7 @@ static void react(struct tcb *tcb, struct tcp_ack *ack)
  * An ACK that ends a recovery jumps over what was SACKed in it: for the growth of the window counts
  * what it delivered.
  */
-static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_recovery)
+static inline void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_recovery)
 {
 	struct tcp_send *tx = tcb->tx;
 	if (ack->seg == NULL || (ack->delivered == 0 && ack->lost == 0))
@@ -307,7 +307,19 @@ static void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_recovery)
 	}
 }
 
-void tcp_recover(struct tcb *tcb, struct tcp_ack *ack)
+/*
+ * Nothing is missing, nothing was, and the ACK speaks of no duplicate, congestion or second copy:
+ * then none of the steps but telling congestion control has anything to do.
+ */
+static bool is_calm(const struct tcb *tcb, const struct tcp_ack *ack)
+{
+	const struct tcp_send *tx = tcb->tx;
+	return tx->unusual == 0 && (tcb->flags & TCB_SACK) != 0 && tx->sacked_out == 0 &&
+		!ack->has_dsack && !ack->resent && ack->seg != NULL &&
+		(ack->seg->flags & TH_ECE) == 0 && !tcp_rack_has_suspects(tx);
+}
+
+static void recover(struct tcb *tcb, struct tcp_ack *ack)
 {
 	struct tcp_send *tx = tcb->tx;
 	bool before = tx->ca_state >= TCP_CA_CWR;
@@ -324,6 +336,16 @@ void tcp_recover(struct tcb *tcb, struct tcp_ack *ack)
 	tell_ack(tcb, ack, before && tx->ca_state < TCP_CA_CWR);
 	if (tx->ca_state == TCP_CA_CWR || tx->ca_state == TCP_CA_RECOVERY)
 		prr_update(tcb, ack);
+}
+
+void tcp_recover(struct tcb *tcb, struct tcp_ack *ack)
+{
+	if (is_calm(tcb, ack)) {
+		tcb->tx->reorder_ms = 0;
+		tell_ack(tcb, ack, false);
+	} else {
+		recover(tcb, ack);
+	}
 }
 
 /* Timeout */

@@ -78,9 +78,7 @@ void tcp_rtx_arm(struct tcb *tcb)
 	if (tcb->state <= TCP_SYN_RCVD)
 		return;
 	if (tcb->tx == NULL || tcb->snd_una == tcb->snd_end) {
-		tcb->rtx_kind = TCP_RTX_RTO;
-		tcp_timer_clear(tcb, TCP_TIMER_RTX);
-		tcp_timer_clear(tcb, TCP_TIMER_USER);
+		tcp_rtx_off(tcb);
 		return;
 	}
 	if (tcb->snd_una == tcb->snd_nxt || tcb->snd_wnd == 0) {

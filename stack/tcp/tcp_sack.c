@@ -136,7 +136,7 @@ static void mark_block(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_sa
 		struct tcp_txseg *piece;
 		if ((t->flags & TXSEG_SACKED) == 0 &&
 			(piece = cut(tcb, t, b->start, b->end)) != NULL) {
-			tcp_txseg_delivered(tcb, ack, piece, true);
+			tcp_txseg_sacked(tcb, ack, piece);
 			ack->sacked = true;
 			t = join_previous(tcb, piece);
 			tx->sack_hint = t;

@@ -39,7 +39,7 @@ static void uncount(struct tcp_send *tx, const struct tcp_txseg *txseg, uint32_t
 		tx->retrans_out -= span;
 }
 
-void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
+static inline void txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
 {
 	struct tcp_send *tx = tcb->tx;
 	uncount(tx, txseg, tcp_txseg_span(txseg));
@@ -53,10 +53,15 @@ void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
 	slab_free(&tcp_of(tcb->conn.stack)->txsegs, txseg);
 }
 
+void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	txseg_free(tcb, txseg);
+}
+
 /* Delivered */
 
-static void note_delivery(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg,
-	uint32_t end, bool sack)
+static inline void note_delivery(struct tcb *tcb, struct tcp_ack *ack,
+	const struct tcp_txseg *txseg, uint32_t end, bool sack)
 {
 	uint32_t bytes = seq_min(end, txseg->seq + txseg->len) - txseg->seq;
 	if (txseg->flags & TXSEG_EVER_RETRANS) {
@@ -70,18 +75,24 @@ static void note_delivery(struct tcb *tcb, struct tcp_ack *ack, const struct tcp
 		if (seq_leq(end, tcb->tx->recovery_point))
 			ack->original = true;
 	}
-	tcp_rate_delivered(tcb, ack, txseg, bytes, end);
+	ack->delivered += bytes;
+	tcb->delivered += bytes;
+	if (tcb->cc.ops->rate_samples)
+		tcp_rate_delivered(tcb, ack, txseg, end);
 	tcp_rack_delivered(tcb, ack, txseg, end);
 }
 
-void tcp_txseg_delivered(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg, bool sack)
+void tcp_txseg_acked(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg)
+{
+	if ((txseg->flags & TXSEG_SACKED) == 0)
+		note_delivery(tcb, ack, txseg, tcp_txseg_end(txseg), false);
+	txseg_free(tcb, txseg);
+}
+
+void tcp_txseg_sacked(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg)
 {
 	struct tcp_send *tx = tcb->tx;
-	if (txseg->flags & TXSEG_SACKED)
-		return;
-	note_delivery(tcb, ack, txseg, tcp_txseg_end(txseg), sack);
-	if (!sack)
-		return;
+	note_delivery(tcb, ack, txseg, tcp_txseg_end(txseg), true);
 	leave_list(tx, txseg);
 	uncount(tx, txseg, tcp_txseg_span(txseg));
 	txseg->flags &= (uint8_t)~(TXSEG_LOST | TXSEG_RETRANS);
