@@ -80,13 +80,13 @@ INLINE void write_ip6(
 }
 
 /* Link and IP header right before l4; returns where they begin. */
-static uint8_t *write_headers(const struct ip_packet *packet, uint32_t l4_total)
+INLINE uint8_t *write_headers(const struct ip_packet *packet, uint32_t l4_total, bool ip6)
 {
 	struct dst *dst = packet->dst;
-	uint8_t *ip = packet->l4 - (dst->ip6 ? IP6_HEADER : IP4_HEADER);
+	uint8_t *ip = packet->l4 - (ip6 ? IP6_HEADER : IP4_HEADER);
 	/* With two bytes more, which the IP header then covers. */
 	memcpy(ip - DST_LINK_HEADER, dst->link_header, DST_LINK_COPY);
-	if (dst->ip6) {
+	if (ip6) {
 		write_ip6(packet, ip, packet->proto, l4_total);
 	} else {
 		bool split = dst->may_split && dst_may_split(dst);
@@ -295,19 +295,17 @@ SELDOM enum drop_reason output_long(
 	return send_in_fragments(st, packet, l4_total);
 }
 
-enum drop_reason ip_output(struct stack *st, const struct ip_packet *packet)
+/* ip6: dst->ip6, known when this is compiled. */
+INLINE enum drop_reason output(struct stack *st, const struct ip_packet *packet, bool ip6)
 {
 	struct dst *dst = packet->dst;
-	if (dst->generation != st->dsts.generation || st->now_ms >= dst->check_ms)
-		dst_refresh(st, dst);
-
-	uint32_t l3 = dst->ip6 ? IP6_HEADER : IP4_HEADER;
+	uint32_t l3 = ip6 ? IP6_HEADER : IP4_HEADER;
 	uint32_t l4_total = packet->l4_length + packet->length;
 	if (l3 + l4_total > dst->mtu && (packet->gso_size == 0 || !may_be_cut(packet, l3)))
 		return output_long(st, packet, l4_total);
 
 	struct nif_frame frame = {
-		.header = write_headers(packet, l4_total),
+		.header = write_headers(packet, l4_total, ip6),
 		.header_length = (uint16_t)(DST_LINK_HEADER + l3 + packet->l4_length),
 		.gso_size = packet->gso_size,
 		.l2_length = DST_LINK_HEADER,
@@ -323,4 +321,12 @@ enum drop_reason ip_output(struct stack *st, const struct ip_packet *packet)
 	if (packet->gso_size == 0 && !device_sums(packet))
 		write_checksum(packet, &frame, l4_total);
 	return send(st, dst, &frame, segments);
+}
+
+enum drop_reason ip_output(struct stack *st, const struct ip_packet *packet)
+{
+	struct dst *dst = packet->dst;
+	if (dst->generation != st->dsts.generation || st->now_ms >= dst->check_ms)
+		dst_refresh(st, dst);
+	return dst->ip6 ? output(st, packet, true) : output(st, packet, false);
 }

@@ -254,20 +254,6 @@ void stack_drop(struct stack *st, struct pbuf *p, enum drop_reason reason)
 		pbuf_free(p);
 }
 
-struct pbuf *stack_take_pbuf(struct pbuf **chain)
-{
-	struct pbuf *p;
-	while ((p = *chain) != NULL) {
-		*chain = p->next;
-		p->next = NULL;
-		p->tot_len = p->len;
-		if (p->len > 0)
-			break;
-		pbuf_free(p);
-	}
-	return p;
-}
-
 void stack_free_pbufs(struct stack *st, struct pbuf *p)
 {
 	stack_enter(st);

@@ -145,7 +145,19 @@ void stack_zone(const struct stack *st, ip_addr_t *address);
 void nif_software_udp_checksum(struct stack *st, bool on);
 
 /* Takes the first pbuf with bytes off a chain, alone; those without are given back. NULL: none. */
-struct pbuf *stack_take_pbuf(struct pbuf **chain);
+static inline struct pbuf *stack_take_pbuf(struct pbuf **chain)
+{
+	struct pbuf *p;
+	while ((p = *chain) != NULL) {
+		*chain = p->next;
+		p->next = NULL;
+		p->tot_len = p->len;
+		if (p->len > 0)
+			break;
+		pbuf_free(p);
+	}
+	return p;
+}
 
 /* pbuf_free of one that stands alone; at once where nobody else has it, as nearly always. */
 static inline void stack_free_pbuf(struct pbuf *p)

@@ -159,7 +159,7 @@ bool tcp_tlp_repaired(struct tcb *tcb, const struct tcp_ack *ack);
 void tcp_recover(struct tcb *tcb, struct tcp_ack *ack);
 /* A retransmission timeout: marks, and CA_LOSS. */
 void tcp_recover_timeout(struct tcb *tcb, struct tcp_ack *ack);
-/* A txseg was sent, again or not. */
+/* A txseg was sent, again, or while anything is missing. */
 void tcp_recovery_sent(struct tcb *tcb, const struct tcp_txseg *txseg, bool again);
 
 /* ---- tcp_rtt.c ---- */
@@ -168,6 +168,7 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack);
 
 /* ---- tcp_rate.c ---- */
 
+/* For congestion control that reads samples: a txseg was sent, pipe was in flight without it. */
 void tcp_rate_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe);
 /* Bytes of a txseg, up to end, were delivered; for congestion control that reads samples. */
 void tcp_rate_delivered(

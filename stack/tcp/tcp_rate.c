@@ -14,17 +14,13 @@
 void tcp_rate_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe)
 {
 	struct tcp_send *tx = tcb->tx;
-	uint64_t now_ns = tcb->conn.stack->now_ns;
-	txseg->sent_ns = now_ns;
-	if (!tcb->cc.ops->rate_samples)
-		return;
 	/*
 	 * Nothing is outstanding (by number, as the pipe is a guess): the interval begins now, and
 	 * that it had to is the application's doing.
 	 */
 	if (txseg->seq == tcb->snd_una && TAILQ_NEXT(txseg, entry) == NULL &&
 		(txseg->flags & TXSEG_EVER_RETRANS) == 0) {
-		tx->first_sent_ns = tx->delivered_ns = now_ns;
+		tx->first_sent_ns = tx->delivered_ns = txseg->sent_ns;
 		tx->app_limited = tcb->delivered > 0 ? tcb->delivered : 1;
 	}
 	txseg->first_sent_ns = tx->first_sent_ns;

@@ -270,7 +270,7 @@ void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 {
 	struct stack *st = tcb->conn.stack;
 	struct tcp_send *tx = tcb->tx;
-	uint32_t end = tcp_txseg_end(txseg);
+	uint32_t span = tcp_txseg_span(txseg), end = txseg->seq + span;
 	/* Without it, whether snd_nxt has been moved already or not. */
 	uint32_t pipe = tcp_in_flight(tcb) - (again ? 0 : tcb->snd_nxt - txseg->seq);
 	if (again) {
@@ -280,10 +280,13 @@ void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
 	if (tcb->cc.ops->on_sent != NULL)
 		tcb->cc.ops->on_sent(&tcb->cc, st->now_ns, pipe, tx->app_limited != 0);
-	tcp_recovery_sent(tcb, txseg, again);
-	tcp_rate_sent(tcb, txseg, pipe);
+	if (again || tx->ca_state != TCP_CA_OPEN)
+		tcp_recovery_sent(tcb, txseg, again);
+	txseg->sent_ns = st->now_ns;
+	if (tcb->cc.ops->rate_samples)
+		tcp_rate_sent(tcb, txseg, pipe);
 	tcb->sent_ms = tcp_now_ms(st);
-	note_cwnd_limited(tcb, pipe + tcp_txseg_span(txseg), seq_max(tcb->snd_nxt, end));
+	note_cwnd_limited(tcb, pipe + span, seq_max(tcb->snd_nxt, end));
 	if (again)
 		return;
 	tx->pto_base_ms = tcp_now_ms(st);
