@@ -23,10 +23,12 @@ static void put_checksum(uint8_t *at, uint16_t checksum)
 static void write_ip4(struct gso *gso, uint8_t *ip, uint32_t l4)
 {
 	be16_put(ip + IP4_TOTAL_LENGTH, (uint16_t)(gso->whole->l3_length + l4));
-	be16_put(ip + IP4_ID, (uint16_t)(be16_get(ip + IP4_ID) + gso->index));
+	if (gso->index > 0)
+		be16_put(ip + IP4_ID, (uint16_t)(be16_get(ip + IP4_ID) + 1));
+	if (gso->offloads & NIF_TX_IP_CHECKSUM)
+		return;
 	put_checksum(ip + IP4_CHECKSUM, 0);
-	if ((gso->offloads & NIF_TX_IP_CHECKSUM) == 0)
-		put_checksum(ip + IP4_CHECKSUM, checksum_finish(checksum_ip4_header(ip)));
+	put_checksum(ip + IP4_CHECKSUM, checksum_finish(checksum_ip4_header(ip)));
 }
 
 static void write_ip6(struct gso *gso, uint8_t *ip, uint32_t l4)
@@ -37,12 +39,13 @@ static void write_ip6(struct gso *gso, uint8_t *ip, uint32_t l4)
 static void write_tcp(struct gso *gso, uint8_t *tcp)
 {
 	bool last = gso->done + gso->segment.length == gso->whole->length;
-	be32_put(tcp + TCP_SEQUENCE, be32_get(tcp + TCP_SEQUENCE) + gso->done);
+	uint8_t flags = gso->flags;
+	be32_put(tcp + TCP_SEQUENCE, gso->seq + gso->done);
 	if (!last) /* FIN stands behind the last byte (RFC 9293 3.4), PSH too (3.9.1.2) */
-		tcp[TCP_FLAGS] &= (uint8_t)~(FLAG_FIN | FLAG_PSH);
+		flags &= (uint8_t)~(FLAG_FIN | FLAG_PSH);
 	if (gso->index > 0) /* RFC 3168 6.1.2: CWR is set on the first of the new data */
-		tcp[TCP_FLAGS] &= (uint8_t)~FLAG_CWR;
-	put_checksum(tcp + TCP_CHECKSUM, 0);
+		flags &= (uint8_t)~FLAG_CWR;
+	tcp[TCP_FLAGS] = flags;
 }
 
 static uint32_t pseudo_sum(const uint8_t *ip, uint32_t l4)
@@ -57,18 +60,19 @@ static uint32_t pseudo_sum(const uint8_t *ip, uint32_t l4)
 
 static void sum_tcp(struct gso *gso, const uint8_t *ip, uint8_t *tcp, uint32_t l4)
 {
+	put_checksum(tcp + TCP_CHECKSUM, 0);
 	uint32_t sum = checksum_add(pseudo_sum(ip, l4), tcp, gso->whole->l4_length);
 	sum = checksum_combine(
 		sum, nif_frame_payload_sum(&gso->segment), gso->whole->l4_length & 1);
 	put_checksum(tcp + TCP_CHECKSUM, checksum_finish(sum));
 }
 
+/* What differs from the segment before; checksum fields are zero where the device fills them. */
 static void write_header(struct gso *gso)
 {
 	const struct nif_frame *whole = gso->whole;
 	uint8_t *ip = gso->header + whole->l2_length, *tcp = ip + whole->l3_length;
 	uint32_t l4 = whole->l4_length + gso->segment.length;
-	memcpy(gso->header, whole->header, whole->header_length);
 	if (ip[0] >> 4 == 6)
 		write_ip6(gso, ip, l4);
 	else
@@ -85,6 +89,10 @@ void gso_start(struct gso *gso, const struct nif_frame *whole, uint16_t offloads
 	gso->done = 0;
 	gso->index = 0;
 	gso->segment = *whole;
+	memcpy(gso->header, whole->header, whole->header_length);
+	const uint8_t *tcp = whole->header + whole->l2_length + whole->l3_length;
+	gso->seq = be32_get(tcp + TCP_SEQUENCE);
+	gso->flags = tcp[TCP_FLAGS];
 	gso->segment.header = gso->header;
 	gso->segment.gso_size = 0;
 	gso->segment.length = 0;

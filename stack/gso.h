@@ -23,7 +23,9 @@ struct gso {
 	/* What follows is this file's. */
 	const struct nif_frame *whole;
 	uint16_t offloads; /* NIF_TX_*: checksums that are left to the device */
-	uint32_t done;     /* payload bytes before the next segment */
+	uint8_t flags;     /* of the TCP header of the whole, and its sequence number */
+	uint32_t seq;
+	uint32_t done; /* payload bytes before the next segment */
 	unsigned index;
 	uint8_t header[NIF_HEADER_MAX];
 };
