@@ -6,7 +6,7 @@
  * tcp_syn_cache.c and tcp_time_wait.c.
  *
  * tcp_input only parses, joins a segment that continues the one before it with that one (generic
- * receive offload), and asks for the cache line of the flow table that will be needed.
+ * receive offload), and of several asks for the cache lines of the flow table that will be needed.
  * tcp_input_flush then asks for the connections of all, and processes them in the order of arrival.
  */
 #include "lwip/prot/ip.h"
@@ -153,12 +153,12 @@ static void take_payload(struct tcp_seg *seg)
 static bool are_plain(const struct tcp_seg *a, const struct tcp_seg *b)
 {
 	return (a->flags & ~TH_PSH) == TH_ACK && (b->flags & ~TH_PSH) == TH_ACK && a->len > 0 &&
-		b->len > 0 && (a->opt.sack_count | b->opt.sack_count) == 0;
+		b->len > 0 && b->opt.sack_count == 0;
 }
 
-static bool same_timestamps(const struct tcp_options *a, const struct tcp_options *b)
+static bool same_options(const struct tcp_options *a, const struct tcp_options *b)
 {
-	return a->has_ts == b->has_ts &&
+	return a->present == b->present &&
 		(!a->has_ts || (a->ts_val == b->ts_val && a->ts_ecr == b->ts_ecr));
 }
 
@@ -173,7 +173,7 @@ static bool continues(const struct tcp_seg *a, const struct tcp_seg *b)
 {
 	return b->seq == a->seq + a->len && are_plain(a, b) && b->ack == a->ack &&
 		b->wnd == a->wnd && b->rx.tos == a->rx.tos && a->len + b->len <= GRO_MAX &&
-		same_timestamps(&a->opt, &b->opt) && same_flow(a, b);
+		same_options(&a->opt, &b->opt) && same_flow(a, b);
 }
 
 static void join(struct tcp_seg *a, struct tcp_seg *b)
@@ -203,8 +203,8 @@ void tcp_input(struct stack *st, const struct ip_rx *rx)
 		return;
 	}
 	seg->hash = hash_of(tcp, seg);
-	flow_table_prefetch(&tcp->flows, seg->hash);
-	tcp->burst_count++;
+	if (tcp->burst_count++ > 0) /* one that stays alone is looked up at once */
+		flow_table_prefetch(&tcp->flows, seg[-1].hash);
 }
 
 /* Lookup */
@@ -268,6 +268,13 @@ static void prefetch_connection(const struct tcp_stack *tcp, const struct tcp_se
 	__builtin_prefetch(tcb + 128);
 }
 
+static void prefetch_connections(const struct tcp_stack *tcp, unsigned count)
+{
+	flow_table_prefetch(&tcp->flows, tcp->burst[count - 1].hash);
+	for (unsigned i = 0; i < count; i++)
+		prefetch_connection(tcp, &tcp->burst[i]);
+}
+
 static enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
 {
 	void *tagged = find(tcp_of(st), seg);
@@ -289,8 +296,8 @@ void tcp_input_flush(struct stack *st)
 	struct tcp_stack *tcp = tcp_of(st);
 	unsigned count = tcp->burst_count;
 	tcp->burst_count = 0;
-	for (unsigned i = 0; count > 1 && i < count; i++)
-		prefetch_connection(tcp, &tcp->burst[i]);
+	if (count > 1)
+		prefetch_connections(tcp, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct tcp_seg *seg = &tcp->burst[i];
 		if (seg->flags & TH_RST)

@@ -43,10 +43,15 @@ struct tcp_sack_block {
 
 /* What the options of a header say (RFC 9293 3.2). */
 struct tcp_options {
-	bool has_mss, has_wscale, has_ts, sack_permitted, has_fast_open;
-	uint8_t wscale; /* at most TCP_WSCALE_MAX */
-	uint8_t sack_count;
-	uint8_t fast_open_length; /* of the cookie, 0: a cookie is asked for */
+	union {
+		struct {
+			bool has_mss, has_wscale, has_ts, sack_permitted, has_fast_open;
+			uint8_t wscale; /* at most TCP_WSCALE_MAX */
+			uint8_t sack_count;
+			uint8_t fast_open_length; /* of the cookie, 0: a cookie is asked for */
+		};
+		uint64_t present; /* all of that: 0 without options */
+	};
 	uint16_t mss;
 	uint32_t ts_val, ts_ecr;
 	struct tcp_sack_block sack[TCP_SACK_MAX];
@@ -566,9 +571,7 @@ bool tcp_options_parse_each(const uint8_t *bytes, unsigned length, struct tcp_op
 static inline bool tcp_options_parse(
 	const uint8_t *bytes, unsigned length, struct tcp_options *options)
 {
-	options->has_mss = options->has_wscale = options->has_ts = false;
-	options->sack_permitted = options->has_fast_open = false;
-	options->sack_count = options->fast_open_length = options->wscale = 0;
+	options->present = 0;
 	/* What nearly every segment has, and nothing else (RFC 7323 appendix A). */
 	if (length == TCPOLEN_TIMESTAMPS_PADDED && be32_get(bytes) == TCPOPT_TIMESTAMPS_ALONE) {
 		tcp_options_take_timestamps(bytes + 4, options);
