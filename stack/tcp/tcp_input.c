@@ -105,16 +105,20 @@ static bool checksum_right(const struct ip_rx *rx)
 }
 
 /* RFC 9293 3.1. The header lies in the first buffer: IP_INPUT_FLAT is the longest. */
-static enum drop_reason parse(const struct ip_rx *rx, struct tcp_seg *seg)
+static enum drop_reason check(const struct ip_rx *rx, unsigned *header_length)
 {
 	const uint8_t *header = rx->p->payload;
 	if (rx->p->len < TCP_HEADER)
 		return DROP_TCP_REFUSED;
-	unsigned length = (unsigned)(header[TCP_AT_OFFSET] >> 4) * 4;
-	if (length < TCP_HEADER || length > rx->p->len)
+	*header_length = (unsigned)(header[TCP_AT_OFFSET] >> 4) * 4;
+	if (*header_length < TCP_HEADER || *header_length > rx->p->len)
 		return DROP_TCP_REFUSED;
-	if (!checksum_right(rx))
-		return DROP_L4_CHECKSUM;
+	return checksum_right(rx) ? DROP_NONE : DROP_L4_CHECKSUM;
+}
+
+static void parse(
+	const struct ip_rx *rx, const uint8_t *header, unsigned length, struct tcp_seg *seg)
+{
 	seg->rx = *rx;
 	seg->remote_port = be16_get(header + TCP_AT_SOURCE);
 	seg->local_port = be16_get(header + TCP_AT_DESTINATION);
@@ -126,82 +130,95 @@ static enum drop_reason parse(const struct ip_rx *rx, struct tcp_seg *seg)
 	/* RFC 9293 3.1, MUST-7: behind an illegal option nothing is read; what was before it holds. */
 	tcp_options_parse(header + TCP_HEADER, length - TCP_HEADER, &seg->opt);
 	seg->len = rx->p->tot_len - length;
-	struct pbuf *p = rx->p;
-	p->payload = (uint8_t *)p->payload + length;
-	p->len = (uint16_t)(p->len - length);
-	p->tot_len = (uint16_t)(p->tot_len - length);
-	return DROP_NONE;
 }
 
-/* Gives a pure header's buffer back, and takes chains apart. */
-static void take_payload(struct tcp_seg *seg)
+/* Without its header; NULL when nothing is left, chains are taken apart. */
+static inline struct pbuf *take_payload(struct pbuf *p, unsigned header_length, struct pbuf **last)
 {
-	struct pbuf *p = seg->rx.p;
-	if (p->next != NULL) {
-		seg->rx.p = flatten(p, &seg->last);
-	} else if (p->len > 0) {
-		seg->last = p;
-	} else {
-		seg->rx.p = seg->last = NULL;
-		stack_free_pbuf(p);
-	}
+	p->payload = (uint8_t *)p->payload + header_length;
+	p->len = (uint16_t)(p->len - header_length);
+	p->tot_len = (uint16_t)(p->tot_len - header_length);
+	if (p->next != NULL)
+		return flatten(p, last);
+	*last = p;
+	if (p->len > 0)
+		return p;
+	stack_free_pbuf(p);
+	return *last = NULL;
 }
 
 /* Generic receive offload */
 
-/* Whether both are plain data with an ACK: nothing in them that must be seen by itself. */
-static bool are_plain(const struct tcp_seg *a, const struct tcp_seg *b)
+/* An ACK with data, or without: nothing in it that must be seen by itself. */
+static bool is_plain(uint8_t flags)
 {
-	return (a->flags & ~TH_PSH) == TH_ACK && (b->flags & ~TH_PSH) == TH_ACK && a->len > 0 &&
-		b->len > 0 && b->opt.sack_count == 0;
+	return (flags & ~TH_PSH) == TH_ACK;
 }
 
-static bool same_options(const struct tcp_options *a, const struct tcp_options *b)
+/* Timestamps and nothing else, or nothing. */
+static bool same_options(const struct tcp_options *a, const uint8_t *options, unsigned length)
 {
-	return a->present == b->present &&
-		(!a->has_ts || (a->ts_val == b->ts_val && a->ts_ecr == b->ts_ecr));
+	if (a->sack_count > 0)
+		return false;
+	if (!a->has_ts)
+		return length == 0;
+	return length == TCPOLEN_TIMESTAMPS_PADDED &&
+		be32_get(options) == TCPOPT_TIMESTAMPS_ALONE &&
+		be32_get(options + 4) == a->ts_val && be32_get(options + 8) == a->ts_ecr;
 }
 
-static bool same_flow(const struct tcp_seg *a, const struct tcp_seg *b)
+static bool same_flow(const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header)
 {
-	return a->local_port == b->local_port && a->remote_port == b->remote_port &&
-		same_addresses(&a->rx.local, &a->rx.remote, &b->rx.local, &b->rx.remote);
+	return a->remote_port == be16_get(header + TCP_AT_SOURCE) &&
+		a->local_port == be16_get(header + TCP_AT_DESTINATION) &&
+		same_addresses(&a->rx.local, &a->rx.remote, &rx->local, &rx->remote);
 }
 
-/* b continues a, and says nothing that a does not say. */
-static bool continues(const struct tcp_seg *a, const struct tcp_seg *b)
+/* A segment that was not parsed yet continues a, with data, and says nothing that a does not say. */
+static bool continues(
+	const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header, unsigned length)
 {
-	return b->seq == a->seq + a->len && are_plain(a, b) && b->ack == a->ack &&
-		b->wnd == a->wnd && b->rx.tos == a->rx.tos && a->len + b->len <= GRO_MAX &&
-		same_options(&a->opt, &b->opt) && same_flow(a, b);
+	uint32_t bytes = rx->p->tot_len - length;
+	return be32_get(header + TCP_AT_SEQ) == a->seq + a->len && is_plain(a->flags) &&
+		is_plain(header[TCP_AT_FLAGS]) && a->len > 0 && bytes > 0 &&
+		be32_get(header + TCP_AT_ACK) == a->ack &&
+		be16_get(header + TCP_AT_WINDOW) == a->wnd && rx->tos == a->rx.tos &&
+		a->len + bytes <= GRO_MAX &&
+		same_options(&a->opt, header + TCP_HEADER, length - TCP_HEADER) &&
+		same_flow(a, rx, header);
 }
 
-static void join(struct tcp_seg *a, struct tcp_seg *b)
+static void join(struct tcp_seg *a, struct pbuf *p, const uint8_t *header, unsigned length)
 {
-	a->last->next = b->rx.p;
-	a->last = b->last;
-	a->len += b->len;
-	a->flags |= b->flags; /* PSH; both have ACK */
+	struct pbuf *before = a->last;
+	a->len += p->tot_len - length;
+	a->flags |= header[TCP_AT_FLAGS]; /* PSH; both have ACK */
 	a->parts++;
+	before->next = take_payload(p, length, &a->last);
 }
 
 void tcp_input(struct stack *st, const struct ip_rx *rx)
 {
 	struct tcp_stack *tcp = tcp_of(st);
-	if (tcp->burst_count == TCP_BURST)
-		tcp_input_flush(st);
-	struct tcp_seg *seg = &tcp->burst[tcp->burst_count];
+	const uint8_t *header = rx->p->payload;
+	unsigned length;
 	st->counters.tcp_rx_segments++;
-	enum drop_reason reason = parse(rx, seg);
+	enum drop_reason reason = check(rx, &length);
 	if (reason != DROP_NONE) {
 		stack_drop(st, rx->p, reason);
 		return;
 	}
-	take_payload(seg);
-	if (tcp->burst_count > 0 && continues(seg - 1, seg)) {
-		join(seg - 1, seg);
+	struct tcp_seg *seg = &tcp->burst[tcp->burst_count];
+	if (tcp->burst_count > 0 && continues(seg - 1, rx, header, length)) {
+		join(seg - 1, rx->p, header, length);
 		return;
 	}
+	if (tcp->burst_count == TCP_BURST) {
+		tcp_input_flush(st);
+		seg = tcp->burst;
+	}
+	parse(rx, header, length, seg);
+	seg->rx.p = take_payload(rx->p, length, &seg->last);
 	seg->hash = hash_of(tcp, seg);
 	if (tcp->burst_count++ > 0) /* one that stays alone is looked up at once */
 		flow_table_prefetch(&tcp->flows, seg[-1].hash);
