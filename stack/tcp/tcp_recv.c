@@ -105,13 +105,12 @@ uint16_t tcp_window_field(struct tcb *tcb)
  */
 static void grow_buffer(struct tcb *tcb)
 {
-	uint32_t now_ms = tcp_now_ms(tcb->conn.stack);
-	uint32_t rtt_ms = tcb->srtt_us / 1000 + 1;
-	if ((tcb->flags & TCB_RCV_AUTO) == 0 || now_ms - tcb->rcv_space_ms < rtt_ms)
+	uint32_t passed_ms = tcp_now_ms(tcb->conn.stack) - tcb->rcv_space_ms;
+	if ((tcb->flags & TCB_RCV_AUTO) == 0 || passed_ms == 0 || passed_ms <= tcb->srtt_us / 1000)
 		return;
 	uint32_t arrived = tcb->rcv_nxt - tcb->rcv_space_seq;
 	tcb->rcv_space_seq = tcb->rcv_nxt;
-	tcb->rcv_space_ms = now_ms;
+	tcb->rcv_space_ms += passed_ms;
 	if (arrived <= tcb->rcv_buf / 2 || stack_is_short(tcb->conn.stack))
 		return;
 	tcb->rcv_buf = arrived < TCP_RCV_BUF_MAX / 2 ? 2 * arrived : TCP_RCV_BUF_MAX;
@@ -212,6 +211,15 @@ static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 		take_fin(tcb);
 	else
 		acknowledge_in_order(tcb);
+	return reason;
+}
+
+enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg)
+{
+	process_ecn(tcb, seg);
+	note_size(tcb, seg);
+	enum drop_reason reason = take_text(tcb, seg);
+	acknowledge_in_order(tcb);
 	return reason;
 }
 

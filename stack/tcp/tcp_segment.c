@@ -294,10 +294,7 @@ static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
 		if (reason != DROP_NONE)
 			return refuse(seg, reason);
 	}
-	if (seg->len > 0)
-		return tcp_process_text(tcb, seg);
-	free_payload(seg);
-	return DROP_NONE;
+	return seg->len > 0 ? tcp_process_expected(tcb, seg) : DROP_NONE;
 }
 
 enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg)
