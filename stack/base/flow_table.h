@@ -84,7 +84,7 @@ bool flow_table_replace(struct flow_table *table, uint32_t hash, const void *old
  */
 static inline uint32_t flow_segment_shift(uint32_t number)
 {
-	return 29 - (uint32_t)__builtin_clz(number);
+	return ((uint32_t)__builtin_clz(number) ^ 31) - 2; /* the position of the highest, less 2 */
 }
 
 static inline uint32_t flow_segment_of(uint32_t number)

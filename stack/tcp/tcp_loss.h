@@ -55,7 +55,8 @@ struct tcp_ack {
 	uint32_t rtt_us;        /* of the latest; 0: none */
 
 	/* Rate sample: of the txseg sent last among those delivered (P). */
-	bool rs_valid, rs_app_limited;
+	bool rs_valid; /* what follows is written */
+	bool rs_app_limited;
 	uint64_t rs_sent_ns, rs_send_elapsed_ns;
 	uint64_t rs_prior_delivered, rs_prior_ns, rs_prior_lost;
 	uint32_t rs_end_seq, rs_tx_in_flight;
@@ -81,11 +82,10 @@ static inline bool tcp_has_timestamp(const struct tcb *tcb, const struct tcp_ack
 static inline void tcp_ack_begin(
 	const struct tcb *tcb, struct tcp_ack *ack, const struct tcp_seg *seg)
 {
-	*ack = (struct tcp_ack){
-		.seg = seg,
-		.now_ns = tcb->conn.stack->now_ns,
-		.prior_pipe = tcp_in_flight(tcb),
-	};
+	memset(ack, 0, offsetof(struct tcp_ack, rs_app_limited));
+	ack->seg = seg;
+	ack->now_ns = tcb->conn.stack->now_ns;
+	ack->prior_pipe = tcp_in_flight(tcb);
 }
 
 /* ---- tcp_scoreboard.c ---- */

@@ -454,7 +454,7 @@ bool tcp_output_probe(struct tcb *tcb, uint32_t max)
 /* The window is not full for want of data: samples of the delivery rate are too low from now on. */
 static void note_app_limited(struct tcb *tcb)
 {
-	if (tcb->cc.ops->rate_samples && unsent(tcb) == 0 && TAILQ_EMPTY(&tcb->tx->to_resend) &&
+	if (unsent(tcb) == 0 && TAILQ_EMPTY(&tcb->tx->to_resend) &&
 		tcp_in_flight(tcb) < tcb->cc.cwnd)
 		tcp_rate_app_limited(tcb);
 }
@@ -468,13 +468,15 @@ static void send_text(struct tcb *tcb)
 {
 	if (tcb->snd_una == tcb->snd_nxt)
 		tcp_idle_restart(tcb);
-	if (tcb_send_state(tcb) == NULL || !send_lost(tcb) ||
-		(tcp_next_lost(tcb) == NULL && !send_new(tcb)))
+	if (tcb_send_state(tcb) == NULL) {
 		tcb->flags |= TCB_BLOCKED;
-	if (tcb->tx != NULL) {
-		note_app_limited(tcb);
-		tcp_rtx_arm(tcb);
+		return;
 	}
+	if (!send_lost(tcb) || (tcp_next_lost(tcb) == NULL && !send_new(tcb)))
+		tcb->flags |= TCB_BLOCKED;
+	if (tcb->cc.ops->rate_samples)
+		note_app_limited(tcb);
+	tcp_rtx_arm(tcb);
 }
 
 void tcp_output(struct tcb *tcb)
