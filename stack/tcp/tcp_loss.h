@@ -140,14 +140,6 @@ static inline bool tcp_rack_has_suspects(const struct tcp_send *tx)
 void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack);
 /* RFC 8985 6.3 */
 void tcp_rack_mark_on_rto(struct tcb *tcb, struct tcp_ack *ack);
-/* RFC 8985 7.2: whether a probe may be scheduled, and after how long. */
-static inline bool tcp_tlp_allowed(const struct tcb *tcb)
-{
-	const struct tcp_send *tx = tcb->tx;
-	return (tcb->flags & TCB_SACK) != 0 && !tx->tlp_out && tx->sacked_out == 0 &&
-		(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR) && tx->timeouts == 0;
-}
-uint32_t tcp_tlp_timeout_ms(const struct tcb *tcb);
 /* RFC 8985 7.3 */
 void tcp_tlp_send(struct tcb *tcb);
 /* tx->tlp_out. RFC 8985 7.4: true when the probe repaired a loss, which is to be answered for. */

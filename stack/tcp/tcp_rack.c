@@ -11,11 +11,8 @@
  */
 #include "stack/tcp/tcp_loss.h"
 
-#define REO_WND_PERSIST    16u     /* RFC 8985 6.2.1 step 4: recoveries */
-#define REO_WND_MULT_MAX   64u     /* bounded by SRTT anyhow */
-#define MAX_ACK_DELAY_US   200000u /* RFC 8985 7.2: TLP.max_ack_delay, a peer's delayed ACK */
-#define PTO_INITIAL_US     1000000u
-#define PTO_GRANULARITY_US 2000u /* of our timer and the peer's */
+#define REO_WND_PERSIST  16u /* RFC 8985 6.2.1 step 4: recoveries */
+#define REO_WND_MULT_MAX 64u /* bounded by SRTT anyhow */
 
 /* RFC 8985 6.2 step 2: RACK_sent_after. */
 static bool sent_after(uint64_t ns1, uint32_t end1, uint64_t ns2, uint32_t end2)
@@ -144,22 +141,6 @@ void tcp_rack_mark_on_rto(struct tcb *tcb, struct tcp_ack *ack)
 }
 
 /* Tail loss probe */
-
-/*
- * RFC 8985 7.2 has no floor but what timers can tell apart. Linux adds two ticks, which is 2 ms to
- * 8 ms by its configuration. More is not needed where cores are shared: a turn takes a burst of the
- * frames that came before it runs timers, so that our own delay hardly provokes a probe; one that
- * the peer's delay provokes costs a segment, whose DSACK says so, and no window (7.4.2).
- */
-uint32_t tcp_tlp_timeout_ms(const struct tcb *tcb)
-{
-	uint64_t us = PTO_INITIAL_US;
-	if (tcb->srtt_us != 0)
-		us = 2 * (uint64_t)tcb->srtt_us + PTO_GRANULARITY_US;
-	if (tcp_in_flight(tcb) <= tcb->snd_mss)
-		us += MAX_ACK_DELAY_US;
-	return (uint32_t)((us + 999) / 1000);
-}
 
 /* The last segment in flight, cut off what else its txseg holds. */
 static struct tcp_txseg *last_segment(struct tcb *tcb)

@@ -17,9 +17,12 @@
 
 #include "stack/tcp/tcp_loss.h"
 
-#define R2_TIMEOUTS    15u     /* RFC 9293 3.8.3, RFC 1122 4.2.3.5 */
-#define R2_MIN_MS      100000u /* at least 100 seconds */
-#define PERSIST_MAX_MS 60000u
+#define R2_TIMEOUTS        15u     /* RFC 9293 3.8.3, RFC 1122 4.2.3.5 */
+#define R2_MIN_MS          100000u /* at least 100 seconds */
+#define PERSIST_MAX_MS     60000u
+#define MAX_ACK_DELAY_US   200000u /* RFC 8985 7.2: TLP.max_ack_delay, a peer's delayed ACK */
+#define PTO_INITIAL_US     1000000u
+#define PTO_GRANULARITY_US 2000u /* of our timer and the peer's */
 
 static uint32_t left_ms(uint32_t due_ms, uint32_t now_ms)
 {
@@ -33,15 +36,39 @@ static void arm(struct tcb *tcb, enum tcp_rtx_kind kind, uint32_t delay_ms)
 	tcp_timer_set(tcb, TCP_TIMER_RTX, delay_ms);
 }
 
+/* RFC 8985 7.2: whether a probe may be scheduled, and after how long. */
+static bool tlp_allowed(const struct tcb *tcb)
+{
+	const struct tcp_send *tx = tcb->tx;
+	return (tcb->flags & TCB_SACK) != 0 && !tx->tlp_out && tx->sacked_out == 0 &&
+		(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR) && tx->timeouts == 0;
+}
+
+/*
+ * RFC 8985 7.2 has no floor but what timers can tell apart. Linux adds two ticks, which is 2 ms to
+ * 8 ms by its configuration. More is not needed where cores are shared: a turn takes a burst of the
+ * frames that came before it runs timers, so that our own delay hardly provokes a probe; one that
+ * the peer's delay provokes costs a segment, whose DSACK says so, and no window (7.4.2).
+ */
+static uint32_t tlp_timeout_ms(const struct tcb *tcb)
+{
+	uint64_t us = PTO_INITIAL_US;
+	if (tcb->srtt_us != 0)
+		us = 2 * (uint64_t)tcb->srtt_us + PTO_GRANULARITY_US;
+	if (tcp_in_flight(tcb) <= tcb->snd_mss)
+		us += MAX_ACK_DELAY_US;
+	return (uint32_t)((us + 999) / 1000);
+}
+
 /* What comes first while something is in flight, and when. */
 static enum tcp_rtx_kind next_deadline(const struct tcb *tcb, uint32_t *due_ms)
 {
 	const struct tcp_send *tx = tcb->tx;
 	enum tcp_rtx_kind kind = TCP_RTX_RTO;
 	*due_ms = tx->rto_base_ms + tcp_rto_ms(tcb);
-	if (tcp_tlp_allowed(tcb)) {
+	if (tlp_allowed(tcb)) {
 		/* RFC 8985 7.2: not later than the RTO would be, which then follows it. */
-		uint32_t pto_due_ms = tx->pto_base_ms + tcp_tlp_timeout_ms(tcb);
+		uint32_t pto_due_ms = tx->pto_base_ms + tlp_timeout_ms(tcb);
 		if (ms_before(pto_due_ms, *due_ms))
 			*due_ms = pto_due_ms;
 		kind = TCP_RTX_TLP;
