@@ -257,8 +257,7 @@ void stack_drop(struct stack *st, struct pbuf *p, enum drop_reason reason)
 void stack_free_pbufs(struct stack *st, struct pbuf *p)
 {
 	stack_enter(st);
-	if (p != NULL)
-		pbuf_free(p);
+	stack_pbuf_free(p);
 }
 
 const struct drop_counters *stack_drops(const struct stack *st)

@@ -159,15 +159,17 @@ static inline struct pbuf *stack_take_pbuf(struct pbuf **chain)
 	return p;
 }
 
-/* pbuf_free of one that stands alone; at once where nobody else has it, as nearly always. */
-static inline void stack_free_pbuf(struct pbuf *p)
+/* pbuf_free; at once as far as nobody else has what is given back, as nearly always. */
+static inline void stack_pbuf_free(struct pbuf *p)
 {
-	if (p->ref != 1 || (p->flags & PBUF_FLAG_IS_CUSTOM) == 0) {
-		pbuf_free(p);
-		return;
+	while (p != NULL && p->ref == 1 && (p->flags & PBUF_FLAG_IS_CUSTOM) != 0) {
+		struct pbuf *next = p->next;
+		p->ref = 0;
+		((struct pbuf_custom *)p)->custom_free_function(p);
+		p = next;
 	}
-	p->ref = 0;
-	((struct pbuf_custom *)p)->custom_free_function(p);
+	if (p != NULL)
+		pbuf_free(p);
 }
 
 /* One received frame that ip_judge found sound, into lwIP; owns p. */

@@ -64,7 +64,7 @@ static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 		struct pbuf *next = p->next;
 		bytes -= p->len;
 		p->next = NULL;
-		stack_free_pbuf(p);
+		stack_pbuf_free(p);
 		p = next;
 	}
 	tcb->sndq = p;

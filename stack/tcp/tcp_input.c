@@ -143,7 +143,7 @@ static inline struct pbuf *take_payload(struct pbuf *p, unsigned header_length, 
 	*last = p;
 	if (p->len > 0)
 		return p;
-	stack_free_pbuf(p);
+	stack_pbuf_free(p);
 	return *last = NULL;
 }
 
