@@ -41,25 +41,10 @@ struct tcp_cc_ack {
 	uint32_t acked;            /* newly delivered, cumulatively or by SACK [RS.newly_acked] */
 	uint32_t cum_acked;        /* by which snd_una advanced */
 	uint32_t lost;             /* newly marked lost [RS.newly_lost] */
-	uint32_t in_flight;        /* pipe before this ACK was processed */
-	uint32_t in_flight_now;    /* pipe after it [C.inflight] */
 	uint32_t rtt_us;           /* RTT sample of this ACK, 0: none [RS.rtt] */
 	uint32_t min_rtt_us;       /* the connection's windowed minimum, 0: none yet */
 	uint32_t srtt_us;          /* 0: none yet */
 	uint32_t snd_una, snd_nxt; /* after the ACK: HyStart++ counts rounds by sequence numbers */
-
-	/*
-	 * Delivery rate sample, taken at the newest packet that this ACK delivers, P. rs_interval_ns is
-	 * 0 when there is none or it is not reliable (shorter than the minimum RTT). Only for an
-	 * algorithm whose ops say rate_samples.
-	 */
-	uint64_t delivered;       /* by the connection so far, this ACK included [C.delivered] */
-	uint64_t prior_delivered; /* that count when P was sent [RS.prior_delivered] */
-	uint32_t rs_delivered;    /* over the interval [RS.delivered] */
-	uint32_t rs_lost;         /* marked lost since P was sent [RS.lost] */
-	uint64_t rs_interval_ns;  /* [RS.interval] */
-	uint32_t tx_in_flight;    /* pipe just after P was sent, P included [RS.tx_in_flight] */
-	bool rs_app_limited;      /* [RS.is_app_limited] */
 
 	/*
 	 * The sender used all of cwnd since the last ACK. In slow start, half of it is enough: what is
@@ -68,6 +53,21 @@ struct tcp_cc_ack {
 	bool cwnd_limited;
 	bool in_recovery; /* fast recovery, ECN reduction or RTO recovery goes on, or ended by this */
 	bool ece;         /* ECN-Echo */
+
+	/*
+	 * What follows is only for an algorithm whose ops say rate_samples. The delivery rate sample is
+	 * taken at the newest packet that this ACK delivers, P; rs_interval_ns is 0 when there is none
+	 * or it is not reliable (shorter than the minimum RTT).
+	 */
+	uint64_t delivered;       /* by the connection so far, this ACK included [C.delivered] */
+	uint64_t prior_delivered; /* that count when P was sent [RS.prior_delivered] */
+	uint32_t rs_delivered;    /* over the interval [RS.delivered] */
+	uint32_t rs_lost;         /* marked lost since P was sent [RS.lost] */
+	uint64_t rs_interval_ns;  /* [RS.interval] */
+	uint32_t tx_in_flight;    /* pipe just after P was sent, P included [RS.tx_in_flight] */
+	uint32_t in_flight;       /* pipe before this ACK was processed */
+	uint32_t in_flight_now;   /* pipe after it [C.inflight] */
+	bool rs_app_limited;      /* [RS.is_app_limited] */
 };
 
 /* One segment newly marked lost, told to on_lost. */

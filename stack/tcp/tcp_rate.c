@@ -68,6 +68,8 @@ void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_a
 	if (tx->app_limited != 0 && tcb->delivered > tx->app_limited)
 		tx->app_limited = 0;
 	sample->delivered = tcb->delivered;
+	sample->in_flight = ack->prior_pipe;
+	sample->in_flight_now = tcp_in_flight(tcb);
 	if (!ack->rs_valid)
 		return;
 	uint64_t ack_elapsed_ns = ack->now_ns - ack->rs_prior_ns;

@@ -285,8 +285,6 @@ static inline void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_reco
 		.acked = ack->delivered,
 		.cum_acked = ends_recovery ? ack->delivered : ack->cum_acked,
 		.lost = ack->lost,
-		.in_flight = ack->prior_pipe,
-		.in_flight_now = tcp_in_flight(tcb),
 		.rtt_us = ack->rtt_us,
 		.min_rtt_us = tcb->min_rtt_us,
 		.srtt_us = tcb->srtt_us,

@@ -29,8 +29,6 @@ static void leave_list(struct tcp_send *tx, struct tcp_txseg *txseg)
 /* The flags that count, for `span` of the numbers of a txseg. */
 static void uncount(struct tcp_send *tx, const struct tcp_txseg *txseg, uint32_t span)
 {
-	if ((txseg->flags & (TXSEG_SACKED | TXSEG_LOST | TXSEG_RETRANS)) == 0)
-		return;
 	if (txseg->flags & TXSEG_SACKED)
 		tx->sacked_out -= span;
 	if (txseg->flags & TXSEG_LOST)
@@ -42,7 +40,8 @@ static void uncount(struct tcp_send *tx, const struct tcp_txseg *txseg, uint32_t
 static inline void txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
 {
 	struct tcp_send *tx = tcb->tx;
-	uncount(tx, txseg, tcp_txseg_span(txseg));
+	if (txseg->flags & (TXSEG_SACKED | TXSEG_LOST | TXSEG_RETRANS))
+		uncount(tx, txseg, tcp_txseg_span(txseg));
 	if (txseg->flags & TXSEG_SACKED)
 		tx->sacked_txsegs -= txseg->sacked;
 	else
