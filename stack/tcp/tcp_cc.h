@@ -48,11 +48,11 @@ struct tcp_cc_ack {
 
 	/*
 	 * The sender used all of cwnd since the last ACK. In slow start, half of it is enough: what is
-	 * in flight lags behind a window that doubles (RFC 7661 4.3).
+	 * in flight lags behind a window that doubles (RFC 7661 4.3). Never with an ECN-Echo that
+	 * asks for nothing new: it does not make the window grow (RFC 3168 6.1.2).
 	 */
 	bool cwnd_limited;
 	bool in_recovery; /* fast recovery, ECN reduction or RTO recovery goes on, or ended by this */
-	bool ece;         /* ECN-Echo */
 
 	/*
 	 * What follows is only for an algorithm whose ops say rate_samples. The delivery rate sample is
@@ -184,7 +184,8 @@ struct tcp_cc_ops {
 
 	/*
 	 * Fast recovery is entered, or (ecn) the first ECN-Echo of a window came. Sets ssthresh;
-	 * in_flight is FlightSize as RFC 5681 (4) means it: what was sent and not acknowledged.
+	 * in_flight is FlightSize as RFC 5681 (4) means it: what was sent and not acknowledged, but
+	 * with ecn by the ACK before.
 	 */
 	void (*on_congestion)(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, bool ecn);
 

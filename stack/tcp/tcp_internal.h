@@ -308,6 +308,9 @@ struct tcp_send {
 	uint32_t all_resent,
 		all_dsacked; /* bytes sent again, and told of by DSACK, without limit */
 	uint32_t resent_ts;  /* TSval of the first that was sent again, RetransmitTS of RFC 3522 */
+	uint32_t cwr_seq;    /* of the segment that carried our last CWR */
+	bool cwr_out;        /* it is not acknowledged: cwr_seq holds */
+	bool undo_cwr;       /* an earlier reduction was still to be told when the last one came */
 
 	/* RFC 8985; owner: tcp_rack.c. */
 	uint64_t rack_sent_ns, rack_rtt_ns; /* RACK.xmit_ts, RACK.rtt */
@@ -675,6 +678,8 @@ void tcp_rate_app_limited(struct tcb *tcb);
  * else) or again. Sets its flags and puts it at the end of tx->sent.
  */
 void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again);
+/* The peer is told of the last reduction, by a CWR on this txseg. */
+void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg);
 
 /* Arms TCP_TIMER_RTX for what the connection waits for: RTO, TLP or persist; or tcp_rtx_off. */
 void tcp_rtx_arm(struct tcb *tcb);

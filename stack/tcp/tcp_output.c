@@ -161,7 +161,7 @@ enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 	if (reason != DROP_NONE)
 		return reason;
 	if (flags & TH_CWR)
-		tcb->flags &= ~(uint32_t)TCB_CWR;
+		tcp_recovery_told(tcb, txseg);
 	acknowledged_by_text(tcb);
 	count_sent(tcb, txseg->len);
 	tcp_loss_sent(tcb, txseg, again);

@@ -74,6 +74,7 @@ static void undo_begin(struct tcb *tcb)
 	tx->resent = false;
 	tx->undo_resent = 0;
 	tx->undo_una = tcb->snd_una;
+	tx->undo_cwr = (tcb->flags & TCB_CWR) != 0 || tx->cwr_out;
 }
 
 static void episode_begin(struct tcb *tcb, enum tcp_ca_state state)
@@ -83,7 +84,7 @@ static void episode_begin(struct tcb *tcb, enum tcp_ca_state state)
 	tx->recovery_point = tcb->snd_nxt;
 	tx->recovered = false;
 	tx->partial_acked = false;
-	/* RFC 3168 6.1.2: any reduction is told; that ECN-Echo asks for it again is then stale. */
+	/* RFC 3168 6.1.2: any reduction is told. */
 	if (tcb->flags & TCB_ECN)
 		tcb->flags |= TCB_CWR;
 }
@@ -91,11 +92,12 @@ static void episode_begin(struct tcb *tcb, enum tcp_ca_state state)
 /*
  * FlightSize (RFC 5681 2), but not above the window that governs: limited transmit does not count
  * (RFC 5681 3.2 step 2), nor what a recovery that just ended left SACKed above snd_una, which may
- * be many windows. In recovery cwnd is what PRR makes of it on the way to ssthresh.
+ * be many windows. In recovery cwnd is what PRR makes of it on the way to ssthresh. just_acked: of
+ * what this ACK acknowledged, that which counts.
  */
-static uint32_t flight_size(const struct tcb *tcb)
+static uint32_t flight_size(const struct tcb *tcb, uint32_t just_acked)
 {
-	uint32_t flight = tcb->snd_nxt - tcb->snd_una, window = tcb->cc.cwnd;
+	uint32_t flight = tcb->snd_nxt - tcb->snd_una + just_acked, window = tcb->cc.cwnd;
 	uint8_t state = tcb->tx->ca_state;
 	if ((state == TCP_CA_CWR || state == TCP_CA_RECOVERY) && window < tcb->cc.ssthresh)
 		window = tcb->cc.ssthresh;
@@ -104,7 +106,9 @@ static uint32_t flight_size(const struct tcb *tcb)
 
 static void reduce(struct tcb *tcb, const struct tcp_ack *ack, bool ecn)
 {
-	tcb->cc.ops->on_congestion(&tcb->cc, ack->now_ns, flight_size(tcb), ecn);
+	/* An ECN-Echo acknowledges what was marked: it may be all that was in flight. */
+	uint32_t flight = flight_size(tcb, ecn ? ack->cum_acked : 0);
+	tcb->cc.ops->on_congestion(&tcb->cc, ack->now_ns, flight, ecn);
 	prr_begin(tcb, ack);
 	undo_begin(tcb);
 	if (ecn) /* the mark of a router is no guess */
@@ -148,6 +152,29 @@ static bool episode_is_over(const struct tcb *tcb)
 	if (tx->ca_state == TCP_CA_CWR)
 		return seq_gt(tcb->snd_una, tx->recovery_point) || tcb->snd_una == tcb->snd_nxt;
 	return tx->ca_state >= TCP_CA_RECOVERY && seq_geq(tcb->snd_una, tx->recovery_point);
+}
+
+/* ECN: RFC 3168 6.1.2 */
+
+static bool is_echo(const struct tcb *tcb, const struct tcp_ack *ack)
+{
+	return (tcb->flags & TCB_ECN) != 0 && ack->seg != NULL && (ack->seg->flags & TH_ECE) != 0;
+}
+
+/*
+ * "At most once every window of data": the peer echoes a mark until our CWR reaches it. Until that
+ * is acknowledged, the last reduction, whatever it was for, answers the mark.
+ */
+static bool is_answered(const struct tcb *tcb)
+{
+	return (tcb->flags & TCB_CWR) != 0 || tcb->tx->cwr_out;
+}
+
+void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg)
+{
+	tcb->flags &= ~(uint32_t)TCB_CWR;
+	tcb->tx->cwr_out = true;
+	tcb->tx->cwr_seq = txseg->seq;
 }
 
 /* Undo */
@@ -234,6 +261,10 @@ static void undo(struct tcb *tcb, const struct tcp_ack *ack)
 	tx->undo_possible = false;
 	tcp_unmark_lost(tcb);
 	set_open(tcb);
+	if (!tx->undo_cwr) { /* nothing is reduced that could answer a mark */
+		tcb->flags &= ~(uint32_t)TCB_CWR;
+		tx->cwr_out = false;
+	}
 	tcb->cc.ops->on_undo(&tcb->cc, ack->now_ns);
 	tcb->conn.stack->counters.tcp_spurious_undone++;
 }
@@ -258,7 +289,7 @@ static void react(struct tcb *tcb, struct tcp_ack *ack)
 		enter_recovery(tcb, ack);
 	} else if (tx->ca_state == TCP_CA_CWR) {
 		return;
-	} else if ((tcb->flags & TCB_ECN) && ack->seg != NULL && (ack->seg->flags & TH_ECE)) {
+	} else if (is_echo(tcb, ack) && !is_answered(tcb)) {
 		reduce(tcb, ack, true);
 		episode_begin(tcb, TCP_CA_CWR);
 	} else if (repaired) {
@@ -280,6 +311,8 @@ static inline void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_reco
 	struct tcp_send *tx = tcb->tx;
 	if (ack->seg == NULL || (ack->delivered == 0 && ack->lost == 0))
 		return;
+	/* RFC 3168 6.1.2: an ECN-Echo SHOULD NOT open the window; but that of a timeout is closed. */
+	bool may_grow = !is_echo(tcb, ack) || tx->ca_state == TCP_CA_LOSS;
 	struct tcp_cc_ack sample = {
 		.now_ns = ack->now_ns,
 		.acked = ack->delivered,
@@ -290,9 +323,8 @@ static inline void tell_ack(struct tcb *tcb, struct tcp_ack *ack, bool ends_reco
 		.srtt_us = tcb->srtt_us,
 		.snd_una = tcb->snd_una,
 		.snd_nxt = tcb->snd_nxt,
-		.cwnd_limited = tx->cwnd_limited,
+		.cwnd_limited = tx->cwnd_limited && may_grow,
 		.in_recovery = tx->ca_state >= TCP_CA_CWR,
-		.ece = (tcb->flags & TCB_ECN) != 0 && (ack->seg->flags & TH_ECE) != 0,
 	};
 	if (tcb->cc.ops->rate_samples)
 		tcp_rate_sample(tcb, ack, &sample);
@@ -321,6 +353,8 @@ static void recover(struct tcb *tcb, struct tcp_ack *ack)
 {
 	struct tcp_send *tx = tcb->tx;
 	bool before = tx->ca_state >= TCP_CA_CWR;
+	if (seq_gt(tcb->snd_una, tx->cwr_seq))
+		tx->cwr_out = false;
 	tcp_rack_dsack(tcb, ack);
 	count_duplicates(tcb, ack);
 	if (is_spurious(tcb, ack))
@@ -380,7 +414,7 @@ void tcp_recover_timeout(struct tcb *tcb, struct tcp_ack *ack)
 		mark_all(tcb, ack);
 	}
 	if (first) {
-		tcb->cc.ops->on_rto(&tcb->cc, ack->now_ns, flight_size(tcb));
+		tcb->cc.ops->on_rto(&tcb->cc, ack->now_ns, flight_size(tcb, 0));
 		undo_begin(tcb);
 	} else if (!tcb->cc.ops->own_recovery) {
 		tcb->cc.cwnd = tcb->snd_mss;

@@ -784,7 +784,7 @@ static void ecn_echo_reduces_once_a_window(void **state)
 	ack_ece(1000);
 	assert_int_equal(ca_state(), TCP_CA_CWR);
 	uint32_t ssthresh = lab.tcb->cc.ssthresh;
-	assert_int_equal(ssthresh, 4000);
+	assert_int_equal(ssthresh, 5000);
 	unsigned cwr = 0;
 	for (uint32_t ack = 2000; ack <= 10000; ack += 1000)
 		ack_ece(ack);
@@ -795,7 +795,168 @@ static void ecn_echo_reduces_once_a_window(void **state)
 	lab_wait(100);
 	lab_ack(11000);
 	assert_int_equal(ca_state(), TCP_CA_OPEN);
-	assert_int_equal(lab.tcb->cc.cwnd / LAB_MSS, 4);
+	assert_int_equal(lab.tcb->cc.cwnd / LAB_MSS, 5);
+}
+
+/* RFC 3168 6.1.2: as much as after a loss, though this ACK leaves nothing in flight. */
+static void ecn_echo_of_all_that_was_sent_halves_the_window(void **state)
+{
+	send_and_wait(10);
+	ack_ece(10000);
+	assert_int_equal(lab.tcb->cc.ssthresh, 5000);
+	assert_int_equal(lab.tcb->cc.cwnd, 5000);
+}
+
+/* How often the algorithm is told to reduce. */
+static const struct tcp_cc_ops *counted;
+static struct tcp_cc_ops counting;
+static unsigned reductions;
+
+static void count_congestion(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, bool ecn)
+{
+	reductions++;
+	counted->on_congestion(cc, now_ns, in_flight, ecn);
+}
+
+static void count_rto(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight)
+{
+	reductions++;
+	counted->on_rto(cc, now_ns, in_flight);
+}
+
+static void with_each_algorithm(void (*test)(void))
+{
+	for (unsigned kind = 0; kind < TCP_CC_COUNT; kind++) {
+		lab_close();
+		lab_open(TCB_SACK | TCB_ECN);
+		lab_use((enum tcp_cc_kind)kind);
+		counted = lab.tcb->cc.ops;
+		counting = *counted;
+		counting.on_congestion = count_congestion;
+		counting.on_rto = count_rto;
+		lab.tcb->cc.ops = &counting;
+		reductions = 0;
+		test();
+	}
+}
+
+/* The first segment with CWR since lab_forget_sent, an offset; there is one. */
+static uint32_t cwr_offset(void)
+{
+	for (unsigned i = 0; i < lab.sent_count; i++)
+		if (lab.sent[i].flags & TH_CWR)
+			return lab_offset(i);
+	fail();
+	return 0;
+}
+
+/* The echo of the same marks goes on until CWR arrives, which the next data carry. */
+static void echo_until_all_is_acknowledged(void)
+{
+	lab_send(10 * LAB_MSS);
+	lab_wait(100);
+	ack_ece(5000);
+	ack_ece(10000);
+	assert_int_equal(reductions, 1);
+	lab_forget_sent();
+	lab_send(4 * LAB_MSS);
+	lab_wait(100);
+	assert_int_equal(cwr_offset(), 10000);
+	ack_ece(10000);
+	assert_int_equal(reductions, 1);
+	lab_ack(lab.tcb->snd_nxt - LAB_SEQ);
+	lab_send(4 * LAB_MSS);
+	lab_wait(100);
+	ack_ece(15000);
+	assert_int_equal(reductions, 2);
+}
+
+static void ecn_echo_with_nothing_left_reduces_once(void **state)
+{
+	with_each_algorithm(echo_until_all_is_acknowledged);
+}
+
+/* The ACK that ends a recovery tells of marks from before it. */
+static void echo_behind_recovery(void)
+{
+	lab_send(40 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 4000}));
+	assert_int_equal(ca_state(), TCP_CA_RECOVERY);
+	uint32_t point = lab.tcb->tx->recovery_point - LAB_SEQ;
+	lab_sack(0, 1, BLOCKS({1000, point}));
+	lab_wait(100);
+	assert_int_equal(cwr_offset(), point);
+	ack_ece(point);
+	assert_true(ca_state() < TCP_CA_CWR);
+	assert_int_equal(reductions, 1);
+	lab_wait(10);
+	ack_ece(point + 1000); /* marked behind CWR */
+	assert_int_equal(reductions, 2);
+}
+
+static void ecn_echo_behind_a_recovery_is_of_its_window(void **state)
+{
+	with_each_algorithm(echo_behind_recovery);
+}
+
+static void echo_behind_timeout(void)
+{
+	lab_send(3 * LAB_MSS);
+	lab_wait(700);
+	assert_int_equal(ca_state(), TCP_CA_LOSS);
+	assert_int_equal(reductions, 1);
+	ack_ece(3000);
+	assert_int_equal(reductions, 1);
+	lab_send(10 * LAB_MSS);
+	lab_wait(100);
+	ack_ece(3000);
+	assert_int_equal(reductions, 1);
+}
+
+static void ecn_echo_behind_a_timeout_is_of_its_window(void **state)
+{
+	with_each_algorithm(echo_behind_timeout);
+}
+
+/* A recovery that was for nothing answers no mark. */
+static void echo_after_undo(void)
+{
+	lab_send(10 * LAB_MSS);
+	lab_wait(100);
+	lab.device_full = true;
+	lab_sack(0, 1, BLOCKS({1000, 4000}));
+	assert_int_equal(reductions, 1);
+	lab.device_full = false;
+	lab_ack(4000);
+	assert_int_equal(COUNTERS->tcp_spurious_undone, 1);
+	ack_ece(5000);
+	assert_int_equal(reductions, 2);
+	COUNTERS->tcp_spurious_undone = 0;
+}
+
+static void ecn_echo_after_an_undone_recovery_reduces(void **state)
+{
+	with_each_algorithm(echo_after_undo);
+}
+
+/* RFC 3168 6.1.2: "SHOULD NOT increase the congestion window". */
+static void ecn_echo_does_not_open_the_window(void **state)
+{
+	lab_send(40 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 4000}));
+	lab_sack(0, 1, BLOCKS({1000, 10000}));
+	lab_wait(100);
+	lab_ack(10000);
+	assert_int_equal(ca_state(), TCP_CA_OPEN);
+	uint32_t cwnd = lab.tcb->cc.cwnd;
+	lab.tcb->cc.ssthresh = UINT32_MAX; /* slow start would grow with each */
+	lab.tcb->tx->cwr_seq += 20 * LAB_MSS;
+	ack_ece(12000);
+	assert_int_equal(lab.tcb->cc.cwnd, cwnd);
+	lab_ack(13000);
+	assert_true(lab.tcb->cc.cwnd > cwnd);
 }
 
 /* Zero window */
@@ -1302,6 +1463,12 @@ int main(void)
 		SACK(frto_finds_spurious_timeout),
 		SACK(frto_finds_real_loss),
 		ECN(ecn_echo_reduces_once_a_window),
+		ECN(ecn_echo_of_all_that_was_sent_halves_the_window),
+		ECN(ecn_echo_with_nothing_left_reduces_once),
+		ECN(ecn_echo_behind_a_recovery_is_of_its_window),
+		ECN(ecn_echo_behind_a_timeout_is_of_its_window),
+		ECN(ecn_echo_after_an_undone_recovery_reduces),
+		ECN(ecn_echo_does_not_open_the_window),
 		SACK(closed_window_is_probed_at_doubling_intervals),
 		SACK(opening_window_without_probe_sends_all),
 		SACK(answering_peer_may_keep_window_closed),
