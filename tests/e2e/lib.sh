@@ -208,6 +208,21 @@ join_ends() {
 	ip -n "$3" link set dev "$4" txqueuelen 10000 up
 }
 
+# ---- Without the API -----------------------------------------------------------------------------
+
+# veth_pair: veth0 in NS, with the kernel's addresses, and veth1 beside it, which is for opener.
+veth_pair() {
+	join_ends "$NS" veth0 "$NS" veth1
+	kernel_end "$NS" veth0 "$KERNEL4/24" "$KERNEL6/64"
+}
+
+# opener NAME WORD...: tests/e2e/opener.c on veth1.
+opener() {
+	local name=$1
+	shift
+	launch "$name" "$RWS_BUILD/tests/e2e/opener" net_af_packet0,iface=veth1 "$RWS" "$@"
+}
+
 # ---- Counters ------------------------------------------------------------------------------------
 
 # "NAME VALUE" lines of what a program printed at its end, or of /stats on standard input.
@@ -221,6 +236,9 @@ counter() {
 	counters <"${LOG[$1]}" | awk -v name="$2" '$1 == name { print $2; found = 1 }
 		END { if (!found) exit 1 }' || fail "$1 printed no counter $2"
 }
+
+# kernel_counter NAME: in NS, as nstat spells it.
+kernel_counter() { peer nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
 
 # expect_no_drops NAME [ALLOWED...]: of a program that has ended.
 expect_no_drops() {
