@@ -144,6 +144,8 @@ static const struct {
 	SUM("udp.tx", stack.udp_tx, "UDP datagrams sent"),
 	SUM("icmp.rx", stack.icmp_rx, "ICMP and ICMPv6 messages received"),
 	SUM("icmp.tx", stack.icmp_tx, "ICMP and ICMPv6 messages sent"),
+	SUM("icmp.errors_withheld", stack.icmp_errors_withheld,
+		"ICMP and ICMPv6 errors not sent, beyond their number (RFC 4443 2.4)"),
 	SUM("core.forwarded", forwarded, "frames handed to the core they belong to"),
 	SUM("core.turns", turns, "turns of the stack cores' loops"),
 	SUM("core.idle_turns", idle_turns, "turns with nothing to do"),

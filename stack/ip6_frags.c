@@ -7,6 +7,7 @@
 #include "lwip/prot/ip6.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_input.h"
+#include "stack/lwip/lwip_hooks.h"
 #include "stack/stack_internal.h"
 
 #define DATAGRAMS_MAX 64u    /* waiting at once; the oldest goes first */
@@ -14,6 +15,8 @@
 #define LENGTH_MAX    65535u /* RFC 8200 4.5: of the fragmentable part */
 #define TIMEOUT_MS    60000u /* RFC 8200 4.5 */
 #define ECN_CE        3u
+
+#define AT_PAYLOAD_LENGTH 4u /* in an IPv6 header */
 
 /* The fragment header: next header, reserved, offset with the M flag, identification. */
 enum { AT_OFFSET = 2, AT_IDENTIFICATION = 4, MORE = 1, OFFSET_MASK = 0xfff8 };
@@ -86,20 +89,27 @@ void ip6_frags_free(struct stack *st)
 	st->ip6_frags = NULL;
 }
 
+/* A fragment as it came, for ICMP to quote: its headers still stand before what is kept of it. */
+static struct pbuf as_it_came(const struct pbuf *p)
+{
+	struct pbuf whole = *p;
+	uint16_t headers = IP6_HLEN + IP6_FRAGMENT_HEADER;
+	whole.payload = (uint8_t *)whole.payload - headers;
+	whole.len = (uint16_t)(whole.len + headers);
+	whole.tot_len = (uint16_t)(whole.tot_len + headers);
+	return whole;
+}
+
 /*
- * RFC 8200 4.5, RFC 4443 3.3: the sender is told, with the first fragment as it came, if that is
- * here. Its headers still stand before what is kept of it. RFC 4443 2.4 (e.3): not of a group.
+ * RFC 8200 4.5, RFC 4443 3.3: the sender is told, with the first fragment, if that is here. RFC 4443
+ * 2.4 (e.3): not of a group.
  */
 static void tell_of_timeout(const struct datagram *datagram)
 {
 	const struct fragment *first = TAILQ_FIRST(&datagram->fragments);
 	if (first->start != 0 || ip_addr_ismulticast(&datagram->local))
 		return;
-	struct pbuf whole = *first->p;
-	uint16_t headers = IP6_HLEN + IP6_FRAGMENT_HEADER;
-	whole.payload = (uint8_t *)whole.payload - headers;
-	whole.len = (uint16_t)(whole.len + headers);
-	whole.tot_len = (uint16_t)(whole.tot_len + headers);
+	struct pbuf whole = as_it_came(first->p);
 	icmp6_time_exceeded_with_addrs(
 		&whole, ICMP6_TE_FRAG, ip_2_ip6(&datagram->remote), ip_2_ip6(&datagram->local));
 }
@@ -231,12 +241,23 @@ static enum drop_reason add(
 	return DROP_NONE;
 }
 
-/* What a fragment says of itself. */
-static bool is_sound(const struct fragment *fragment, bool last)
+/*
+ * RFC 8200 4.5: the field of a fragment that cannot be right, an offset from its IPv6 header on; 0:
+ * none. A fragment goes alone for that, not the datagram.
+ */
+static uint32_t wrong_field(const struct fragment *fragment, bool last)
 {
-	if (fragment->end > LENGTH_MAX || fragment->end == fragment->start)
-		return false;
-	return last || (fragment->end - fragment->start) % 8 == 0;
+	if (!last && (fragment->end - fragment->start) % 8 != 0)
+		return AT_PAYLOAD_LENGTH;
+	return fragment->end > LENGTH_MAX ? IP6_HLEN + AT_OFFSET : 0;
+}
+
+/* RFC 4443 2.4 (e.3), (e.4): not of what went to many. */
+static void tell_of_field(const struct ip_rx *rx, uint32_t field)
+{
+	struct pbuf whole = as_it_came(rx->p);
+	if (!rx->to_group)
+		icmp6_wrong_field(&whole, field, ip_2_ip6(&rx->remote), ip_2_ip6(&rx->local));
 }
 
 static enum drop_reason keep(struct stack *st, struct ip_rx *rx, struct fragment *fragment,
@@ -244,7 +265,11 @@ static enum drop_reason keep(struct stack *st, struct ip_rx *rx, struct fragment
 {
 	bool last = (be16_get(header + AT_OFFSET) & MORE) == 0;
 	uint32_t identification = be32_get(header + AT_IDENTIFICATION);
-	if (!is_sound(fragment, last) || st->ip6_frags->fragment_count == FRAGMENTS_MAX)
+	uint32_t field = wrong_field(fragment, last);
+	if (field != 0)
+		tell_of_field(rx, field);
+	if (field != 0 || fragment->end == fragment->start ||
+		st->ip6_frags->fragment_count == FRAGMENTS_MAX)
 		return DROP_FRAGMENT_REFUSED;
 	struct datagram *datagram = find(st, rx, identification);
 	if (datagram == NULL)

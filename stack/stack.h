@@ -168,8 +168,9 @@ struct stack_counters {
 	uint64_t tcp_replies_withheld; /* challenge ACKs, RSTs and others, beyond their number */
 	uint64_t tcp_syn_cookies_sent, tcp_syn_cookies_accepted; /* RFC 4987 3.6 */
 	uint64_t udp_rx, udp_tx, icmp_rx, icmp_tx;
-	uint64_t conns;               /* TCP connections alive now, TIME_WAIT included */
-	uint64_t tcp_died_unaccepted; /* connections skipped by conn_accept */
+	uint64_t icmp_errors_withheld; /* beyond their number (RFC 4443 2.4 (f)) */
+	uint64_t conns;                /* TCP connections alive now, TIME_WAIT included */
+	uint64_t tcp_died_unaccepted;  /* connections skipped by conn_accept */
 };
 void stack_get_counters(const struct stack *st, struct stack_counters *counters);
 

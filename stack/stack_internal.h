@@ -12,6 +12,7 @@
 #include "stack/lwip/lwip_timers.h"
 #include "stack/nif.h"
 #include "stack/ports.h"
+#include "stack/reply_rate.h"
 #include "stack/stack.h"
 
 struct dgram_table;
@@ -43,6 +44,7 @@ struct stack {
 
 	struct siphash_key isn_key, port_key;
 	struct prng random;
+	struct reply_rate icmp_errors; /* sent */
 	struct port_table ports;
 
 	struct nif *nifs; /* in the order of nif_add */

@@ -188,6 +188,37 @@ FIXES = [
      "  etharp_used(netif, arp_idx);\n"
      "  return ethernet_output(netif, q, (struct eth_addr *)(netif->hwaddr), "
      "&arp_table[arp_idx].ethaddr, ETHTYPE_IP);\n"),
+    ("core/ipv4/icmp.c",
+     "RFC 1812 4.3.2.8: errors that strangers provoke have a number; 2.2.1 sends all.",
+     "  /* increase number of messages attempted to send */\n"
+     "  MIB2_STATS_INC(mib2.icmpoutmsgs);\n\n"
+     "  /* Keep IP header",
+     "  if (!lwip_may_send_error()) {\n"
+     "    return;\n"
+     "  }\n"
+     "  /* increase number of messages attempted to send */\n"
+     "  MIB2_STATS_INC(mib2.icmpoutmsgs);\n\n"
+     "  /* Keep IP header"),
+    ("core/ipv6/icmp6.c",
+     "RFC 4443 2.4 (f): as for IPv4.",
+     "  u16_t datalen = LWIP_MIN(p->tot_len, LWIP_ICMP6_DATASIZE);\n",
+     "  u16_t datalen = LWIP_MIN(p->tot_len, LWIP_ICMP6_DATASIZE);\n\n"
+     "  if (!lwip_may_send_error()) {\n"
+     "    return;\n"
+     "  }\n"),
+    ("core/ipv6/icmp6.c",
+     "RFC 8200 4.5: for fragments that lwIP does not see (stack/ip6_frags.c); pointer is an offset.",
+     "  icmp6_send_response(p, c, pointer_u32, ICMP6_TYPE_PP);\n"
+     "}\n",
+     "  icmp6_send_response(p, c, pointer_u32, ICMP6_TYPE_PP);\n"
+     "}\n\n"
+     "void\n"
+     "icmp6_wrong_field(struct pbuf *p, u32_t pointer, const ip6_addr_t *src_addr,\n"
+     "    const ip6_addr_t *dest_addr)\n"
+     "{\n"
+     "  icmp6_send_response_with_addrs(p, ICMP6_PP_FIELD, pointer, ICMP6_TYPE_PP, src_addr, "
+     "dest_addr);\n"
+     "}\n"),
     ("core/udp.c",
      "RFC 768, RFC 1122 4.1: the datagram is as long as its header says; 2.2.1 takes all that IP "
      "brought.",

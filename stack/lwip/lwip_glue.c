@@ -9,6 +9,8 @@
 #include "stack/lwip/lwip_hooks.h"
 #include "stack/stack_internal.h"
 
+#define ICMP_ERRORS_PER_SECOND 1000u /* on average */
+
 void *lwip_arena_alloc(size_t size)
 {
 	return arena_alloc(&stack_current->arena, size);
@@ -33,6 +35,16 @@ void lwip_check_failed(const char *message)
 uint32_t lwip_random(void)
 {
 	return (uint32_t)prng_next(&stack_current->random);
+}
+
+/* RFC 4443 2.4 (f), RFC 1812 4.3.2.8 */
+int lwip_may_send_error(void)
+{
+	struct stack *st = stack_current;
+	bool may = reply_rate_allows(st, &st->icmp_errors, ICMP_ERRORS_PER_SECOND);
+	if (!may)
+		st->counters.icmp_errors_withheld++;
+	return may;
 }
 
 u32_t sys_now(void)

@@ -7,6 +7,7 @@
 #include "lwip/ip_addr.h"
 
 struct netif;
+struct pbuf;
 
 /* IPv6 gateway set by hand, before those of router advertisements; NULL without. */
 const ip6_addr_t *lwip_hook_ip6_gateway(struct netif *netif, const ip6_addr_t *destination);
@@ -17,5 +18,12 @@ const ip6_addr_t *lwip_hook_ip6_gateway(struct netif *netif, const ip6_addr_t *d
  * again when the entry is about to expire.
  */
 void etharp_used(struct netif *netif, int index);
+
+/*
+ * Ours in lwIP, too: ICMPv6 Parameter Problem, code 0, in answer to p, from its IPv6 header on;
+ * pointer: offset of the field (RFC 4443 3.4).
+ */
+void icmp6_wrong_field(
+	struct pbuf *p, uint32_t pointer, const ip6_addr_t *source, const ip6_addr_t *destination);
 
 #endif

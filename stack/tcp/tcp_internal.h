@@ -20,6 +20,7 @@
 #include "stack/conn.h"
 #include "stack/dst.h"
 #include "stack/ip_input.h"
+#include "stack/reply_rate.h"
 #include "stack/stack_internal.h"
 #include "stack/tcp/tcp.h"
 #include "stack/tcp/tcp_cc.h"
@@ -364,12 +365,6 @@ enum tcp_flow_kind { TCP_FLOW_TCB, TCP_FLOW_SYN, TCP_FLOW_TIME_WAIT };
 #define TCP_LISTEN_BUCKETS    256u
 #define TCP_QUEUE_WAIT_MIN_MS 1000u /* shortest wait in the SYN cache or TIME_WAIT */
 
-/* Answers that a stranger can provoke, counted by the second (RFC 5961 7). */
-struct tcp_rate {
-	uint64_t since_ms;
-	uint32_t count, limit; /* in that second; limit 0: it never began */
-};
-
 struct tcp_syn_cache;  /* tcp_syn_cache.c */
 struct tcp_time_waits; /* tcp_time_wait.c */
 struct tcp_fast_open;  /* tcp_fast_open.c */
@@ -390,7 +385,7 @@ struct tcp_stack {
 	struct siphash_key cookie_key, ts_key, fast_open_key;
 	struct tcp_fast_open *fast_open; /* cookies of peers; NULL while there are none */
 	uint32_t fast_open_pending;      /* connections for which tcp_is_fast_open_server holds */
-	struct tcp_rate challenges, resets; /* tcp_reply.c */
+	struct reply_rate challenges, resets; /* tcp_reply.c */
 	uint64_t trim_ms;   /* when memory that was kept for nothing is given back next */
 	uint64_t queues_ms; /* when next to look at that, the SYN cache and TIME_WAIT */
 	struct tcp_seg burst[TCP_BURST];

@@ -65,23 +65,12 @@ enum drop_reason tcp_reply_send(struct stack *st, struct dst *dst, const ip_addr
 	return reason;
 }
 
-/*
- * Counts one more in this second. The limit changes from second to second: from a fixed one, a
- * third party could tell who else was answered (CVE-2016-5696), and with it guess a connection.
- */
-static bool is_allowed(struct stack *st, struct tcp_rate *rate, uint32_t average)
+static bool is_allowed(struct stack *st, struct reply_rate *rate, uint32_t average)
 {
-	if (rate->limit == 0 || st->now_ms - rate->since_ms >= 1000) {
-		rate->since_ms = st->now_ms;
-		rate->limit = average / 2 + (uint32_t)(prng_next(&st->random) % average);
-		rate->count = 0;
-	}
-	if (rate->count < rate->limit) {
-		rate->count++;
-		return true;
-	}
-	st->counters.tcp_replies_withheld++;
-	return false;
+	bool allowed = reply_rate_allows(st, rate, average);
+	if (!allowed)
+		st->counters.tcp_replies_withheld++;
+	return allowed;
 }
 
 bool tcp_challenge_allowed(struct stack *st)

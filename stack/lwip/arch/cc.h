@@ -22,6 +22,9 @@ void lwip_check_failed(const char *message);
 uint32_t lwip_random(void);
 #define LWIP_RAND() lwip_random()
 
+/* Whether one more ICMP or ICMPv6 error may be sent in this second; counts (stack/lwip/derive.py). */
+int lwip_may_send_error(void);
+
 #define lwip_htons(x) __builtin_bswap16(x)
 #define lwip_htonl(x) __builtin_bswap32(x)
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS

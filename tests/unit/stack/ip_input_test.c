@@ -420,6 +420,131 @@ static void datagram_that_stays_in_fragments_is_given_up(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 4861 7.2.3: a solicitation tells where the peer is; what is answered waits for nothing then. */
+static void learn_peer(struct lab *lab)
+{
+	static const uint8_t group[] = {0xff, 2, [11] = 1, 0xff, 0, 0, 1};
+	uint8_t frame[14 + 40 + 32] = {0x33, 0x33, 0xff, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x86, 0xdd};
+	uint8_t *ip = frame + 14, *icmp = ip + 40;
+	ip_addr_t us = lab_ip6(0), source = from_peer(true, UDP).source;
+	memcpy(ip, (const uint8_t[]){0x60, 0, 0, 0, 0, 32, 58, 255}, 8);
+	memcpy(ip + 8, ip_2_ip6(&source)->addr, 16);
+	memcpy(ip + 24, group, 16);
+	icmp[0] = 135;
+	memcpy(icmp + 8, ip_2_ip6(&us)->addr, 16);
+	memcpy(icmp + 24, (const uint8_t[]){1, 1, 2, 0, 0, 0, 0, 9}, 8);
+	put16(icmp + 2, complement(sum_bytes(sum_bytes(32 + 58, ip + 8, 32), icmp, 32)));
+	lab_inject(lab, 0, frame, sizeof(frame));
+	lab_discard(lab, 0);
+}
+
+/* A lone fragment of UDP to us: of `length` bytes behind its header, at `offset`. */
+static void inject_fragment(
+	struct lab *lab, const uint8_t destination[16], unsigned offset, bool more, size_t length)
+{
+	uint8_t frame[FRAME_MAX], payload[FRAME_MAX] = {0};
+	struct packet_shape shape = from_peer(true, UDP);
+	packet_write(&shape, ours, peer, payload, length, frame);
+	memcpy(frame + 38, destination, 16);
+	memmove(frame + 62, frame + 54, length);
+	put16(frame + 18, (unsigned)(8 + length));
+	frame[20] = 44;
+	memcpy(frame + 54, (const uint8_t[]){UDP, 0}, 2);
+	put16(frame + 56, offset | more);
+	put32(frame + 58, 4711);
+	lab_inject(lab, 0, frame, 62 + length);
+}
+
+/* The next frame is a Parameter Problem about that field, and quotes the fragment. */
+static void expect_parameter_problem(struct lab *lab, unsigned field, size_t length)
+{
+	struct lab_frame *frame = lab_take(lab, 0);
+	assert_non_null(frame);
+	const uint8_t *icmp = frame->bytes + 54;
+	assert_int_equal(frame->bytes[20], 58);
+	assert_int_equal(icmp[0], 4);
+	assert_int_equal(icmp[1], 0);
+	assert_int_equal(get32(icmp + 4), field);
+	assert_int_equal(icmp[8] >> 4, 6); /* from its IPv6 header on */
+	assert_int_equal(get16(icmp + 8 + 4), 8 + length);
+	assert_int_equal(icmp[8 + 6], 44);
+	assert_int_equal(get32(icmp + 8 + 40 + 4), 4711);
+	free(frame);
+}
+
+/* RFC 8200 4.5: the Payload Length of all but the last is a multiple of 8. */
+static void fragment_with_a_part_of_8_bytes_is_told(void **state)
+{
+	struct lab lab;
+	open_lab(&lab);
+	learn_peer(&lab);
+	ip_addr_t us = lab_ip6(0);
+	inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 0, true, 148);
+	expect_parameter_problem(&lab, 4, 148);
+	inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 152, false, 148);
+	assert_null(lab_take(&lab, 0)); /* the last may have any */
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_FRAGMENT_REFUSED], 1);
+	lab_close(&lab);
+}
+
+/* RFC 8200 4.5: a datagram has 65,535 bytes at most; 40 and 2: the Fragment Offset. */
+static void fragment_beyond_the_longest_datagram_is_told(void **state)
+{
+	struct lab lab;
+	open_lab(&lab);
+	learn_peer(&lab);
+	ip_addr_t us = lab_ip6(0);
+	inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 65528, false, 7);
+	assert_null(lab_take(&lab, 0));
+	inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 65528, false, 8);
+	expect_parameter_problem(&lab, 42, 8);
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_FRAGMENT_REFUSED], 1);
+	lab_close(&lab);
+}
+
+/* RFC 4443 2.4 (e.3): nothing is told of what went to a group. */
+static void wrong_fragment_to_a_group_is_not_told(void **state)
+{
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+	struct lab lab;
+	open_lab(&lab);
+	learn_peer(&lab);
+	inject_fragment(&lab, all_nodes, 0, true, 148);
+	assert_null(lab_take(&lab, 0));
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_FRAGMENT_REFUSED], 1);
+	lab_close(&lab);
+}
+
+/* RFC 4443 2.4 (f): of all errors that strangers provoke there are so many in a second. */
+static void icmp_errors_have_a_number(void **state)
+{
+	struct lab lab;
+	struct stack_counters counters;
+	uint8_t frame[FRAME_MAX], payload[20] = {0};
+	open_lab(&lab);
+	learn_peer(&lab);
+	ip_addr_t us = lab_ip6(0);
+	stack_get_counters(lab.node[0].stack, &counters);
+	uint64_t sent = counters.icmp_tx;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct packet_shape shape = from_peer(i & 1, UDP);
+		if (i % 3 == 0)
+			inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 0, true, 148);
+		else
+			lab_inject(&lab, 0, frame,
+				packet_write(&shape, ours, peer, payload, sizeof(payload), frame));
+		lab_discard(&lab, 0);
+	}
+	stack_get_counters(lab.node[0].stack, &counters);
+	assert_in_range(counters.icmp_tx - sent, 500, 1500);
+	assert_int_equal(counters.icmp_tx - sent + counters.icmp_errors_withheld, 3000);
+	lab_advance(&lab, 1000);
+	lab_discard(&lab, 0);
+	inject_fragment(&lab, (const uint8_t *)ip_2_ip6(&us)->addr, 0, true, 148);
+	expect_parameter_problem(&lab, 4, 148);
+	lab_close(&lab);
+}
+
 static unsigned redirected;
 
 /* Another core's: from its IP header on, as it would have come in one piece. */
@@ -653,6 +778,10 @@ int main(void)
 		cmocka_unit_test(datagram_in_fragments_for_nobody_is_answered),
 		cmocka_unit_test(datagram_that_stays_in_fragments_is_given_up),
 		cmocka_unit_test(datagram_in_fragments_of_another_core_goes_there),
+		cmocka_unit_test(fragment_with_a_part_of_8_bytes_is_told),
+		cmocka_unit_test(fragment_beyond_the_longest_datagram_is_told),
+		cmocka_unit_test(wrong_fragment_to_a_group_is_not_told),
+		cmocka_unit_test(icmp_errors_have_a_number),
 		cmocka_unit_test(impossible_sources_are_dropped),
 		cmocka_unit_test(groups_and_broadcasts_are_marked),
 		cmocka_unit_test(unicast_to_many_stations_is_dropped),
