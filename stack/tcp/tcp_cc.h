@@ -140,11 +140,6 @@ struct tcp_cc {
 	 */
 	bool pace;
 	bool no_sack;
-	/*
-	 * Where to keep what a reduction replaces: the core's, while something is in flight. NULL: no
-	 * reduction is undone.
-	 */
-	struct tcp_cc_undo *undo;
 
 	/*
 	 * Set by the algorithm in on_ack, cleared by the core, which then marks the connection as
@@ -152,10 +147,16 @@ struct tcp_cc {
 	 */
 	bool mark_app_limited;
 
-	/* The algorithm's own. */
+	/* The algorithm's own; and the union at the end. */
 	bool recovering;   /* between on_congestion or on_rto, and on_recovery_end or on_undo */
 	bool rto_recovery; /* the same, and on_rto came */
 	bool paced_start;  /* BBR: pacing_rate comes from a measured RTT */
+
+	/*
+	 * Where to keep what a reduction replaces: the core's, while something is in flight. NULL: no
+	 * reduction is undone.
+	 */
+	struct tcp_cc_undo *undo;
 
 	union {
 		struct tcp_newreno newreno;

@@ -261,6 +261,7 @@ struct tcb {
 	uint16_t syn_data;    /* bytes of payload that our SYN carried (RFC 7413) */
 	uint16_t
 		black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none; tcp_pmtu.c */
+	uint8_t reo_wnd_persist; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
 
 	const struct conn_options *options; /* in effect; shared, see tcp_shared_options.c */
 	struct wheel_timer wheel;
@@ -317,7 +318,6 @@ struct tcp_send {
 	uint64_t rack_sent_ns, rack_rtt_ns; /* RACK.xmit_ts, RACK.rtt */
 	uint32_t rack_end_seq, rack_fack;
 	uint32_t rack_dsack_round;
-	uint8_t rack_reo_wnd_persist;
 	bool tlp_is_retrans; /* the probe sent old bytes */
 	uint32_t tlp_end_seq;
 

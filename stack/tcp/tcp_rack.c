@@ -69,15 +69,14 @@ void tcp_rack_dsack(struct tcb *tcb, const struct tcp_ack *ack)
 	tx->rack_dsack_round = tcb->snd_nxt;
 	if (tcb->reo_wnd_mult < REO_WND_MULT_MAX)
 		tcb->reo_wnd_mult++;
-	tx->rack_reo_wnd_persist = REO_WND_PERSIST;
+	tcb->reo_wnd_persist = REO_WND_PERSIST;
 }
 
 void tcp_rack_recovery_ended(struct tcb *tcb)
 {
-	struct tcp_send *tx = tcb->tx;
-	if (tx->rack_reo_wnd_persist > 0)
-		tx->rack_reo_wnd_persist--;
-	if (tx->rack_reo_wnd_persist == 0 && tcb->reo_wnd_mult > 1)
+	if (tcb->reo_wnd_persist > 0)
+		tcb->reo_wnd_persist--;
+	if (tcb->reo_wnd_persist == 0 && tcb->reo_wnd_mult > 1)
 		tcb->reo_wnd_mult = 1;
 }
 

@@ -87,14 +87,23 @@ static void arm_in_flight(struct tcb *tcb)
 	arm(tcb, kind, left_ms(due_ms, now_ms));
 }
 
-/* RFC 9293 3.8.6.1: first after an RTO, then at doubling intervals (SHLD-29, SHLD-30). */
+/*
+ * RFC 9293 3.8.6.1: first after an RTO, then at doubling intervals (SHLD-29, SHLD-30). Where the
+ * window is open and pacing keeps all back, its timer goes on, and there is nothing to probe.
+ */
 static void arm_persist(struct tcb *tcb)
 {
-	if (tcb->rtx_kind == TCP_RTX_PERSIST && tcb->timer_ms[TCP_TIMER_RTX] != 0)
+	bool paced = tcb->snd_wnd != 0 && tcb->timer_ms[TCP_TIMER_PACE] != 0;
+	if (tcb->rtx_kind == TCP_RTX_PERSIST && tcb->timer_ms[TCP_TIMER_RTX] != 0 && !paced)
 		return;
 	if (tcb->rtx_kind != TCP_RTX_PERSIST) {
 		tcb->tx->waiting_ms = tcp_now_ms(tcb->conn.stack);
 		tcb->tx->timeouts = tcb->backoff = 0;
+	}
+	if (paced) {
+		tcb->rtx_kind = TCP_RTX_PERSIST;
+		tcp_timer_clear(tcb, TCP_TIMER_RTX);
+		return;
 	}
 	uint32_t delay_ms = tcp_rto_ms(tcb);
 	arm(tcb, TCP_RTX_PERSIST, delay_ms < PERSIST_MAX_MS ? delay_ms : PERSIST_MAX_MS);
@@ -224,10 +233,6 @@ static void send_window_probe(struct tcb *tcb)
 
 static void persist_expired(struct tcb *tcb)
 {
-	if (tcb->timer_ms[TCP_TIMER_PACE] != 0) { /* not the window, but pacing keeps it back */
-		tcp_rtx_arm(tcb);
-		return;
-	}
 	if (tcb->tx->timeouts > 0 && is_time_to_give_up(tcb)) {
 		give_up(tcb);
 		return;

@@ -331,6 +331,31 @@ static void dsack_widens_reordering_window(void **state)
 	assert_int_equal(COUNTERS->tcp_dsacks, 3);
 }
 
+/* RFC 8985 6.2.1 step 4: for 16 recoveries, however idle the connection is between them. */
+static void widened_reordering_window_outlives_idle_time(void **state)
+{
+	send_and_wait(10);
+	lab_ack(2000);
+	lab_sack(2000, 1, BLOCKS({0, 1000}));
+	lab_ack(10000);
+	lab_send(1000);
+	lab_sack(10000, 1, BLOCKS({9000, 10000}));
+	assert_int_equal(lab.tcb->reo_wnd_mult, 2);
+	lab_ack(11000);
+	for (uint32_t recovery = 1, at = 11000; recovery <= 16; recovery++, at += 4000) {
+		assert_null(lab.tcb->tx);
+		assert_int_equal(lab.tcb->reo_wnd_mult, 2);
+		lab.tcb->cc.cwnd = 10 * LAB_MSS;
+		lab_send(4 * LAB_MSS);
+		lab_wait(100);
+		lab_sack(at, 1, BLOCKS({at + 1000, at + 4000}));
+		lab_wait(100);
+		assert_int_equal(ca_state(), TCP_CA_RECOVERY);
+		lab_ack(at + 4000);
+	}
+	assert_int_equal(lab.tcb->reo_wnd_mult, 1);
+}
+
 /* RFC 8985 6.2: a retransmission is found lost by what was sent after it. */
 static void lost_retransmission_is_sent_again(void **state)
 {
@@ -1023,6 +1048,36 @@ static void answering_peer_may_keep_window_closed(void **state)
 	assert_int_equal(lab.failed, -ETIMEDOUT);
 }
 
+/* RFC 9293 3.8.6.1 is about windows: what pacing keeps back waits for the pacer's timer alone. */
+static void paced_data_are_no_closed_window(void **state)
+{
+	lab_send(LAB_MSS);
+	lab.tcb->tx->unpaced = 0;
+	lab.tcb->cc.pacing_rate = LAB_MSS; /* a segment a second */
+	lab.tcb->cc.send_quantum = 2 * LAB_MSS;
+	lab.tcb->tx->pace_ns = lab.tcb->conn.stack->now_ns; /* nothing is late */
+	lab_send(4 * LAB_MSS);
+	lab_wait(100);
+	lab_ack(3000);
+	assert_int_equal(lab.tcb->snd_una, lab.tcb->snd_nxt);
+	assert_int_not_equal(lab.tcb->timer_ms[TCP_TIMER_PACE], 0);
+	assert_int_equal(lab.tcb->timer_ms[TCP_TIMER_RTX], 0);
+	lab_forget_sent();
+	lab_wait(1800);
+	assert_int_equal(lab.sent_count, 0);
+	lab_wait(200);
+	assert_int_equal(lab.sent_count, 2);
+	assert_int_not_equal(lab.tcb->timer_ms[TCP_TIMER_RTX], 0);
+	assert_int_equal(lab.tcb->tx->timeouts, 0);
+	/* A window that closes meanwhile is probed all the same. */
+	lab.peer_wnd = 0;
+	lab_ack(5000);
+	assert_int_equal(lab.tcb->snd_una, lab.tcb->snd_end);
+	lab_send(LAB_MSS);
+	assert_int_equal(lab.tcb->rtx_kind, TCP_RTX_PERSIST);
+	assert_int_not_equal(lab.tcb->timer_ms[TCP_TIMER_RTX], 0);
+}
+
 /* RFC 9293 3.8.6.2.1: what a small window has room for is sent in the end. */
 static void small_window_is_used_after_a_while(void **state)
 {
@@ -1434,6 +1489,7 @@ int main(void)
 		SACK(one_sacked_waits_for_reordering_window),
 		SACK(reordering_seen_delays_recovery),
 		SACK(dsack_widens_reordering_window),
+		SACK(widened_reordering_window_outlives_idle_time),
 		SACK(lost_retransmission_is_sent_again),
 		SACK(impossible_blocks_are_ignored),
 		SACK(block_cuts_super_segment_at_segments),
@@ -1472,6 +1528,7 @@ int main(void)
 		SACK(closed_window_is_probed_at_doubling_intervals),
 		SACK(opening_window_without_probe_sends_all),
 		SACK(answering_peer_may_keep_window_closed),
+		SACK(paced_data_are_no_closed_window),
 		SACK(small_window_is_used_after_a_while),
 		SACK(shrunk_window_is_no_congestion),
 		SACK(black_hole_makes_segments_smaller),
