@@ -219,6 +219,43 @@ FIXES = [
      "  icmp6_send_response_with_addrs(p, ICMP6_PP_FIELD, pointer, ICMP6_TYPE_PP, src_addr, "
      "dest_addr);\n"
      "}\n"),
+    ("core/ipv4/etharp.c",
+     "Packets that wait for an address are counted when they are given up; 2.2.1 says nothing.",
+     "          arp_table[i].q = arp_table[i].q->next;\n"
+     "          pbuf_free(old->p);\n",
+     "          arp_table[i].q = arp_table[i].q->next;\n"
+     "          lwip_gave_up_waiting();\n"
+     "          pbuf_free(old->p);\n"),
+    ("core/ipv4/etharp.c",
+     "As above.",
+     "    LWIP_ASSERT(\"r->p != NULL\", (r->p != NULL));\n",
+     "    LWIP_ASSERT(\"r->p != NULL\", (r->p != NULL));\n"
+     "    lwip_gave_up_waiting();\n"),
+    ("core/ipv6/nd6.c",
+     "As for ARP.",
+     "    LWIP_ASSERT(\"r->p != NULL\", (r->p != NULL));\n",
+     "    LWIP_ASSERT(\"r->p != NULL\", (r->p != NULL));\n"
+     "    lwip_gave_up_waiting();\n"),
+    ("core/ipv6/nd6.c",
+     "A place in the queue for which there was no memory is none; 2.2.1 counts it for ever, and "
+     "once all are gone keeps no packet any more.",
+     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
+     "      nd6_queue_size++;\n"
+     "    }\n"
+     "    if ((new_entry == NULL)",
+     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
+     "    }\n"
+     "    if ((new_entry == NULL)"),
+    ("core/ipv6/nd6.c",
+     "As above.",
+     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
+     "      nd6_queue_size++;\n"
+     "    }\n"
+     "    if (new_entry != NULL) {\n",
+     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
+     "    }\n"
+     "    if (new_entry != NULL) {\n"
+     "      nd6_queue_size++;\n"),
     ("core/udp.c",
      "RFC 768, RFC 1122 4.1: the datagram is as long as its header says; 2.2.1 takes all that IP "
      "brought.",

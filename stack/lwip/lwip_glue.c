@@ -47,6 +47,12 @@ int lwip_may_send_error(void)
 	return may;
 }
 
+void lwip_gave_up_waiting(void)
+{
+	struct stack *st = stack_current;
+	stack_count_drop(st, st->freeing ? DROP_SHUTDOWN : DROP_NO_NEIGHBOUR);
+}
+
 u32_t sys_now(void)
 {
 	return (u32_t)stack_current->now_ms;

@@ -54,7 +54,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ETHERNET                  1
 #define ARP_TABLE_SIZE                 127
 #define ARP_QUEUEING                   1
-#define ARP_QUEUE_LEN                  64 /* more than the fragments of the largest datagram */
+#define ARP_QUEUE_LEN                  128 /* of each entry: NIF_GSO_SEGMENTS_MAX */
 #define ETHARP_SUPPORT_STATIC_ENTRIES  1
 #define ETHARP_TRUST_IP_MAC            0
 #define LWIP_NETIF_HWADDRHINT          1
@@ -92,7 +92,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ND6_NUM_NEIGHBORS         127
 #define LWIP_ND6_NUM_DESTINATIONS      127
 #define LWIP_ND6_QUEUEING              1
-#define MEMP_NUM_ND6_QUEUE             128
+#define MEMP_NUM_ND6_QUEUE             128 /* of all together: NIF_GSO_SEGMENTS_MAX */
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_IGMP                      1
 #define LWIP_RAW                       1

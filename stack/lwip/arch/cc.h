@@ -25,6 +25,9 @@ uint32_t lwip_random(void);
 /* Whether one more ICMP or ICMPv6 error may be sent in this second; counts (stack/lwip/derive.py). */
 int lwip_may_send_error(void);
 
+/* A packet that waited for its next hop's address was given up; counts (derive.py). */
+void lwip_gave_up_waiting(void);
+
 #define lwip_htons(x) __builtin_bswap16(x)
 #define lwip_htonl(x) __builtin_bswap32(x)
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS

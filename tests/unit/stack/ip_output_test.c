@@ -600,6 +600,84 @@ static void super_segment_that_waits_in_part_is_taken(void **state)
 	}
 }
 
+/* The longest one has more segments than most queues have places. */
+static void longest_super_segment_waits_whole(void **state)
+{
+	enum { MSS = 500, SEGMENTS = NIF_GSO_SEGMENTS_MAX };
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		struct out o;
+		struct lab_frame *frame;
+		unsigned seen = 0;
+		lab_open(&lab, 2, NULL);
+		out_open(&o, &lab, ip6, TCP, SEGMENTS * MSS);
+		o.packet.gso_size = MSS;
+		assert_int_equal(ip_output(o.stack, &o.packet), DROP_NONE);
+		answer_the_question(&lab);
+		for (; (frame = lab_take(&lab, 0)) != NULL; seen++) {
+			assert_memory_equal(
+				frame->bytes + (ip6 ? 74 : 54), o.payload + seen * MSS, MSS);
+			free(frame);
+		}
+		assert_int_equal(seen, SEGMENTS);
+		assert_int_equal(drops(&o, DROP_NO_NEIGHBOUR), 0);
+		out_close(&o);
+		lab_close(&lab);
+	}
+}
+
+/* RFC 1122 2.3.2.2, RFC 4861 7.2.2: the latest are kept; the others are counted. */
+static void packets_beyond_the_queue_are_counted(void **state)
+{
+	enum { KEPT = 128, LOST = 7 };
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		struct out o;
+		struct lab_frame *frame;
+		unsigned seen = 0;
+		lab_open(&lab, 2, NULL);
+		out_open(&o, &lab, ip6, UDP, 100);
+		for (unsigned i = 0; i < KEPT + LOST; i++) {
+			put16(o.packet.l4 + 6, 0);
+			put16(o.packet.l4, 1000 + i); /* the source port numbers them */
+			assert_int_equal(ip_output(o.stack, &o.packet), DROP_NONE);
+		}
+		assert_int_equal(drops(&o, DROP_NO_NEIGHBOUR), LOST);
+		answer_the_question(&lab);
+		for (; (frame = lab_take(&lab, 0)) != NULL; seen++) {
+			assert_int_equal(get16(frame->bytes + (ip6 ? 54 : 34)), 1000 + LOST + seen);
+			free(frame);
+		}
+		assert_int_equal(seen, KEPT);
+		out_close(&o);
+		lab_close(&lab);
+	}
+}
+
+static bool lose_all(struct lab *lab, unsigned from, const struct lab_frame *frame)
+{
+	return true;
+}
+
+static void packets_for_a_neighbour_that_never_answers_are_counted(void **state)
+{
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		struct out o;
+		lab_open(&lab, 2, NULL);
+		out_open(&o, &lab, ip6, UDP, 100);
+		for (unsigned i = 0; i < 5; i++) {
+			put16(o.packet.l4 + 6, 0);
+			assert_int_equal(ip_output(o.stack, &o.packet), DROP_NONE);
+		}
+		lab.lose = lose_all;
+		lab_advance(&lab, 20000);
+		assert_int_equal(drops(&o, DROP_NO_NEIGHBOUR), 5);
+		out_close(&o);
+		lab_close(&lab);
+	}
+}
+
 static void nothing_is_sent_over_a_dead_link(void **state)
 {
 	struct lab lab;
@@ -661,6 +739,9 @@ int main(void)
 		cmocka_unit_test(packets_wait_for_an_unknown_neighbour),
 		cmocka_unit_test(super_segment_waits_for_an_unknown_neighbour),
 		cmocka_unit_test(super_segment_that_waits_in_part_is_taken),
+		cmocka_unit_test(longest_super_segment_waits_whole),
+		cmocka_unit_test(packets_beyond_the_queue_are_counted),
+		cmocka_unit_test(packets_for_a_neighbour_that_never_answers_are_counted),
 		cmocka_unit_test(nothing_is_sent_over_a_dead_link),
 		cmocka_unit_test(refusal_of_the_device_is_told),
 		cmocka_unit_test(packet_longer_than_ip_is_refused),
