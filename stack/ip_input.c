@@ -300,6 +300,13 @@ static bool is_false_source6(const uint8_t *source, const uint8_t *destination)
 	return memcmp(source, destination, 16) == 0;
 }
 
+static inline void put_zoned_ip6(struct nif *nif, ip_addr_t *out, const uint8_t *address)
+{
+	put_ip6(out, address);
+	if (ip6_addr_islinklocal(ip_2_ip6(out)))
+		ip6_addr_assign_zone(ip_2_ip6(out), IP6_UNICAST, &nif->netif);
+}
+
 /* A fragment whose header says that it is of TCP or UDP. */
 static bool is_transport_fragment(const struct pbuf *p, const uint8_t *ip)
 {
@@ -344,9 +351,7 @@ APART enum ip_fate judge6(struct ip_rx *rx, enum drop_reason *reason)
 	if (is_false_source6(ip + IP6_SOURCE, ip + IP6_DESTINATION))
 		return refuse(reason, DROP_IP_REFUSED);
 	struct nif *nif = rx->nif;
-	put_ip6(&rx->remote, ip + IP6_SOURCE);
-	if (ip6_addr_islinklocal(ip_2_ip6(&rx->remote)))
-		ip6_addr_assign_zone(ip_2_ip6(&rx->remote), IP6_UNICAST, &nif->netif);
+	put_zoned_ip6(nif, &rx->remote, ip + IP6_SOURCE);
 	rx->tos = (uint8_t)(be16_get(ip) >> 4);
 	rx->ttl = ip[IP6_HOPS];
 	if (!is_own6(&nif->netif, nif->ip6_last, ip + IP6_DESTINATION) || rx->to_group)
@@ -412,13 +417,11 @@ static void restore_headers(const struct ip_rx *rx)
 
 /*
  * An IPv6 header before what was put together, where the first fragment's was: for another stack
- * core, or for lwIP. False for what no pbuf can count with its header.
+ * core, or for lwIP. Of the longest datagrams tot_len is then what 16 bits make of it.
  */
-static bool put_header6(struct ip_rx *rx, uint8_t proto)
+static void put_header6(struct ip_rx *rx, uint8_t proto)
 {
 	struct pbuf *p = rx->p;
-	if (p->tot_len > UINT16_MAX - IP6_HEADER)
-		return false;
 	uint16_t length = p->tot_len;
 	move_start(p, IP6_HEADER);
 	uint8_t *ip = p->payload;
@@ -428,36 +431,59 @@ static bool put_header6(struct ip_rx *rx, uint8_t proto)
 	ip[IP6_HOPS] = rx->ttl;
 	memcpy(ip + IP6_SOURCE, ip_2_ip6(&rx->remote)->addr, 16);
 	memcpy(ip + IP6_DESTINATION, ip_2_ip6(&rx->local)->addr, 16);
-	return true;
 }
 
 /* Fragments came here before their ports were known (stack_config.redirect). */
 static bool redirect6(struct stack *st, struct ip_rx *rx, uint8_t proto)
 {
 	const uint8_t *ports = rx->p->payload;
-	if (st->redirect == NULL || rx->p->len < 4 || !put_header6(rx, proto))
+	if (st->redirect == NULL || rx->p->len < 4)
 		return false;
+	put_header6(rx, proto);
 	if (st->redirect(st->steering, rx->nif, proto, be16_get(ports + 2), rx->p))
 		return true;
 	move_start(rx->p, -(int)IP6_HEADER);
 	return false;
 }
 
-/* Of UDP, what has no socket goes to lwIP, which says so. */
+/* Of UDP, what has no socket goes to lwIP, which says so where it can count its bytes. */
 static void input_whole6(struct stack *st, struct ip_rx *rx, uint8_t proto)
 {
-	if (redirect6(st, rx, proto))
-		return;
 	if (proto == IP_PROTO_TCP) {
 		tcp_input(st, rx);
 		return;
 	}
 	if (dgram_input(st, rx))
 		return;
-	if (put_header6(rx, proto))
-		nif_input_ip(rx->nif, rx->p);
-	else
+	if (rx->p->tot_len > UINT16_MAX - IP6_HEADER) {
 		stack_drop(st, rx->p, DROP_UDP_REFUSED);
+		return;
+	}
+	put_header6(rx, proto);
+	nif_input_ip(rx->nif, rx->p);
+}
+
+/* What redirect6 of another core made. lwIP does not see it: it could not count the longest. */
+static void input_redirected6(struct nif *nif, struct pbuf *p)
+{
+	const uint8_t *ip = p->payload;
+	uint8_t proto = ip[IP6_NEXT];
+	struct ip_rx rx = {
+		.p = p, .nif = nif, .tos = (uint8_t)(be16_get(ip) >> 4), .ttl = ip[IP6_HOPS]};
+	put_zoned_ip6(nif, &rx.remote, ip + IP6_SOURCE);
+	put_zoned_ip6(nif, &rx.local, ip + IP6_DESTINATION);
+	rx.to_group = ip_addr_ismulticast(&rx.local);
+	move_start(p, -(int)IP6_HEADER);
+	input_whole6(nif->stack, &rx, proto);
+}
+
+void ip_input_redirected(struct nif *nif, struct pbuf *p)
+{
+	const uint8_t *ip = p->payload;
+	if (ip[0] >> 4 == 6 && is_transport(ip[IP6_NEXT]))
+		input_redirected6(nif, p);
+	else
+		nif_input_ip(nif, p);
 }
 
 /*
@@ -472,7 +498,7 @@ static void input_fragment(struct stack *st, struct ip_rx *rx)
 	enum drop_reason reason = whole ? DROP_NONE : ip6_frags_input(st, rx, header);
 	if (reason != DROP_NONE)
 		stack_count_drop(st, reason);
-	else if (rx->p != NULL)
+	else if (rx->p != NULL && !redirect6(st, rx, header[0]))
 		input_whole6(st, rx, header[0]);
 }
 

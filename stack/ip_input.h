@@ -53,6 +53,9 @@ enum ip_fate {
  */
 enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason);
 
+/* Takes a whole IP packet that another stack redirected (stack_config.redirect). */
+void ip_input_redirected(struct nif *nif, struct pbuf *p);
+
 /* Takes n frames that an interface received, each with a reference. */
 void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n);
 

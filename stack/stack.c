@@ -176,7 +176,7 @@ void stack_input(struct stack *st, struct nif *nif, struct pbuf *const *pkts, un
 void stack_input_ip(struct stack *st, struct nif *nif, struct pbuf *p)
 {
 	stack_enter(st);
-	nif_input_ip(nif, p);
+	ip_input_redirected(nif, p);
 	tcp_input_flush(st);
 }
 

@@ -57,7 +57,7 @@ struct stack_config {
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
 	/*
 	 * Takes a packet for a port that another core holds, from its IP header on, for
-	 * stack_input_ip there; returns whether it did. Needed where one was put together from
+	 * stack_input_ip there, and nothing in between may rely on its tot_len; returns whether it did. Needed where one was put together from
 	 * fragments, which had to be brought to some core before their ports were known. NULL
 	 * where one stack is alone.
 	 */

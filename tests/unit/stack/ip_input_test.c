@@ -764,6 +764,54 @@ static void noise_breaks_nothing(void **state)
 	lab_close(&lab);
 }
 
+static struct pbuf *handed_over;
+
+static bool hand_over(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p)
+{
+	assert_null(handed_over);
+	handed_over = p;
+	return true;
+}
+
+/* RFC 8200 4.5: of up to 65,535 bytes, which the IPv6 header does not count with. */
+static void longest_datagram_in_fragments_reaches_another_core(void **state)
+{
+	static uint8_t frame[66000], payload[65527], got[65527];
+	static const size_t lengths[] = {300, 65487, 65488, 65527};
+	struct lab lab;
+	struct lab_config configs[2] = {{.redirect = hand_over}, {0}};
+	struct dgram_options options = {0};
+	struct dgram *socket;
+	struct dgram_rx rx;
+	lab_pattern(payload, sizeof(payload), 3);
+	lab_open(&lab, 2, configs);
+	lab_advance(&lab, 4000);
+	struct stack *other = lab.node[1].stack;
+	assert_int_equal(dgram_open(other, IP_ANY_TYPE, 88, NULL, 0, &options, &socket), 0);
+	struct packet_shape shape = from_peer(true, UDP);
+	for (unsigned i = 0; i < 4; i++) {
+		size_t n = lengths[i];
+		handed_over = NULL;
+		inject_fragments(&lab, frame, packet_write(&shape, ours, peer, payload, n, frame),
+			1440, false);
+		assert_non_null(handed_over);
+		stack_input_ip(other, lab.node[1].nif, handed_over);
+		assert_true(dgram_next(socket, &rx));
+		assert_int_equal(rx.payload->tot_len, n);
+		pbuf_copy_partial(rx.payload, got, (u16_t)n, 0);
+		assert_memory_equal(got, payload, n);
+		stack_free_pbufs(other, rx.payload);
+	}
+	/* Where nobody listens, it is counted, and lwIP is not asked to. */
+	dgram_close(socket);
+	handed_over = NULL;
+	inject_fragments(
+		&lab, frame, packet_write(&shape, ours, peer, payload, 65527, frame), 1440, false);
+	stack_input_ip(other, lab.node[1].nif, handed_over);
+	assert_int_equal(stack_drops(other)->count[DROP_UDP_REFUSED], 1);
+	lab_close(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -778,6 +826,7 @@ int main(void)
 		cmocka_unit_test(datagram_in_fragments_for_nobody_is_answered),
 		cmocka_unit_test(datagram_that_stays_in_fragments_is_given_up),
 		cmocka_unit_test(datagram_in_fragments_of_another_core_goes_there),
+		cmocka_unit_test(longest_datagram_in_fragments_reaches_another_core),
 		cmocka_unit_test(fragment_with_a_part_of_8_bytes_is_told),
 		cmocka_unit_test(fragment_beyond_the_longest_datagram_is_told),
 		cmocka_unit_test(wrong_fragment_to_a_group_is_not_told),
