@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define S          1000000000LL
-#define GOODBYE_NS (1 * S) /* at the end, for connections to close */
-#define EVENTS     64
+#define S      1000000000LL
+#define EVENTS 64
 
 struct dns_options {
 	uint64_t port, connections;
@@ -108,8 +107,8 @@ static struct dns_server *make_server(void)
 		return NULL;
 	server->udp.zones = server->tcp.zones = &zones;
 	server->udp.counters = server->tcp.counters = &server->counters;
-	server->tcp.connections_max = (unsigned)own.connections;
-	server->tcp.idle_ns = (int64_t)own.idle_timeout * S;
+	server->tcp.connections.max = (unsigned)own.connections;
+	server->tcp.connections.idle_ns = (int64_t)own.idle_timeout * S;
 	return server;
 }
 
@@ -136,18 +135,16 @@ static int serve(struct app_thread *thread)
 	struct rws_event events[EVENTS];
 
 	while (!thread->stop) {
-		int n = rws_selector_select(
-			thread->selector, events, EVENTS, dns_tcp_deadline(&server->tcp));
+		int n = rws_selector_select(thread->selector, events, EVENTS,
+			app_connections_deadline(&server->tcp.connections));
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].user != NULL)
-				dns_tcp_event(&events[i]);
+				app_connection_run(events[i].user);
 			else if (events[i].handle == server->udp.socket)
 				dns_udp_run(&server->udp);
 		}
-		dns_tcp_end_idle(&server->tcp, rws_now(thread->selector));
-		dns_tcp_accept(&server->tcp);
-		dns_tcp_free_ended(&server->tcp);
+		app_connections_turn(&server->tcp.connections);
 	}
 	return APP_OK;
 }
@@ -159,7 +156,7 @@ static void finish(struct app_thread *thread)
 	if (server == NULL)
 		return;
 	dns_udp_close(&server->udp);
-	dns_tcp_close(&server->tcp, rws_now(thread->selector) + GOODBYE_NS);
+	app_connections_close(&server->tcp.connections);
 	ended[thread->index] = server->counters;
 	free(server);
 }

@@ -13,9 +13,9 @@
 
 #include <rws.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "apps/app.h"
+#include "apps/app_connections.h"
 #include "apps/dns_answer.h"
 
 #define DNS_DATAGRAMS   64u
@@ -31,18 +31,11 @@ struct dns_udp {
 	uint8_t *memory;
 };
 
-TAILQ_HEAD(dns_connections, dns_connection);
-
 /* One thread's. */
 struct dns_tcp {
 	const struct dns_zones *zones;
 	struct dns_counters *counters;
-	struct rws_selector *selector;
-	rws_socket_t listener;
-	unsigned connection_count, connections_max;
-	int64_t idle_ns;
-	struct dns_connections by_activity; /* longest idle first */
-	struct dns_connections ended;       /* freed once their events are behind us */
+	struct app_connections connections;
 	uint8_t answer[DNS_MESSAGE_LEN + DNS_MESSAGE_MAX];
 };
 
@@ -52,11 +45,5 @@ void dns_udp_run(struct dns_udp *udp);
 void dns_udp_close(struct dns_udp *udp);
 
 int dns_tcp_open(struct dns_tcp *tcp, struct app_thread *thread, uint16_t port);
-void dns_tcp_accept(struct dns_tcp *tcp);
-void dns_tcp_event(const struct rws_event *event);
-int64_t dns_tcp_deadline(const struct dns_tcp *tcp);
-void dns_tcp_end_idle(struct dns_tcp *tcp, int64_t now);
-void dns_tcp_free_ended(struct dns_tcp *tcp);
-void dns_tcp_close(struct dns_tcp *tcp, int64_t deadline);
 
 #endif

@@ -17,63 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_MAX    4096u
-#define HEADER_LEN   12u
-#define ACCEPT_BURST 32u
+#define QUERY_MAX  4096u
+#define HEADER_LEN 12u
 
 struct dns_connection {
+	struct app_connection base; /* first member */
 	struct dns_tcp *tcp;
-	TAILQ_ENTRY(dns_connection) link; /* by_activity, then ended */
-	rws_socket_t socket;
-	rws_channel_t in, out;
-	bool has_ended;
-	int64_t active_ns; /* when it last got on */
-	size_t room_empty; /* room of the write channel when nothing is under way in it */
-	size_t room_seen;  /* and when it last got on */
-	size_t got;        /* bytes of the length, or of the query behind it */
-	size_t wanted;     /* length of the query; 0: not known yet */
-	uint8_t *rest;     /* of an answer there was no room for; NULL: none */
+	size_t got;    /* bytes of the length, or of the query behind it */
+	size_t wanted; /* length of the query; 0: not known yet */
+	uint8_t *rest; /* of an answer there was no room for; NULL: none */
 	size_t rest_length, rest_sent;
 	uint8_t length[DNS_MESSAGE_LEN];
 	uint8_t query[QUERY_MAX];
 };
-
-int dns_tcp_open(struct dns_tcp *tcp, struct app_thread *thread, uint16_t port)
-{
-	struct rws_options options = app_listen_options(thread->app);
-	struct rws_address any = {.port = port};
-
-	tcp->selector = thread->selector;
-	TAILQ_INIT(&tcp->by_activity);
-	TAILQ_INIT(&tcp->ended);
-	return rws_tcp_bind(thread->selector, &any, &options, &tcp->listener);
-}
-
-/* ---- Life of a connection ---------------------------------------------------------------- */
-
-static void touch(struct dns_connection *connection)
-{
-	struct dns_tcp *tcp = connection->tcp;
-
-	connection->active_ns = rws_now(tcp->selector);
-	connection->room_seen = rws_available_for_write(connection->out);
-	TAILQ_REMOVE(&tcp->by_activity, connection, link);
-	TAILQ_INSERT_TAIL(&tcp->by_activity, connection, link);
-}
-
-static void end_connection(struct dns_connection *connection)
-{
-	struct dns_tcp *tcp = connection->tcp;
-
-	if (connection->has_ended)
-		return;
-	connection->has_ended = true;
-	free(connection->rest);
-	rws_dispose(connection->socket);
-	TAILQ_REMOVE(&tcp->by_activity, connection, link);
-	TAILQ_INSERT_TAIL(&tcp->ended, connection, link);
-	tcp->connection_count--;
-}
 
 /* ---- Answers ----------------------------------------------------------------------------- */
 
@@ -93,14 +49,14 @@ static int keep_rest(struct dns_connection *connection, const uint8_t *bytes, si
 /* 0: nothing is left of it; else why it could not be written. */
 static int send_rest(struct dns_connection *connection)
 {
-	int result = rws_write_fully(
-		connection->out, connection->rest, connection->rest_length, &connection->rest_sent);
+	int result = rws_write_fully(connection->base.out, connection->rest,
+		connection->rest_length, &connection->rest_sent);
 
 	if (result < 0)
 		return result;
 	free(connection->rest);
 	connection->rest = NULL;
-	touch(connection);
+	app_connection_touch(&connection->base);
 	return 0;
 }
 
@@ -113,13 +69,13 @@ static int answer(struct dns_connection *connection)
 	int result;
 
 	tcp->counters->tcp++;
-	touch(connection);
+	app_connection_touch(&connection->base);
 	if (length == 0)
 		return 0;
 	tcp->answer[0] = (uint8_t)(length >> 8);
 	tcp->answer[1] = (uint8_t)length;
 	length += DNS_MESSAGE_LEN;
-	result = rws_write_fully(connection->out, tcp->answer, length, &sent);
+	result = rws_write_fully(connection->base.out, tcp->answer, length, &sent);
 	return result == -EAGAIN ? keep_rest(connection, tcp->answer + sent, length - sent)
 				 : result;
 }
@@ -129,7 +85,7 @@ static int answer(struct dns_connection *connection)
 static int read_length(struct dns_connection *connection)
 {
 	int result = rws_read_fully(
-		connection->in, connection->length, DNS_MESSAGE_LEN, &connection->got);
+		connection->base.in, connection->length, DNS_MESSAGE_LEN, &connection->got);
 
 	if (result < 0)
 		return result;
@@ -141,7 +97,7 @@ static int read_length(struct dns_connection *connection)
 static int read_query(struct dns_connection *connection)
 {
 	int result = rws_read_fully(
-		connection->in, connection->query, connection->wanted, &connection->got);
+		connection->base.in, connection->query, connection->wanted, &connection->got);
 
 	if (result < 0)
 		return result;
@@ -150,120 +106,38 @@ static int read_query(struct dns_connection *connection)
 	return result;
 }
 
-/* 0: there may be more to do; else why not. */
-static int step(struct dns_connection *connection)
+/* ---- What app_connections.h asks for ----------------------------------------------------- */
+
+static int begin(struct app_connection *base)
 {
+	((struct dns_connection *)base)->tcp = base->all->server;
+	return 0;
+}
+
+/* 0: there may be more to do; else why not. */
+static int step(struct app_connection *base)
+{
+	struct dns_connection *connection = (struct dns_connection *)base;
+
 	if (connection->rest != NULL)
 		return send_rest(connection);
 	return connection->wanted == 0 ? read_length(connection) : read_query(connection);
 }
 
-static void run(struct dns_connection *connection)
+static void end(struct app_connection *base)
 {
-	int result = 0;
-
-	while (result == 0)
-		result = step(connection);
-	rws_flush(connection->out);
-	if (result != -EAGAIN)
-		end_connection(connection);
+	free(((struct dns_connection *)base)->rest);
 }
 
-void dns_tcp_event(const struct rws_event *event)
+int dns_tcp_open(struct dns_tcp *tcp, struct app_thread *thread, uint16_t port)
 {
-	struct dns_connection *connection = event->user;
+	struct app_connections *connections = &tcp->connections;
+	struct rws_options options = app_listen_options(thread->app);
 
-	if (!connection->has_ended)
-		run(connection);
-}
-
-/* ---- All of them ------------------------------------------------------------------------- */
-
-static void open_connection(struct dns_tcp *tcp, rws_socket_t socket)
-{
-	struct dns_connection *connection = calloc(1, sizeof(*connection));
-
-	if (connection == NULL || rws_connection(socket, &connection->in, &connection->out) < 0) {
-		free(connection);
-		rws_dispose(socket);
-		return;
-	}
-	connection->tcp = tcp;
-	connection->socket = socket;
-	connection->room_empty = rws_available_for_write(connection->out);
-	TAILQ_INSERT_TAIL(&tcp->by_activity, connection, link);
-	touch(connection);
-	tcp->connection_count++;
-	rws_set_user(socket, connection);
-	run(connection);
-}
-
-/* Connections beyond the limit wait in the backlog until others end. */
-void dns_tcp_accept(struct dns_tcp *tcp)
-{
-	rws_socket_t sockets[ACCEPT_BURST];
-	int n;
-
-	do {
-		unsigned places = tcp->connections_max - tcp->connection_count;
-
-		n = rws_accept_burst(
-			tcp->listener, sockets, places < ACCEPT_BURST ? places : ACCEPT_BURST);
-		for (int i = 0; i < n; i++)
-			open_connection(tcp, sockets[i]);
-	} while (n > 0);
-}
-
-int64_t dns_tcp_deadline(const struct dns_tcp *tcp)
-{
-	const struct dns_connection *oldest = TAILQ_FIRST(&tcp->by_activity);
-
-	return oldest != NULL ? oldest->active_ns + tcp->idle_ns : RWS_FOREVER;
-}
-
-/* A client that still takes answers is not idle, however slow it is. */
-static bool takes_answers(const struct dns_connection *connection)
-{
-	size_t room = rws_available_for_write(connection->out);
-
-	return room != connection->room_empty && room != connection->room_seen;
-}
-
-void dns_tcp_end_idle(struct dns_tcp *tcp, int64_t now)
-{
-	struct dns_connection *connection;
-
-	while ((connection = TAILQ_FIRST(&tcp->by_activity)) != NULL &&
-		now - connection->active_ns >= tcp->idle_ns) {
-		if (takes_answers(connection))
-			touch(connection);
-		else
-			end_connection(connection);
-	}
-}
-
-void dns_tcp_free_ended(struct dns_tcp *tcp)
-{
-	struct dns_connection *connection;
-
-	while ((connection = TAILQ_FIRST(&tcp->ended)) != NULL) {
-		TAILQ_REMOVE(&tcp->ended, connection, link);
-		free(connection);
-	}
-}
-
-void dns_tcp_close(struct dns_tcp *tcp, int64_t deadline)
-{
-	struct dns_connection *connection;
-
-	if (tcp->selector == NULL)
-		return;
-	rws_dispose(tcp->listener);
-	TAILQ_FOREACH (connection, &tcp->by_activity, link)
-		rws_close(connection->socket);
-	while ((connection = TAILQ_FIRST(&tcp->by_activity)) != NULL) {
-		rws_await_closed(connection->socket, deadline);
-		end_connection(connection);
-	}
-	dns_tcp_free_ended(tcp);
+	connections->clients.size = sizeof(struct dns_connection);
+	connections->server = tcp;
+	connections->begin = begin;
+	connections->step = step;
+	connections->end = end;
+	return app_connections_open(connections, thread, port, &options);
 }

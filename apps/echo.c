@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GOODBYE_NS 1000000000LL /* at the end, for connections to close */
-#define EVENTS     64
+#define EVENTS 64
 
 struct echo_options {
 	uint64_t port;
@@ -15,7 +14,7 @@ struct echo_options {
 
 /* One thread's. */
 struct echo_server {
-	struct echo_tcp tcp;
+	struct app_connections tcp;
 	struct echo_udp udp;
 };
 
@@ -48,7 +47,7 @@ static int start(struct app_thread *thread)
 
 	if (server != NULL) {
 		thread->state = server;
-		server->tcp.connections_max = (unsigned)own.connections;
+		server->tcp.max = (unsigned)own.connections;
 		result = echo_tcp_open(&server->tcp, thread, port);
 	}
 	if (result == 0)
@@ -69,12 +68,11 @@ static int serve(struct app_thread *thread)
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].user != NULL)
-				echo_tcp_event(&server->tcp, &events[i]);
+				echo_tcp_event(&events[i]);
 			else if (events[i].handle == server->udp.socket)
 				echo_udp_run(&server->udp);
 		}
-		echo_tcp_accept(&server->tcp);
-		echo_tcp_free_ended(&server->tcp);
+		app_connections_turn(&server->tcp);
 	}
 	return APP_OK;
 }
@@ -86,7 +84,7 @@ static void finish(struct app_thread *thread)
 	if (server == NULL)
 		return;
 	echo_udp_close(&server->udp);
-	echo_tcp_close(&server->tcp, rws_now(thread->selector) + GOODBYE_NS);
+	app_connections_close(&server->tcp);
 	free(server);
 }
 

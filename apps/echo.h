@@ -8,21 +8,13 @@
 
 #include <rws.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "apps/app.h"
+#include "apps/app_connections.h"
 
 #define ECHO_DATAGRAMS 64u
 
-struct echo_connection;
-
 /* One thread's. */
-struct echo_tcp {
-	rws_socket_t listener;
-	unsigned connection_count, connections_max;
-	LIST_HEAD(, echo_connection) connections, ended;
-};
-
 struct echo_udp {
 	rws_socket_t socket;
 	struct rws_datagram datagrams[ECHO_DATAGRAMS];
@@ -31,11 +23,8 @@ struct echo_udp {
 };
 
 /* Each returns 0 or a negative errno; close() is also for what was never opened. */
-int echo_tcp_open(struct echo_tcp *tcp, struct app_thread *thread, uint16_t port);
-void echo_tcp_accept(struct echo_tcp *tcp);
-void echo_tcp_event(struct echo_tcp *tcp, const struct rws_event *event);
-void echo_tcp_free_ended(struct echo_tcp *tcp);
-void echo_tcp_close(struct echo_tcp *tcp, int64_t deadline);
+int echo_tcp_open(struct app_connections *tcp, struct app_thread *thread, uint16_t port);
+void echo_tcp_event(const struct rws_event *event);
 
 int echo_udp_open(struct echo_udp *udp, struct app_thread *thread, uint16_t port);
 void echo_udp_run(struct echo_udp *udp);

@@ -10,40 +10,11 @@
 #include "apps/echo.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-#define VIEWS        16
-#define ACCEPT_BURST 32u
-
-struct echo_connection {
-	LIST_ENTRY(echo_connection) link; /* connections, then ended */
-	rws_socket_t socket;
-	rws_channel_t in, out;
-	bool has_ended;
-};
-
-int echo_tcp_open(struct echo_tcp *tcp, struct app_thread *thread, uint16_t port)
-{
-	struct rws_options options = app_listen_options(thread->app);
-	struct rws_address any = {.port = port};
-
-	options.keep_alive = true; /* a peer that vanished must not hold its place for ever */
-	return rws_tcp_bind(thread->selector, &any, &options, &tcp->listener);
-}
-
-static void end_connection(struct echo_tcp *tcp, struct echo_connection *connection)
-{
-	if (connection->has_ended)
-		return;
-	connection->has_ended = true;
-	rws_dispose(connection->socket);
-	LIST_REMOVE(connection, link);
-	LIST_INSERT_HEAD(&tcp->ended, connection, link);
-	tcp->connection_count--;
-}
+#define VIEWS 16
 
 /* 0: there may be more; else why not. */
-static int echo_step(struct echo_connection *connection)
+static int step(struct app_connection *connection)
 {
 	struct iovec views[VIEWS];
 	ssize_t written;
@@ -61,81 +32,23 @@ static int echo_step(struct echo_connection *connection)
 	return rws_consumed(connection->in, (size_t)written);
 }
 
-static void echo(struct echo_tcp *tcp, struct echo_connection *connection)
+int echo_tcp_open(struct app_connections *tcp, struct app_thread *thread, uint16_t port)
 {
-	int result = 0;
+	struct rws_options options = app_listen_options(thread->app);
 
-	while (result == 0)
-		result = echo_step(connection);
-	rws_flush(connection->out);
-	if (result != -EAGAIN)
-		end_connection(tcp, connection);
+	options.keep_alive = true; /* a peer that vanished must not hold its place for ever */
+	tcp->clients.size = sizeof(struct app_connection);
+	tcp->step = step;
+	return app_connections_open(tcp, thread, port, &options);
 }
 
-static void open_connection(struct echo_tcp *tcp, rws_socket_t socket)
+void echo_tcp_event(const struct rws_event *event)
 {
-	struct echo_connection *connection = calloc(1, sizeof(*connection));
+	struct app_connection *connection = event->user;
 
-	if (connection == NULL || rws_connection(socket, &connection->in, &connection->out) < 0) {
-		free(connection);
-		rws_dispose(socket);
-		return;
-	}
-	connection->socket = socket;
-	LIST_INSERT_HEAD(&tcp->connections, connection, link);
-	tcp->connection_count++;
-	rws_set_user(socket, connection);
-	echo(tcp, connection);
-}
-
-void echo_tcp_accept(struct echo_tcp *tcp)
-{
-	rws_socket_t sockets[ACCEPT_BURST];
-	int n;
-
-	do {
-		unsigned places = tcp->connections_max - tcp->connection_count;
-
-		n = rws_accept_burst(
-			tcp->listener, sockets, places < ACCEPT_BURST ? places : ACCEPT_BURST);
-		for (int i = 0; i < n; i++)
-			open_connection(tcp, sockets[i]);
-	} while (n > 0);
-}
-
-void echo_tcp_event(struct echo_tcp *tcp, const struct rws_event *event)
-{
-	struct echo_connection *connection = event->user;
-
-	if (connection->has_ended)
-		return;
-	if ((event->bits & RWS_EV_JOB_DONE) != 0 &&
+	if (!connection->has_ended && (event->bits & RWS_EV_JOB_DONE) != 0 &&
 		rws_job_channel(event->handle) == connection->out)
-		end_connection(tcp, connection);
+		app_connection_end(connection);
 	else
-		echo(tcp, connection);
-}
-
-void echo_tcp_free_ended(struct echo_tcp *tcp)
-{
-	struct echo_connection *connection;
-
-	while ((connection = LIST_FIRST(&tcp->ended)) != NULL) {
-		LIST_REMOVE(connection, link);
-		free(connection);
-	}
-}
-
-void echo_tcp_close(struct echo_tcp *tcp, int64_t deadline)
-{
-	struct echo_connection *connection;
-
-	rws_dispose(tcp->listener);
-	LIST_FOREACH(connection, &tcp->connections, link)
-	rws_close(connection->socket);
-	while ((connection = LIST_FIRST(&tcp->connections)) != NULL) {
-		rws_await_closed(connection->socket, deadline);
-		end_connection(tcp, connection);
-	}
-	echo_tcp_free_ended(tcp);
+		app_connection_run(connection);
 }

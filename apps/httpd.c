@@ -11,12 +11,10 @@
 
 #include "apps/pattern.h"
 
-#define S            1000000000LL
-#define IDLE_NS      (60 * S)
-#define LINGER_NS    (300 * S) /* for a slow peer to take the end of its last response */
-#define GOODBYE_NS   (1 * S)   /* at the end, for connections to close */
-#define EVENTS       64
-#define ACCEPT_BURST 32
+#define S         1000000000LL
+#define IDLE_NS   (60 * S)
+#define LINGER_NS (300 * S) /* for a slow peer to take the end of its last response */
+#define EVENTS    64
 
 static struct httpd_options own = {
 	.root = ".",
@@ -108,93 +106,43 @@ static void describe(const struct app *app, char *text, size_t size)
 	snprintf(text, size, "serving %s", own.root);
 }
 
-/* ---- The listener ------------------------------------------------------------------------ */
+/* ---- A thread ---------------------------------------------------------------------------- */
+
+static void init(struct httpd_server *server, struct app_thread *thread)
+{
+	*server = (struct httpd_server){
+		.thread = thread,
+		.options = &own,
+		.connections =
+			{
+				.clients.size = sizeof(struct httpd_connection),
+				.server = server,
+				.max = (unsigned)own.connections,
+				.idle_ns = IDLE_NS,
+				.begin = httpd_connection_begin,
+				.step = httpd_connection_step,
+				.end = httpd_connection_end,
+			},
+	};
+	thread->state = server;
+}
 
 static int start(struct app_thread *thread)
 {
 	struct rws_options options = app_listen_options(thread->app);
-	struct rws_address any = {.port = (uint16_t)own.port};
-	struct httpd_server *server = calloc(1, sizeof(*server));
+	struct httpd_server *server = malloc(sizeof(*server));
+	uint16_t port = (uint16_t)own.port;
 	int result = -ENOMEM;
 
 	options.linger_ns = LINGER_NS;
 	if (server != NULL) {
-		server->thread = thread;
-		server->options = &own;
-		TAILQ_INIT(&server->by_activity);
-		TAILQ_INIT(&server->ended);
-		thread->state = server;
-		result = rws_tcp_bind(thread->selector, &any, &options, &server->listener);
+		init(server, thread);
+		result = app_connections_open(&server->connections, thread, port, &options);
 	}
 	if (result == 0)
 		return APP_OK;
-	app_error(thread->app, "TCP port %u: %s", any.port, app_reason(result));
+	app_error(thread->app, "TCP port %u: %s", port, app_reason(result));
 	return APP_BAD_INPUT;
-}
-
-static void open_connection(struct httpd_server *server, rws_socket_t socket)
-{
-	struct rws_tls *tls = server->options->tls;
-
-	if (tls == NULL || app_tls_server(tls, &socket) == 0)
-		httpd_connection_open(server, socket);
-}
-
-/* Connections beyond the limit wait in the backlog until others end. */
-static void accept_all(struct httpd_server *server)
-{
-	rws_socket_t sockets[ACCEPT_BURST];
-	int n;
-
-	do {
-		unsigned free_places =
-			(unsigned)server->options->connections - server->connection_count;
-
-		n = rws_accept_burst(server->listener, sockets,
-			free_places < ACCEPT_BURST ? free_places : ACCEPT_BURST);
-		for (int i = 0; i < n; i++)
-			open_connection(server, sockets[i]);
-	} while (n > 0);
-}
-
-/* ---- The loop ---------------------------------------------------------------------------- */
-
-static void free_ended(struct httpd_server *server)
-{
-	struct httpd_connection *connection;
-
-	while ((connection = TAILQ_FIRST(&server->ended)) != NULL) {
-		TAILQ_REMOVE(&server->ended, connection, activity_link);
-		free(connection);
-	}
-}
-
-/* A peer that still takes bytes is not idle, however slow it is. */
-static bool takes_bytes(const struct httpd_connection *connection)
-{
-	size_t room = rws_available_for_write(connection->out);
-
-	return room != connection->room_empty && room != connection->room_seen;
-}
-
-static void end_idle(struct httpd_server *server, int64_t now)
-{
-	struct httpd_connection *connection;
-
-	while ((connection = TAILQ_FIRST(&server->by_activity)) != NULL &&
-		now - connection->active_ns >= IDLE_NS) {
-		if (takes_bytes(connection))
-			httpd_connection_touch(connection);
-		else
-			httpd_connection_end(connection);
-	}
-}
-
-static int64_t next_deadline(const struct httpd_server *server)
-{
-	const struct httpd_connection *oldest = TAILQ_FIRST(&server->by_activity);
-
-	return oldest != NULL ? oldest->active_ns + IDLE_NS : RWS_FOREVER;
 }
 
 static int serve(struct app_thread *thread)
@@ -203,38 +151,25 @@ static int serve(struct app_thread *thread)
 	struct rws_event events[EVENTS];
 
 	while (!thread->stop) {
-		int n = rws_selector_select(
-			thread->selector, events, EVENTS, next_deadline(server));
+		int n = rws_selector_select(thread->selector, events, EVENTS,
+			app_connections_deadline(&server->connections));
 
 		for (int i = 0; i < n; i++) {
 			if (events[i].user != NULL)
-				httpd_connection_run(events[i].user);
+				app_connection_run(events[i].user);
 		}
-		end_idle(server, rws_now(thread->selector));
-		accept_all(server);
-		free_ended(server);
+		app_connections_turn(&server->connections);
 	}
 	return APP_OK;
 }
 
-/* Lets the connections say goodbye, all of them within GOODBYE_NS. */
 static void finish(struct app_thread *thread)
 {
 	struct httpd_server *server = thread->state;
-	struct httpd_connection *connection;
-	int64_t deadline;
 
 	if (server == NULL)
 		return;
-	deadline = rws_now(thread->selector) + GOODBYE_NS;
-	rws_dispose(server->listener);
-	TAILQ_FOREACH (connection, &server->by_activity, activity_link)
-		rws_close(connection->socket);
-	while ((connection = TAILQ_FIRST(&server->by_activity)) != NULL) {
-		rws_await_closed(connection->socket, deadline);
-		httpd_connection_end(connection);
-	}
-	free_ended(server);
+	app_connections_close(&server->connections);
 	free(server);
 }
 

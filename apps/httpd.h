@@ -16,9 +16,9 @@
 #include <rws.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "apps/app.h"
+#include "apps/app_connections.h"
 #include "apps/app_tls.h"
 #include "apps/httpd_request.h"
 #include "apps/httpd_response.h"
@@ -34,16 +34,11 @@ struct httpd_options {
 	uint64_t sockets;    /* that the connections need, each thread's */
 };
 
-TAILQ_HEAD(connection_list, httpd_connection);
-
 /* One thread's. */
 struct httpd_server {
 	struct app_thread *thread;
 	const struct httpd_options *options;
-	rws_socket_t listener;
-	unsigned connection_count;
-	struct connection_list by_activity; /* longest idle first */
-	struct connection_list ended;       /* freed once their events are behind us */
+	struct app_connections connections;
 };
 
 struct upload {
@@ -51,18 +46,12 @@ struct upload {
 	uint64_t length;
 };
 
-enum connection_state { CONNECTION_READING, CONNECTION_SENDING, CONNECTION_ENDED };
+enum connection_state { CONNECTION_READING, CONNECTION_SENDING };
 
 struct httpd_connection {
+	struct app_connection base; /* first member */
 	struct httpd_server *server;
 	enum connection_state state;
-	TAILQ_ENTRY(httpd_connection) activity_link; /* by_activity, then ended */
-	int64_t active_ns;                           /* when it last got on */
-	size_t room_empty; /* room of the write channel when nothing is under way in it */
-	size_t room_seen;  /* and when it last got on */
-
-	rws_socket_t socket;
-	rws_channel_t in, out;
 
 	struct httpd_request request;
 	struct upload upload;
@@ -71,17 +60,10 @@ struct httpd_connection {
 	char head[RESPONSE_HEAD_MAX];
 };
 
-/* httpd_connection.c: takes an accepted socket over; -ENOMEM disposes it. */
-int httpd_connection_open(struct httpd_server *server, rws_socket_t socket);
-
-/* Goes on until it has to wait or ends. */
-void httpd_connection_run(struct httpd_connection *connection);
-
-/* It got on: its idle time begins anew. */
-void httpd_connection_touch(struct httpd_connection *connection);
-
-/* Ends it. The library sends what was written, then FIN. */
-void httpd_connection_end(struct httpd_connection *connection);
+/* httpd_connection.c: what app_connections.h asks for. */
+int httpd_connection_begin(struct app_connection *base);
+int httpd_connection_step(struct app_connection *base);
+void httpd_connection_end(struct app_connection *base);
 
 /* httpd_target.c: decides the answer; leaves response->status 0 for an upload to be read first. */
 void httpd_route(const struct httpd_server *server, const struct httpd_request *request,

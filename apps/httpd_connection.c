@@ -4,10 +4,9 @@
  * -------------------
  * A connection is READING (bytes go to the parser as they lie in the receive buffer, and are given
  * back as far as it used them) or SENDING (the response goes into room lent by the send buffer).
- * It never waits: a call that says -EAGAIN ends its turn, and the event that follows begins the
- * next. While it is SENDING it reads nothing, so a peer that pipelines without reading fills its
- * own window and no more. The buffers of the socket bound a turn: room and bytes only come anew
- * when the loop runs.
+ * While it is SENDING it reads nothing, so a peer that pipelines without reading fills its own
+ * window and no more. The buffers of the socket bound a turn: room and bytes only come anew when the
+ * loop runs.
  *
  * A peer that ends its direction gets what it asked for before: the end is only seen when the
  * next request is looked for.
@@ -26,49 +25,22 @@
 
 /* ---- Life -------------------------------------------------------------------------------- */
 
-void httpd_connection_touch(struct httpd_connection *connection)
+int httpd_connection_begin(struct app_connection *base)
 {
-	struct httpd_server *server = connection->server;
+	struct httpd_connection *connection = (struct httpd_connection *)base;
 
-	connection->active_ns = rws_now(server->thread->selector);
-	connection->room_seen = rws_available_for_write(connection->out);
-	TAILQ_REMOVE(&server->by_activity, connection, activity_link);
-	TAILQ_INSERT_TAIL(&server->by_activity, connection, activity_link);
-}
-
-int httpd_connection_open(struct httpd_server *server, rws_socket_t socket)
-{
-	struct httpd_connection *connection = calloc(1, sizeof(*connection));
-
-	if (connection == NULL || rws_connection(socket, &connection->in, &connection->out) < 0) {
-		free(connection);
-		rws_dispose(socket);
-		return -ENOMEM;
-	}
-	connection->server = server;
-	connection->socket = socket;
-	connection->room_empty = rws_available_for_write(connection->out);
+	connection->server = base->all->server;
 	httpd_request_init(&connection->request);
-	TAILQ_INSERT_TAIL(&server->by_activity, connection, activity_link);
-	httpd_connection_touch(connection);
-	server->connection_count++;
-	rws_set_user(socket, connection);
-	httpd_connection_run(connection); /* its request may be here already */
-	return 0;
+	return connection->server->options->tls != NULL
+		? app_tls_server(connection->server->options->tls, &base->socket)
+		: 0;
 }
 
-void httpd_connection_end(struct httpd_connection *connection)
+void httpd_connection_end(struct app_connection *base)
 {
-	struct httpd_server *server = connection->server;
+	struct httpd_connection *connection = (struct httpd_connection *)base;
 
-	if (connection->state == CONNECTION_ENDED)
-		return;
-	connection->state = CONNECTION_ENDED;
 	httpd_body_close(&connection->response.body);
-	rws_dispose(connection->socket);
-	TAILQ_REMOVE(&server->by_activity, connection, activity_link);
-	TAILQ_INSERT_TAIL(&server->ended, connection, activity_link);
-	server->connection_count--;
 }
 
 /* ---- Responses --------------------------------------------------------------------------- */
@@ -179,20 +151,20 @@ static int read_step(struct httpd_connection *connection)
 	enum request_event event = REQUEST_MORE;
 	struct iovec views[VIEWS];
 	size_t used = 0;
-	int n = rws_request(connection->in, 0, 1, views, VIEWS);
+	int n = rws_request(connection->base.in, 0, 1, views, VIEWS);
 
 	if (n <= 0)
 		return n == 0 ? FINISHED : n;
 	/* A head that comes in drops does not count as getting on. */
 	if (!request->begun || request->on_body != NULL)
-		httpd_connection_touch(connection);
+		app_connection_touch(&connection->base);
 	for (int i = 0; i < n && event == REQUEST_MORE; i++) {
 		size_t part;
 
 		event = httpd_request_parse(request, views[i].iov_base, views[i].iov_len, &part);
 		used += part;
 	}
-	rws_consumed(connection->in, used);
+	rws_consumed(connection->base.in, used);
 	on_request(connection, event);
 	return 0;
 }
@@ -201,8 +173,9 @@ static int read_step(struct httpd_connection *connection)
 
 static int send_head(struct httpd_connection *connection)
 {
-	ssize_t n = rws_write_available(connection->out, connection->head + connection->head_sent,
-		connection->head_length - connection->head_sent);
+	ssize_t n =
+		rws_write_available(connection->base.out, connection->head + connection->head_sent,
+			connection->head_length - connection->head_sent);
 
 	if (n < 0)
 		return (int)n;
@@ -214,17 +187,17 @@ static int send_body(struct httpd_connection *connection)
 {
 	struct iovec room[VIEWS];
 	ssize_t filled;
-	int n = rws_write_request(connection->out, 1, room, VIEWS);
+	int n = rws_write_request(connection->base.out, 1, room, VIEWS);
 
 	if (n < 0)
 		return n;
 	filled = httpd_body_fill(&connection->response.body, room, n);
-	rws_written(connection->out, filled < 0 ? 0 : (size_t)filled);
+	rws_written(connection->base.out, filled < 0 ? 0 : (size_t)filled);
 	if (filled < 0) { /* the length was promised already: only a reset tells the peer */
-		rws_abort(connection->socket, (int)filled);
+		rws_abort(connection->base.socket, (int)filled);
 		return (int)filled;
 	}
-	httpd_connection_touch(connection);
+	app_connection_touch(&connection->base);
 	return 0;
 }
 
@@ -239,30 +212,19 @@ static int send_step(struct httpd_connection *connection)
 		return FINISHED;
 	connection->state = CONNECTION_READING;
 	connection->request.on_body = NULL;
-	httpd_connection_touch(connection);
+	app_connection_touch(&connection->base);
 	return 0;
 }
 
 /* ---- A turn ------------------------------------------------------------------------------ */
 
-static int step(struct httpd_connection *connection)
+int httpd_connection_step(struct app_connection *base)
 {
+	struct httpd_connection *connection = (struct httpd_connection *)base;
+
 	if (connection->head_sent < connection->head_length)
 		return send_head(connection);
 	if (connection->state == CONNECTION_SENDING)
 		return send_step(connection);
 	return read_step(connection);
-}
-
-void httpd_connection_run(struct httpd_connection *connection)
-{
-	int result = 0;
-
-	if (connection->state == CONNECTION_ENDED)
-		return;
-	while (result == 0)
-		result = step(connection);
-	rws_flush(connection->out);
-	if (result != -EAGAIN)
-		httpd_connection_end(connection);
 }

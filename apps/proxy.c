@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define S            1000000000LL
-#define EVENTS       64
-#define ACCEPT_BURST 32u
+#define S      1000000000LL
+#define EVENTS 64
 
 static struct proxy_options own = {
 	.port = 80,
@@ -137,6 +136,8 @@ static void describe(const struct app *app, char *text, size_t size)
 
 static void init(struct proxy_server *server, struct app_thread *thread)
 {
+	server->clients.size = sizeof(struct proxy_pair);
+	server->clients.open = proxy_pair_open;
 	server->thread = thread;
 	server->options = &own;
 	server->backends.count = own.backend_count;
@@ -145,7 +146,6 @@ static void init(struct proxy_server *server, struct app_thread *thread)
 		server->backends.each[i].address = own.backends[i];
 	TAILQ_INIT(&server->connecting);
 	TAILQ_INIT(&server->spliced);
-	TAILQ_INIT(&server->ended);
 	thread->state = server;
 }
 
@@ -159,7 +159,7 @@ static int start(struct app_thread *thread)
 	options.keep_alive = true; /* a peer that vanished must not hold its place for ever */
 	if (server != NULL) {
 		init(server, thread);
-		result = rws_tcp_bind(thread->selector, &any, &options, &server->listener);
+		result = rws_tcp_bind(thread->selector, &any, &options, &server->clients.listener);
 	}
 	if (result == 0)
 		return APP_OK;
@@ -167,32 +167,7 @@ static int start(struct app_thread *thread)
 	return APP_BAD_INPUT;
 }
 
-static void accept_all(struct proxy_server *server)
-{
-	rws_socket_t sockets[ACCEPT_BURST];
-	int n;
-
-	do {
-		unsigned places = (unsigned)server->options->connections - server->pair_count;
-
-		n = rws_accept_burst(
-			server->listener, sockets, places < ACCEPT_BURST ? places : ACCEPT_BURST);
-		for (int i = 0; i < n; i++)
-			proxy_pair_open(server, sockets[i]);
-	} while (n > 0);
-}
-
 /* ---- The loop ---------------------------------------------------------------------------- */
-
-static void free_ended(struct proxy_server *server)
-{
-	struct proxy_pair *pair;
-
-	while ((pair = TAILQ_FIRST(&server->ended)) != NULL) {
-		TAILQ_REMOVE(&server->ended, pair, link);
-		free(pair);
-	}
-}
 
 static void look_at_due(const struct proxy_pairs *pairs, int64_t now)
 {
@@ -230,8 +205,10 @@ static int serve(struct app_thread *thread)
 		}
 		look_at_due(&server->connecting, rws_now(thread->selector));
 		look_at_due(&server->spliced, rws_now(thread->selector));
-		accept_all(server);
-		free_ended(server);
+		while (app_accept(&server->clients,
+			       (unsigned)own.connections - server->clients.count) > 0)
+			continue;
+		app_free_ended(&server->clients);
 	}
 	return APP_OK;
 }
@@ -245,11 +222,11 @@ static void finish(struct app_thread *thread)
 
 	if (server == NULL)
 		return;
-	rws_dispose(server->listener);
+	rws_dispose(server->clients.listener);
 	while ((pair = TAILQ_FIRST(&server->connecting)) != NULL ||
 		(pair = TAILQ_FIRST(&server->spliced)) != NULL)
 		proxy_pair_abort(pair, -ECANCELED);
-	free_ended(server);
+	app_free_ended(&server->clients);
 	ended[thread->index] = (struct proxy_ended){server->counters, server->backends};
 	free(server);
 }

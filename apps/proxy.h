@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "apps/app.h"
+#include "apps/app_accept.h"
 #include "apps/proxy_backend.h"
 
 struct proxy_options {
@@ -36,13 +37,11 @@ TAILQ_HEAD(proxy_pairs, proxy_pair);
 
 /* One thread's. */
 struct proxy_server {
+	struct app_clients clients; /* first member */
 	struct app_thread *thread;
 	const struct proxy_options *options;
-	rws_socket_t listener;
-	unsigned pair_count;
 	struct proxy_backends backends;
 	struct proxy_pairs connecting, spliced; /* soonest due first */
-	struct proxy_pairs ended;               /* freed once their events are behind us */
 	struct proxy_counters counters;
 	bool is_refusing; /* and has said so */
 };
@@ -50,9 +49,10 @@ struct proxy_server {
 enum pair_state { PAIR_CONNECTING, PAIR_SPLICED, PAIR_ENDED };
 
 struct proxy_pair {
+	struct app_client base; /* first member */
 	struct proxy_server *server;
 	enum pair_state state;
-	TAILQ_ENTRY(proxy_pair) link; /* connecting, spliced or ended */
+	TAILQ_ENTRY(proxy_pair) link; /* connecting or spliced */
 	int64_t due;                  /* when proxy_pair_due is to look at it */
 	rws_socket_t client, backend;
 	int backend_index;
@@ -64,8 +64,8 @@ struct proxy_pair {
 	int64_t moved_ns;       /* when more of them were seen than before */
 };
 
-/* Takes an accepted socket over and looks for a backend. */
-void proxy_pair_open(struct proxy_server *server, rws_socket_t client);
+/* Takes an accepted socket over and looks for a backend, as app_accept.h asks for. */
+void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client);
 
 void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event);
 

@@ -19,7 +19,6 @@
 #include "apps/proxy.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define S          1000000000LL
 #define IDLE_LOOKS 4 /* at whether bytes moved, within the idle time */
@@ -37,8 +36,7 @@ static void end(struct proxy_pair *pair)
 
 	TAILQ_REMOVE(list_of(pair), pair, link);
 	pair->state = PAIR_ENDED;
-	TAILQ_INSERT_TAIL(&server->ended, pair, link);
-	server->pair_count--;
+	app_client_ended(&server->clients, &pair->base);
 	server->counters.bytes_up += rws_total_bytes_read(pair->up);
 	server->counters.bytes_down += rws_total_bytes_read(pair->down);
 	rws_dispose(pair->client);
@@ -129,17 +127,12 @@ static void connect_next(struct proxy_pair *pair)
 	refuse(pair);
 }
 
-void proxy_pair_open(struct proxy_server *server, rws_socket_t client)
+void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client)
 {
-	struct proxy_pair *pair = calloc(1, sizeof(*pair));
+	struct proxy_server *server = (struct proxy_server *)clients;
+	struct proxy_pair *pair = (struct proxy_pair *)base;
 
-	if (pair == NULL) {
-		rws_abort(client, -ENOMEM);
-		rws_dispose(client);
-		return;
-	}
 	server->counters.accepted++;
-	server->pair_count++;
 	pair->server = server;
 	pair->client = client;
 	TAILQ_INSERT_TAIL(&server->connecting, pair, link);
