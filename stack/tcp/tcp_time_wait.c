@@ -282,7 +282,7 @@ enum drop_reason tcp_time_wait_segment(struct stack *st, void *found, struct tcp
 {
 	struct tcp_time_wait *entry = found;
 	if (seg->flags & TH_RST) /* RFC 1337 4 (F1), RFC 7323 5.3: it ends no TIME_WAIT */
-		return tcp_refuse(seg, DROP_TCP_WINDOW);
+		return tcp_refuse(seg, DROP_TCP_STRAY_RESET);
 	if (seg->flags & TH_SYN)
 		return process_syn(st, entry, seg);
 	return tcp_refuse(seg, process(st, entry, seg));

@@ -150,6 +150,7 @@ static void reset_does_not_end_it(void **state)
 	say(&f, TH_RST);
 	say(&f, TH_RST | TH_ACK);
 	peer_expect_nothing(&f.lab);
+	assert_int_equal(drops(&f, DROP_TCP_STRAY_RESET), 2);
 	assert_int_equal(conns(&f), 1);
 	close_all(&f);
 }
