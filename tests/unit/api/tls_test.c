@@ -200,27 +200,26 @@ static void plain_text_is_not_on_the_wire(void **state)
 	dispose(rig, &p);
 }
 
-/* Larger than all buffers, both ways at once, and the reader is slow. */
-static void megabytes_are_byte_equal(void **state)
+/* n bytes each way at once, from out to in; the readers are slow. */
+static void exchange(struct rig *rig, rws_channel_t out0, rws_channel_t in0, rws_channel_t out1,
+	rws_channel_t in1, size_t n)
 {
-	const size_t n = 4 << 20;
-	struct rig *rig = *state;
-	struct pair p = connected(rig);
+	rws_channel_t out[2] = {out0, out1}, in[2] = {in0, in1};
 	uint8_t *sent = malloc(n), *got[2] = {malloc(n), malloc(n)};
 	size_t written[2] = {0}, read[2] = {0};
 
 	for (size_t i = 0; i < n; i++)
 		sent[i] = (uint8_t)(i * 31 + i / 251);
 	while (read[0] < n || read[1] < n) {
-		for (unsigned end = 0; end < 2; end++) {
+		for (unsigned way = 0; way < 2; way++) {
 			ssize_t w = rws_write_available(
-				p.out[end], sent + written[end], n - written[end]);
-			written[end] += w > 0 ? (size_t)w : 0;
-			rws_flush(p.out[end]);
-			size_t left = n - read[end];
+				out[way], sent + written[way], n - written[way]);
+			written[way] += w > 0 ? (size_t)w : 0;
+			rws_flush(out[way]);
+			size_t left = n - read[way];
 			ssize_t r = rws_read_available(
-				p.in[end], got[end] + read[end], left < 20000 ? left : 20000);
-			read[end] += r > 0 ? (size_t)r : 0;
+				in[way], got[way] + read[way], left < 20000 ? left : 20000);
+			read[way] += r > 0 ? (size_t)r : 0;
 		}
 		rig_run(rig, 500000);
 	}
@@ -229,6 +228,15 @@ static void megabytes_are_byte_equal(void **state)
 	free(sent);
 	free(got[0]);
 	free(got[1]);
+}
+
+/* Larger than all buffers. */
+static void megabytes_are_byte_equal(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+
+	exchange(rig, p.out[0], p.in[1], p.out[1], p.in[0], 4 << 20);
 	dispose(rig, &p);
 }
 
@@ -432,6 +440,135 @@ static void close_is_bounded_by_the_linger_time(void **state)
 	assert_int_equal(rws_await_closed(p.s[0], after(rig, 3 * SECOND)), -ETIMEDOUT);
 	assert_true(rws_is_closed(p.s[0]));
 	dispose(rig, &p);
+}
+
+/* ---- On to a connection without TLS ---------------------------------------------------------------- */
+
+/* End 1 joins its TLS socket, by attached channels, to a plain connection with end 0. */
+struct relay {
+	struct pair tls;
+	rws_socket_t listener, near, far; /* near is at end 1, far at end 0 */
+	rws_channel_t up, down;           /* from the client, and to it */
+	rws_channel_t in, out;            /* of far */
+};
+
+static void connect_plain(struct rig *rig, struct relay *r)
+{
+	struct rws_address address = rig_address(0, false, PORT + 1);
+	struct rws_options options = {.reuse_address = true};
+
+	assert_int_equal(rws_tcp_bind(rig->sel[0], &address, &options, &r->listener), 0);
+	assert_int_equal(rws_tcp_connect(rig->sel[1], &address, NULL, &r->near), 0);
+	assert_int_equal(
+		rws_await(r->near, RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(
+		rws_await(r->listener, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(r->listener, &r->far), 0);
+	assert_int_equal(rws_connection(r->far, &r->in, &r->out), 0);
+}
+
+static rws_channel_t join(struct rig *rig, rws_socket_t from, rws_socket_t to)
+{
+	rws_channel_t ch;
+
+	assert_int_equal(rws_channel_create(rig->sel[1], 65536, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(from, ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(to, ch, NULL), 0);
+	return ch;
+}
+
+static struct relay relayed(struct rig *rig)
+{
+	struct relay r = {.tls = begin(rig, common, common, "a.example")};
+
+	for (unsigned end = 0; end < 2; end++)
+		assert_int_equal(rws_await(r.tls.s[end], RWS_EV_CONNECTED, after(rig, SECOND)),
+			RWS_EV_CONNECTED);
+	assert_int_equal(rws_connection(r.tls.s[0], &r.tls.in[0], &r.tls.out[0]), 0);
+	connect_plain(rig, &r);
+	r.up = join(rig, r.tls.s[1], r.near);
+	r.down = join(rig, r.near, r.tls.s[1]);
+	return r;
+}
+
+static void end_relay(struct rig *rig, struct relay *r)
+{
+	rws_dispose(r->near);
+	rws_dispose(r->far);
+	rws_dispose(r->listener);
+	rws_channel_dispose(r->up);
+	rws_channel_dispose(r->down);
+	dispose(rig, &r->tls);
+}
+
+static void attached_channels_carry_megabytes_both_ways(void **state)
+{
+	const size_t n = 2 << 20;
+	struct rig *rig = *state;
+	struct relay r = relayed(rig);
+
+	exchange(rig, r.tls.out[0], r.in, r.out, r.tls.in[0], n);
+	assert_int_equal(rws_total_bytes_read(r.up), n);
+	assert_int_equal(rws_total_bytes_read(r.down), n);
+	end_relay(rig, &r);
+}
+
+static void reader_behind_a_relay_stops_the_writer(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = relayed(rig);
+	static uint8_t block[65536];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		if (rws_write_available(r.tls.out[0], block, sizeof(block)) > 0)
+			rws_flush(r.tls.out[0]);
+		rig_run(rig, 1000000);
+	}
+	assert_int_equal(rws_write_available(r.tls.out[0], block, 1), -EAGAIN);
+	assert_true(rws_available_for_read(r.up) <= 65536 + 16384);
+	end_relay(rig, &r);
+}
+
+/* FIN, then close_notify: each direction's end passes, and the other goes on. */
+static void ends_pass_through_a_relay_one_by_one(void **state)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		struct rig *rig = *state;
+		struct relay r = relayed(rig);
+		rws_channel_t out[2] = {r.tls.out[0], r.out}, in[2] = {r.in, r.tls.in[0]};
+		char bytes[5];
+
+		for (unsigned i = 0; i < 2; i++) {
+			unsigned way = first ^ i;
+			write_all(rig, out[way], "last", 5);
+			assert_int_equal(rws_channel_close(out[way], 0), 1);
+			read_all(rig, in[way], bytes, 5);
+			assert_int_equal(rws_await_content(in[way], 1, after(rig, SECOND)), 0);
+		}
+		rws_close(r.tls.s[0]);
+		assert_int_equal(rws_await_closed(r.tls.s[0], after(rig, SECOND)), 0);
+		end_relay(rig, &r);
+	}
+}
+
+/* RFC 8446 6.1: what was cut must not look complete at the other side. */
+static void truncation_passes_through_a_relay_as_a_reset(void **state)
+{
+	struct rig *rig = *state;
+	struct relay r = relayed(rig);
+
+	write_all(rig, r.out, "half", 5);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_abort(r.far, -ECONNABORTED), 0);
+	assert_int_equal(rws_await_closed(r.tls.s[0], after(rig, SECOND)), -ECONNRESET);
+	end_relay(rig, &r);
+
+	r = relayed(rig);
+	write_all(rig, r.tls.out[0], "half", 5);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_close(r.tls.raw[0]), 0); /* FIN without close_notify */
+	assert_int_equal(rws_await_closed(r.far, after(rig, SECOND)), -ECONNRESET);
+	end_relay(rig, &r);
 }
 
 /* ---- Whom to trust ------------------------------------------------------------------------------ */
@@ -641,6 +778,7 @@ static void files_that_make_no_sense_are_told(void **state)
 	config.key_file = certificates_path("self.key"); /* another one's */
 	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
 	config.key_file = certificates_path("server.key");
+	config.key_file = certificates_path("server.key");
 	config.ca_file = certificates_path("server.key"); /* no certificate */
 	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
 	config.size--;
@@ -684,6 +822,10 @@ int main(void)
 		CASE(close_during_the_handshake_leaves_nothing),
 		CASE(selector_that_closes_ends_them),
 		CASE(close_is_bounded_by_the_linger_time),
+		CASE(attached_channels_carry_megabytes_both_ways),
+		CASE(reader_behind_a_relay_stops_the_writer),
+		CASE(ends_pass_through_a_relay_one_by_one),
+		CASE(truncation_passes_through_a_relay_as_a_reset),
 		CASE(b130_certificate_for_another_name_is_refused),
 		CASE(b130_certificate_that_nobody_vouches_for_is_refused),
 		CASE(trust_in_anybody_takes_any_certificate),
