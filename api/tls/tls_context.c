@@ -122,6 +122,12 @@ static int set_alpn(SSL_CTX *context, const struct rws_tls_config *config, struc
 
 /* ---- Keys and trust ----------------------------------------------------------------------- */
 
+/* OpenSSL would ask for one, at a terminal that the program may not have. */
+static int no_pass_phrase(char *buffer, int size, int for_writing, void *user)
+{
+	return 0;
+}
+
 static int load_certificate(
 	SSL_CTX *context, const struct rws_tls_config *config, struct rws_error *error)
 {
@@ -136,9 +142,11 @@ static int load_certificate(
 		return result;
 	if (SSL_CTX_use_certificate_chain_file(context, config->certificate_file) != 1)
 		return fail(error, -EINVAL, "%s holds no certificate", config->certificate_file);
+	SSL_CTX_set_default_passwd_cb(context, no_pass_phrase);
 	if (SSL_CTX_use_PrivateKey_file(context, config->key_file, SSL_FILETYPE_PEM) != 1)
-		return fail(
-			error, -EINVAL, "%s holds no key of that certificate", config->key_file);
+		return fail(error, -EINVAL,
+			"%s holds no key of that certificate, or one behind a pass phrase",
+			config->key_file);
 	return 0;
 }
 

@@ -106,6 +106,24 @@ void certificates_make(const char *name, const char *names, int by_itself)
 	EVP_PKEY_free(key);
 }
 
+void certificates_lock_key(const char *name, const char *of)
+{
+	char file_name[64];
+
+	snprintf(file_name, sizeof(file_name), "%s.key", of);
+	FILE *file = fopen(certificates_path(file_name), "r");
+	assert_non_null(file);
+	EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	assert_non_null(key);
+	fclose(file);
+	file = open_file(name, "key");
+	assert_int_equal(
+		PEM_write_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), "phrase", 6, NULL, NULL),
+		1);
+	fclose(file);
+	EVP_PKEY_free(key);
+}
+
 void certificates_end(void)
 {
 	while (made_count > 0)

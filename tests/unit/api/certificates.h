@@ -12,6 +12,9 @@ void certificates_end(void);
  */
 void certificates_make(const char *name, const char *names, int by_itself);
 
+/* NAME.key: the key of another name, behind a pass phrase. */
+void certificates_lock_key(const char *name, const char *of);
+
 /* Path of a file in the folder; good until the eighth call after. */
 const char *certificates_path(const char *file);
 

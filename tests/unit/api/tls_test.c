@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -763,6 +764,28 @@ static void socket_must_be_fresh(void **state)
 	dispose(rig, &p);
 }
 
+/* It is on standard input, where one is not to look for it. */
+static void nobody_is_asked_for_a_pass_phrase(void **state)
+{
+	struct rws_tls_config config;
+	struct rws_error error;
+	struct rws_tls *tls;
+	int ends[2];
+
+	certificates_lock_key("locked", "server");
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "phrase\n", 7), 7);
+	assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	rws_tls_config_init(&config);
+	config.certificate_file = certificates_path("server.pem");
+	config.key_file = certificates_path("locked.key");
+	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "locked.key"));
+	assert_non_null(strstr(error.text, "pass phrase"));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void files_that_make_no_sense_are_told(void **state)
 {
 	struct rws_tls_config config;
@@ -835,6 +858,7 @@ int main(void)
 		CASE(protocol_in_common_is_chosen),
 		CASE(context_may_go_before_its_connections),
 		CASE(socket_must_be_fresh),
+		cmocka_unit_test(nobody_is_asked_for_a_pass_phrase),
 		cmocka_unit_test(files_that_make_no_sense_are_told),
 	};
 
