@@ -380,9 +380,22 @@ static void control(struct app *app)
 
 /* ---- End --------------------------------------------------------------------------------- */
 
-void app_print_counter(const char *name, const char *text, uint64_t value)
+static void print_line(const char *name, const char *text, uint64_t value)
 {
 	fprintf(stderr, "%-32s %12llu  %s\n", name, (unsigned long long)value, text);
+}
+
+void app_print_sums(const struct app *app, const struct app_counter *rows, unsigned count,
+	const void *each, size_t size)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const char *at = (const char *)each + rows[i].offset;
+		uint64_t sum = 0;
+
+		for (unsigned t = 0; t < app->thread_count; t++)
+			sum += *(const uint64_t *)(at + t * size);
+		print_line(rows[i].name, rows[i].text, sum);
+	}
 }
 
 static void print_counter(void *user, const char *name, const char *text, uint64_t value)
@@ -391,7 +404,7 @@ static void print_counter(void *user, const char *name, const char *text, uint64
 	bool is_drop = strncmp(name, "drop.", 5) == 0;
 
 	if (app->options.stats || (is_drop && value != 0))
-		app_print_counter(name, text, value);
+		print_line(name, text, value);
 }
 
 static int destroy_runtime(struct app *app)

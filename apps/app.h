@@ -61,7 +61,7 @@ struct app_program {
 	/* Closes what start() opened; also after a start() that failed. */
 	void (*finish)(struct app_thread *thread);
 
-	/* Prints the program's own counters by app_print_counter, with --stats; all threads ended. */
+	/* Prints the program's own counters by app_print_sums, with --stats; all threads ended. */
 	void (*report)(const struct app *app);
 
 	/* What the ready line says is done, "serving /srv/www"; NULL for programs without one. */
@@ -98,8 +98,15 @@ void app_progress(const struct app *app, const char *format, ...)
 /* Runs the loop until the interfaces are usable: 0, -ETIMEDOUT, or -ECANCELED when it is to stop. */
 int app_await_ready(struct app_thread *thread, int64_t deadline);
 
-/* A line of --stats. */
-void app_print_counter(const char *name, const char *text, uint64_t value);
+/* A line of --stats: what each thread counts, an uint64_t at the offset. */
+struct app_counter {
+	const char *name, *text;
+	size_t offset;
+};
+
+/* Prints the sums over the threads; `each` is the first one's, of `size` bytes. */
+void app_print_sums(const struct app *app, const struct app_counter *rows, unsigned count,
+	const void *each, size_t size);
 
 /* Text of a negative errno. */
 const char *app_reason(int result);

@@ -6,17 +6,21 @@
 int app_tls_create(
 	const struct app *app, const struct app_tls_options *options, struct rws_tls **tls)
 {
-	static const char *const protocols[] = {"http/1.1"};
 	struct rws_tls_config config;
 	struct rws_error error;
 
+	if ((options->certificate == NULL) != (options->key == NULL)) {
+		app_error(app, "%s is missing; a certificate and its key go together",
+			options->certificate == NULL ? "--cert" : "--key");
+		return APP_BAD_INPUT;
+	}
 	rws_tls_config_init(&config);
 	config.certificate_file = options->certificate;
 	config.key_file = options->key;
 	config.ca_file = options->trusted;
 	config.trust_anybody = options->trust_anybody;
-	config.alpn = protocols;
-	config.alpn_count = 1;
+	config.alpn = &options->protocol;
+	config.alpn_count = options->protocol != NULL;
 	if (rws_tls_create(&config, tls, &error) == 0)
 		return APP_OK;
 	app_error(app, "%s", error.text);

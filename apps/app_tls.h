@@ -2,7 +2,7 @@
 /*
  * TLS as the programs use it. Built from app_tls.c, or from app_tls_none.c where librws-tls is not.
  *
- * Called from apps/httpd.c and apps/get.c. Calls rws_tls.h.
+ * Called from apps/get.c, apps/httpd.c and apps/proxy.c. Calls rws_tls.h.
  */
 #ifndef RWS_APPS_APP_TLS_H
 #define RWS_APPS_APP_TLS_H
@@ -15,7 +15,22 @@ struct app_tls_options {
 	const char *certificate, *key; /* files; NULL: none */
 	const char *trusted;           /* file; NULL: the system's */
 	bool trust_anybody;
+	const char *protocol; /* to agree on, RFC 7301; NULL: none */
 };
+
+/* Rows of a server's options: the struct app_tls_options `member` of its struct `type`. */
+#define APP_TLS_ROWS(type, member)                                                            \
+	{.name = "cert",                                                                      \
+		.argument = "FILE",                                                           \
+		.kind = OPTION_TEXT,                                                          \
+		.offset = offsetof(type, member.certificate),                                 \
+		.text = "certificates in PEM, ours first: clients speak TLS; --port is then " \
+			"443"},                                                               \
+		{.name = "key",                                                               \
+			.argument = "FILE",                                                   \
+			.kind = OPTION_TEXT,                                                  \
+			.offset = offsetof(type, member.key),                                 \
+			.text = "key of --cert in PEM"}
 
 /* APP_OK, or APP_BAD_INPUT and said. */
 int app_tls_create(

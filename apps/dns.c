@@ -163,21 +163,9 @@ static void finish(struct app_thread *thread)
 
 /* ---- Counters ---------------------------------------------------------------------------- */
 
-static uint64_t sum_of(const struct app *app, size_t offset)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < app->thread_count; i++)
-		sum += *(const uint64_t *)((const char *)&ended[i] + offset);
-	return sum;
-}
-
 static void report(const struct app *app)
 {
-	static const struct {
-		const char *name, *text;
-		size_t offset;
-	} lines[] = {
+	static const struct app_counter lines[] = {
 		{"dns.udp", "messages by UDP", offsetof(struct dns_counters, udp)},
 		{"dns.tcp", "messages by TCP", offsetof(struct dns_counters, tcp)},
 		{"dns.answered", "answered with records", offsetof(struct dns_counters, answered)},
@@ -200,8 +188,7 @@ static void report(const struct app *app)
 			offsetof(struct dns_counters, ignored)},
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		app_print_counter(lines[i].name, lines[i].text, sum_of(app, lines[i].offset));
+	app_print_sums(app, lines, sizeof(lines) / sizeof(lines[0]), ended, sizeof(ended[0]));
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,12 @@
 
 #define FIRST_WORD_NS 2000000000LL /* silence until then */
 
-static struct get_options own = {.repeat = 1, .timeout_s = 30, .upload_fd = -1};
+static struct get_options own = {
+	.repeat = 1,
+	.timeout_s = 30,
+	.upload_fd = -1,
+	.tls_options.protocol = "http/1.1",
+};
 
 static const struct option_row rows[] = {
 	{.name = "o",

@@ -20,6 +20,7 @@ static struct httpd_options own = {
 	.root = ".",
 	.connections = 10000,
 	.max_body = UINT64_C(1) << 40,
+	.tls_options.protocol = "http/1.1",
 };
 
 static const struct option_row rows[] = {
@@ -53,16 +54,7 @@ static const struct option_row rows[] = {
 		.offset = offsetof(struct httpd_options, max_body),
 		.fallback = "1099511627776",
 		.text = "largest upload"},
-	{.name = "cert",
-		.argument = "FILE",
-		.kind = OPTION_TEXT,
-		.offset = offsetof(struct httpd_options, tls_options.certificate),
-		.text = "certificates in PEM, ours first: serve HTTPS; --port is then 443"},
-	{.name = "key",
-		.argument = "FILE",
-		.kind = OPTION_TEXT,
-		.offset = offsetof(struct httpd_options, tls_options.key),
-		.text = "key of --cert in PEM"},
+	APP_TLS_ROWS(struct httpd_options, tls_options),
 };
 
 /* ---- Options ----------------------------------------------------------------------------- */

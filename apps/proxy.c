@@ -10,17 +10,19 @@
 #define EVENTS 64
 
 static struct proxy_options own = {
-	.port = 80,
 	.connections = 4000,
 	.buffer = 262144,
 	.connect_timeout = 5,
 	.fail_timeout = 10,
 	.idle_timeout = 600,
+	.handshakes = 1000,
+	.handshake_timeout = 10,
 };
 
 /* What each thread left when it ended; read once all have. */
 static struct proxy_ended {
 	struct proxy_counters counters;
+	struct proxy_handshakes handshakes;
 	struct proxy_backends backends;
 } ended[APP_THREADS];
 
@@ -39,7 +41,7 @@ static const struct option_row rows[] = {
 		.min = 1,
 		.max = 65535,
 		.offset = offsetof(struct proxy_options, port),
-		.fallback = "80",
+		.fallback = "80, with --cert 443",
 		.text = "TCP port for clients"},
 	{.name = "connections",
 		.argument = "N",
@@ -85,6 +87,24 @@ static const struct option_row rows[] = {
 		.fallback = "600",
 		.text = "connections that move no byte for so long are reset, at most a quarter later;\n"
 			"                                   0: never"},
+	APP_TLS_ROWS(struct proxy_options, tls_options),
+	{.name = "handshakes",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.min = 1,
+		.max = 8192,
+		.offset = offsetof(struct proxy_options, handshakes),
+		.fallback = "1000",
+		.text = "TLS handshakes at once on each thread; others wait in the backlog"},
+	{.name = "handshake-timeout",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.unit = "seconds",
+		.min = 1,
+		.max = 3600,
+		.offset = offsetof(struct proxy_options, handshake_timeout),
+		.fallback = "10",
+		.text = "clients whose TLS handshake takes longer are reset"},
 };
 
 /* ---- Options ----------------------------------------------------------------------------- */
@@ -117,19 +137,23 @@ static int set_backend(struct options *options, const struct option_row *row, co
 
 static int check(struct app *app)
 {
+	bool secure = own.tls_options.certificate != NULL || own.tls_options.key != NULL;
+
 	if (own.backend_count == 0) {
 		app_error(app,
 			"--backend is missing; name a server, for example "
 			"--backend 10.0.0.1:8080");
 		return APP_BAD_INPUT;
 	}
-	return APP_OK;
+	if (own.port == 0)
+		own.port = secure ? 443 : 80;
+	return secure ? app_tls_create(app, &own.tls_options, &own.tls) : APP_OK;
 }
 
 static void describe(const struct app *app, char *text, size_t size)
 {
-	snprintf(text, size, "proxying to %u backend%s", own.backend_count,
-		own.backend_count == 1 ? "" : "s");
+	snprintf(text, size, "proxying %sto %u backend%s", own.tls != NULL ? "TLS " : "",
+		own.backend_count, own.backend_count == 1 ? "" : "s");
 }
 
 /* ---- The listener ------------------------------------------------------------------------ */
@@ -144,8 +168,9 @@ static void init(struct proxy_server *server, struct app_thread *thread)
 	server->backends.fail_timeout_ns = (int64_t)own.fail_timeout * S;
 	for (unsigned i = 0; i < own.backend_count; i++)
 		server->backends.each[i].address = own.backends[i];
-	TAILQ_INIT(&server->connecting);
-	TAILQ_INIT(&server->spliced);
+	server->handshakes.max = (unsigned)(own.tls != NULL ? own.handshakes : own.connections);
+	for (unsigned i = 0; i < PAIR_ENDED; i++)
+		TAILQ_INIT(&server->pairs[i]);
 	thread->state = server;
 }
 
@@ -169,25 +194,34 @@ static int start(struct app_thread *thread)
 
 /* ---- The loop ---------------------------------------------------------------------------- */
 
-static void look_at_due(const struct proxy_pairs *pairs, int64_t now)
+static void look_at_due(struct proxy_server *server, int64_t now)
 {
 	struct proxy_pair *pair;
 
-	while ((pair = TAILQ_FIRST(pairs)) != NULL && pair->due <= now)
-		proxy_pair_due(pair, now);
+	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+		while ((pair = TAILQ_FIRST(&server->pairs[i])) != NULL && pair->due <= now)
+			proxy_pair_due(pair, now);
+	}
 }
 
 static int64_t next_deadline(const struct proxy_server *server)
 {
-	const struct proxy_pair *connecting = TAILQ_FIRST(&server->connecting);
-	const struct proxy_pair *spliced = TAILQ_FIRST(&server->spliced);
 	int64_t due = RWS_FOREVER;
 
-	if (connecting != NULL)
-		due = connecting->due;
-	if (spliced != NULL && spliced->due < due)
-		due = spliced->due;
+	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+		const struct proxy_pair *first = TAILQ_FIRST(&server->pairs[i]);
+
+		if (first != NULL && first->due < due)
+			due = first->due;
+	}
 	return due;
+}
+
+/* Connections beyond the limits wait in the backlog until others end. */
+static unsigned places(const struct proxy_server *server)
+{
+	return proxy_handshake_places(
+		&server->handshakes, (unsigned)own.connections - server->clients.count);
 }
 
 static int serve(struct app_thread *thread)
@@ -203,10 +237,8 @@ static int serve(struct app_thread *thread)
 			if (events[i].user != NULL)
 				proxy_pair_event(events[i].user, &events[i]);
 		}
-		look_at_due(&server->connecting, rws_now(thread->selector));
-		look_at_due(&server->spliced, rws_now(thread->selector));
-		while (app_accept(&server->clients,
-			       (unsigned)own.connections - server->clients.count) > 0)
+		look_at_due(server, rws_now(thread->selector));
+		while (app_accept(&server->clients, places(server)) > 0)
 			continue;
 		app_free_ended(&server->clients);
 	}
@@ -223,62 +255,61 @@ static void finish(struct app_thread *thread)
 	if (server == NULL)
 		return;
 	rws_dispose(server->clients.listener);
-	while ((pair = TAILQ_FIRST(&server->connecting)) != NULL ||
-		(pair = TAILQ_FIRST(&server->spliced)) != NULL)
-		proxy_pair_abort(pair, -ECANCELED);
+	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+		while ((pair = TAILQ_FIRST(&server->pairs[i])) != NULL)
+			proxy_pair_abort(pair, -ECANCELED);
+	}
 	app_free_ended(&server->clients);
-	ended[thread->index] = (struct proxy_ended){server->counters, server->backends};
+	ended[thread->index] =
+		(struct proxy_ended){server->counters, server->handshakes, server->backends};
 	free(server);
 }
 
-static void sum_up(const struct app *app, struct proxy_ended *sum)
+static void report_backend(const struct app *app, unsigned index)
 {
-	for (unsigned i = 0; i < app->thread_count; i++) {
-		const struct proxy_counters *counters = &ended[i].counters;
-
-		sum->counters.accepted += counters->accepted;
-		sum->counters.finished += counters->finished;
-		sum->counters.reset += counters->reset;
-		sum->counters.refused += counters->refused;
-		sum->counters.idle += counters->idle;
-		sum->counters.bytes_up += counters->bytes_up;
-		sum->counters.bytes_down += counters->bytes_down;
-		for (unsigned j = 0; j < own.backend_count; j++) {
-			const struct proxy_backend *backend = &ended[i].backends.each[j];
-
-			sum->backends.each[j].connections += backend->connections;
-			sum->backends.each[j].failures += backend->failures;
-		}
-	}
-}
-
-static void report_backend(unsigned index, const struct proxy_backend *backend)
-{
-	char address[RWS_ADDRESS_TEXT], name[32], text[128];
+	size_t at =
+		offsetof(struct proxy_ended, backends.each) + index * sizeof(struct proxy_backend);
+	char address[RWS_ADDRESS_TEXT], name[2][32], text[2][128];
+	const struct app_counter lines[] = {
+		{name[0], text[0], at + offsetof(struct proxy_backend, connections)},
+		{name[1], text[1], at + offsetof(struct proxy_backend, failures)},
+	};
 
 	rws_address_format(&own.backends[index], address);
-	snprintf(name, sizeof(name), "proxy.backend%u.connections", index + 1);
-	snprintf(text, sizeof(text), "clients joined to %s", address);
-	app_print_counter(name, text, backend->connections);
-	snprintf(name, sizeof(name), "proxy.backend%u.failures", index + 1);
-	snprintf(text, sizeof(text), "attempts to reach %s that failed", address);
-	app_print_counter(name, text, backend->failures);
+	snprintf(name[0], sizeof(name[0]), "proxy.backend%u.connections", index + 1);
+	snprintf(text[0], sizeof(text[0]), "clients joined to %s", address);
+	snprintf(name[1], sizeof(name[1]), "proxy.backend%u.failures", index + 1);
+	snprintf(text[1], sizeof(text[1]), "attempts to reach %s that failed", address);
+	app_print_sums(app, lines, 2, ended, sizeof(ended[0]));
 }
+
+#define COUNTER(name, text, member) {"proxy." name, text, offsetof(struct proxy_ended, member)}
 
 static void report(const struct app *app)
 {
-	struct proxy_ended sum = {0};
+	static const struct app_counter lines[] = {
+		COUNTER("accepted", "clients accepted", counters.accepted),
+		COUNTER("finished", "both directions ended well", counters.finished),
+		COUNTER("reset", "ended by a reset of either side", counters.reset),
+		COUNTER("refused", "reset for want of a backend", counters.refused),
+		COUNTER("idle", "reset because no byte moved", counters.idle),
+		COUNTER("bytes_up", "bytes to backends", counters.bytes_up),
+		COUNTER("bytes_down", "bytes to clients", counters.bytes_down),
+		COUNTER("handshakes", "TLS handshakes done", handshakes.done),
+		COUNTER("handshakes_refused", "clients that do not speak TLS as we do",
+			handshakes.failed[HANDSHAKE_REFUSED]),
+		COUNTER("handshakes_rejected", "clients that reject our certificate",
+			handshakes.failed[HANDSHAKE_REJECTED]),
+		COUNTER("handshakes_late", "not done in time", handshakes.failed[HANDSHAKE_LATE]),
+		COUNTER("handshakes_no_memory", "for want of memory",
+			handshakes.failed[HANDSHAKE_NO_MEMORY]),
+		COUNTER("handshakes_lost", "clients that went within them",
+			handshakes.failed[HANDSHAKE_LOST]),
+	};
 
-	sum_up(app, &sum);
-	app_print_counter("proxy.accepted", "clients accepted", sum.counters.accepted);
-	app_print_counter("proxy.finished", "both directions ended well", sum.counters.finished);
-	app_print_counter("proxy.reset", "ended by a reset of either side", sum.counters.reset);
-	app_print_counter("proxy.refused", "reset for want of a backend", sum.counters.refused);
-	app_print_counter("proxy.idle", "reset because no byte moved", sum.counters.idle);
-	app_print_counter("proxy.bytes_up", "bytes to backends", sum.counters.bytes_up);
-	app_print_counter("proxy.bytes_down", "bytes to clients", sum.counters.bytes_down);
+	app_print_sums(app, lines, sizeof(lines) / sizeof(lines[0]), ended, sizeof(ended[0]));
 	for (unsigned i = 0; i < own.backend_count; i++)
-		report_backend(i, &sum.backends.each[i]);
+		report_backend(app, i);
 }
 
 int main(int argc, char **argv)
@@ -293,7 +324,8 @@ int main(int argc, char **argv)
 				.own = &own,
 				.notes = "A backend that cannot be reached is left out for a while "
 					 "and the next one tried.\n"
-					 "With none left the client is reset.\n",
+					 "With none left the client is reset.\n"
+					 "With --cert clients speak TLS, and backends plain TCP.\n",
 			},
 		.check = check,
 		.start = start,
@@ -304,6 +336,8 @@ int main(int argc, char **argv)
 		.connections = &own.connections,
 		.port = &own.port,
 	};
+	int status = app_main(&program, argc, argv);
 
-	return app_main(&program, argc, argv);
+	app_tls_destroy(own.tls);
+	return status;
 }

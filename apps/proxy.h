@@ -2,9 +2,10 @@
 /*
  * rws-proxy: what its files share.
  *
- *   proxy.c          options, listener, the loop, counters
- *   proxy_pair.c     one client and its backend, spliced
- *   proxy_backend.c  which backend
+ *   proxy.c            options, listener, the loop, counters
+ *   proxy_pair.c       one client and its backend, spliced
+ *   proxy_backend.c    which backend
+ *   proxy_handshake.c  how many clients may begin TLS at once
  */
 #ifndef RWS_APPS_PROXY_H
 #define RWS_APPS_PROXY_H
@@ -15,16 +16,21 @@
 
 #include "apps/app.h"
 #include "apps/app_accept.h"
+#include "apps/app_tls.h"
 #include "apps/proxy_backend.h"
+#include "apps/proxy_handshake.h"
 
 struct proxy_options {
 	uint64_t port;
 	uint64_t connections; /* of clients, at most, each thread */
 	uint64_t buffer;      /* bytes on the way, each direction of a connection */
 	uint64_t connect_timeout, fail_timeout;
-	uint64_t idle_timeout; /* these three in seconds; 0: none */
+	uint64_t idle_timeout;                  /* these three in seconds; 0: none */
+	uint64_t handshakes, handshake_timeout; /* at once on each thread; seconds */
 	struct rws_address backends[PROXY_BACKENDS];
 	unsigned backend_count;
+	struct app_tls_options tls_options;
+	struct rws_tls *tls; /* NULL: clients speak plain TCP */
 };
 
 /* One thread's. */
@@ -32,6 +38,8 @@ struct proxy_counters {
 	uint64_t accepted, finished, reset, refused, idle;
 	uint64_t bytes_up, bytes_down;
 };
+
+enum pair_state { PAIR_HANDSHAKE, PAIR_CONNECTING, PAIR_SPLICED, PAIR_ENDED };
 
 TAILQ_HEAD(proxy_pairs, proxy_pair);
 
@@ -41,18 +49,17 @@ struct proxy_server {
 	struct app_thread *thread;
 	const struct proxy_options *options;
 	struct proxy_backends backends;
-	struct proxy_pairs connecting, spliced; /* soonest due first */
+	struct proxy_handshakes handshakes;
+	struct proxy_pairs pairs[PAIR_ENDED]; /* of each state, soonest due first */
 	struct proxy_counters counters;
 	bool is_refusing; /* and has said so */
 };
-
-enum pair_state { PAIR_CONNECTING, PAIR_SPLICED, PAIR_ENDED };
 
 struct proxy_pair {
 	struct app_client base; /* first member */
 	struct proxy_server *server;
 	enum pair_state state;
-	TAILQ_ENTRY(proxy_pair) link; /* connecting or spliced */
+	TAILQ_ENTRY(proxy_pair) link; /* of its state's list */
 	int64_t due;                  /* when proxy_pair_due is to look at it */
 	rws_socket_t client, backend;
 	int backend_index;
@@ -64,12 +71,12 @@ struct proxy_pair {
 	int64_t moved_ns;       /* when more of them were seen than before */
 };
 
-/* Takes an accepted socket over and looks for a backend, as app_accept.h asks for. */
+/* Takes an accepted socket over, as app_accept.h asks for. */
 void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client);
 
 void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event);
 
-/* The time in `due` has come: connecting took too long, or it may be idle. */
+/* The time in `due` has come: what it waits for took too long, or it may be idle. */
 void proxy_pair_due(struct proxy_pair *pair, int64_t now);
 
 /* Ends it with RST both ways: a stream that was cut must not look complete. */

@@ -2,9 +2,10 @@
 /*
  * Theory of operation
  * -------------------
- * A pair is CONNECTING until a backend took the connection, then SPLICED. Two channels join the two
- * sockets, one for each direction: attached for reading to the one, for writing to the other. From
- * then on the library moves the bytes, and the program sees none of them.
+ * A pair begins with a HANDSHAKE if clients speak TLS, is CONNECTING until a backend took the
+ * connection, then SPLICED. Two channels join the two sockets, one for each direction: attached for
+ * reading to the one, for writing to the other. From then on the library moves the bytes, and the
+ * program sees none of them.
  *
  *   client --read--> up   --write--> backend
  *   client <-write-- down <--read--  backend
@@ -14,7 +15,11 @@
  * the pair and passes on. What a slow receiver does not take fills the channel, then the sender's
  * receive window, and then the sender has to wait.
  *
- * While it is CONNECTING, what the client sends waits in its receive window.
+ * Over TLS the client is the socket above its connection, and nothing else differs: the end of a
+ * direction is close_notify there, and FIN without it is an error, which passes on as a reset.
+ *
+ * Until it is SPLICED, what the client sends waits in its receive window. It is the backends' only
+ * once its handshake is done: who just knocks costs them nothing.
  */
 #include "apps/proxy.h"
 
@@ -23,18 +28,24 @@
 #define S          1000000000LL
 #define IDLE_LOOKS 4 /* at whether bytes moved, within the idle time */
 
-/* ---- Its end ----------------------------------------------------------------------------- */
+/* ---- Its states -------------------------------------------------------------------------- */
 
-static struct proxy_pairs *list_of(struct proxy_pair *pair)
+/* To the end of the list: all of a state have the same patience. */
+static void enter(struct proxy_pair *pair, enum pair_state state, int64_t due)
 {
-	return pair->state == PAIR_CONNECTING ? &pair->server->connecting : &pair->server->spliced;
+	struct proxy_pairs *pairs = pair->server->pairs;
+
+	TAILQ_REMOVE(&pairs[pair->state], pair, link);
+	pair->state = state;
+	pair->due = due;
+	TAILQ_INSERT_TAIL(&pairs[state], pair, link);
 }
 
 static void end(struct proxy_pair *pair)
 {
 	struct proxy_server *server = pair->server;
 
-	TAILQ_REMOVE(list_of(pair), pair, link);
+	TAILQ_REMOVE(&server->pairs[pair->state], pair, link);
 	pair->state = PAIR_ENDED;
 	app_client_ended(&server->clients, &pair->base);
 	server->counters.bytes_up += rws_total_bytes_read(pair->up);
@@ -50,6 +61,11 @@ void proxy_pair_abort(struct proxy_pair *pair, int cause)
 	rws_abort(pair->client, cause);
 	rws_abort(pair->backend, cause);
 	end(pair);
+}
+
+static int64_t after(const struct proxy_pair *pair, uint64_t seconds)
+{
+	return rws_now(pair->server->thread->selector) + (int64_t)seconds * S;
 }
 
 /* ---- A backend --------------------------------------------------------------------------- */
@@ -101,9 +117,7 @@ static int start_attempt(struct proxy_pair *pair)
 	if (result < 0)
 		return result;
 	rws_set_user(pair->backend, pair);
-	pair->due = rws_now(selector) + (int64_t)pair->server->options->connect_timeout * S;
-	TAILQ_REMOVE(&pair->server->connecting, pair, link);
-	TAILQ_INSERT_TAIL(&pair->server->connecting, pair, link);
+	enter(pair, PAIR_CONNECTING, after(pair, pair->server->options->connect_timeout));
 	return 0;
 }
 
@@ -125,19 +139,6 @@ static void connect_next(struct proxy_pair *pair)
 		attempt_failed(pair, result);
 	}
 	refuse(pair);
-}
-
-void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client)
-{
-	struct proxy_server *server = (struct proxy_server *)clients;
-	struct proxy_pair *pair = (struct proxy_pair *)base;
-
-	server->counters.accepted++;
-	pair->server = server;
-	pair->client = client;
-	TAILQ_INSERT_TAIL(&server->connecting, pair, link);
-	rws_set_user(client, pair);
-	connect_next(pair);
 }
 
 /* ---- The splice -------------------------------------------------------------------------- */
@@ -168,12 +169,9 @@ static void splice(struct proxy_pair *pair)
 	int64_t now = rws_now(server->thread->selector);
 	int result;
 
-	TAILQ_REMOVE(&server->connecting, pair, link);
-	pair->state = PAIR_SPLICED;
-	TAILQ_INSERT_TAIL(&server->spliced, pair, link);
 	pair->jobs_left = 4;
 	pair->moved_ns = now;
-	pair->due = next_look(pair, now);
+	enter(pair, PAIR_SPLICED, next_look(pair, now));
 	result = join(pair, pair->client, pair->backend, &pair->up);
 	if (result == 0)
 		result = join(pair, pair->backend, pair->client, &pair->down);
@@ -197,12 +195,60 @@ static void connected(struct proxy_pair *pair)
 	splice(pair);
 }
 
+/* ---- Its beginning ----------------------------------------------------------------------- */
+
+static void handshake_failed(struct proxy_pair *pair, int error)
+{
+	proxy_handshake_ended(&pair->server->handshakes, error);
+	proxy_pair_abort(pair, error);
+}
+
+static void begin_handshake(struct proxy_pair *pair)
+{
+	const struct proxy_options *options = pair->server->options;
+	int result = app_tls_server(options->tls, &pair->client);
+
+	proxy_handshake_begins(&pair->server->handshakes);
+	enter(pair, PAIR_HANDSHAKE, after(pair, options->handshake_timeout));
+	if (result < 0)
+		handshake_failed(pair, result);
+	else
+		rws_set_user(pair->client, pair);
+}
+
+void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client)
+{
+	struct proxy_server *server = (struct proxy_server *)clients;
+	struct proxy_pair *pair = (struct proxy_pair *)base;
+
+	server->counters.accepted++;
+	pair->server = server;
+	pair->client = client;
+	TAILQ_INSERT_TAIL(&server->pairs[pair->state], pair, link);
+	if (server->options->tls != NULL) {
+		begin_handshake(pair);
+		return;
+	}
+	rws_set_user(client, pair);
+	connect_next(pair);
+}
+
 /* ---- Events ------------------------------------------------------------------------------ */
 
 static void reset(struct proxy_pair *pair, int cause)
 {
 	pair->server->counters.reset++;
 	proxy_pair_abort(pair, cause);
+}
+
+static void handshake_event(struct proxy_pair *pair, const struct rws_event *event)
+{
+	if ((event->bits & (RWS_EV_ERROR | RWS_EV_CONTEXT_DONE)) != 0) {
+		handshake_failed(pair, event->result);
+	} else if ((event->bits & RWS_EV_CONNECTED) != 0) {
+		proxy_handshake_ended(&pair->server->handshakes, 0);
+		connect_next(pair);
+	}
 }
 
 static void connecting_event(struct proxy_pair *pair, const struct rws_event *event)
@@ -236,6 +282,9 @@ static void spliced_event(struct proxy_pair *pair, const struct rws_event *event
 void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event)
 {
 	switch (pair->state) {
+	case PAIR_HANDSHAKE:
+		handshake_event(pair, event);
+		break;
 	case PAIR_CONNECTING:
 		connecting_event(pair, event);
 		break;
@@ -270,17 +319,23 @@ static void look_for_bytes(struct proxy_pair *pair, int64_t now)
 		proxy_pair_abort(pair, -ETIMEDOUT);
 		return;
 	}
-	pair->due = next_look(pair, now);
-	TAILQ_REMOVE(&server->spliced, pair, link);
-	TAILQ_INSERT_TAIL(&server->spliced, pair, link);
+	enter(pair, PAIR_SPLICED, next_look(pair, now));
 }
 
 void proxy_pair_due(struct proxy_pair *pair, int64_t now)
 {
-	if (pair->state == PAIR_SPLICED) {
+	switch (pair->state) {
+	case PAIR_HANDSHAKE:
+		handshake_failed(pair, -ETIMEDOUT);
+		break;
+	case PAIR_CONNECTING:
+		attempt_failed(pair, -ETIMEDOUT);
+		connect_next(pair);
+		break;
+	case PAIR_SPLICED:
 		look_for_bytes(pair, now);
-		return;
+		break;
+	case PAIR_ENDED:
+		break;
 	}
-	attempt_failed(pair, -ETIMEDOUT);
-	connect_next(pair);
 }

@@ -260,11 +260,20 @@ finish_clean() {
 	expect_no_drops "$@"
 }
 
-# ---- Bodies --------------------------------------------------------------------------------------
+# ---- Bodies, certificates ------------------------------------------------------------------------
 
 # SHA-256 of /bytes/N, computed without the server.
 pattern_sha256() { python3 -B "$E2E/peers/pattern.py" sha256 "$1"; }
 pattern_bytes() { python3 -B "$E2E/peers/pattern.py" bytes "$1"; }
+
+# certificate NAME ALTERNATIVE...: WORK/NAME.pem and WORK/NAME.key, signed by itself.
+certificate() {
+	local name=$1 names
+	shift
+	names=$(IFS=, && say "$*")
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$name" \
+		-addext "subjectAltName=$names" -keyout "$WORK/$name.key" -out "$WORK/$name.pem" 2>/dev/null
+}
 
 # The sizes a body is tested with: empty, one byte, one segment, and so on.
 body_sizes() {

@@ -10,15 +10,6 @@
 . "$(dirname "$0")/lib.sh"
 e2e_begin
 
-# certificate NAME ALTERNATIVE...: WORK/NAME.pem and WORK/NAME.key, signed by itself.
-certificate() {
-	local name=$1 names
-	shift
-	names=$(IFS=, && say "$*")
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$name" \
-		-addext "subjectAltName=$names" -keyout "$WORK/$name.key" -out "$WORK/$name.pem" 2>/dev/null
-}
-
 # fetch STATUS OPTION...: curl from the server, with the certificate to trust among the options.
 fetch() {
 	local wanted=$1 status=0
