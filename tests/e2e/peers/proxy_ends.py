@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""usage: proxy_ends.py ADDRESS PORT BACKEND_PORT LIMIT
+"""usage: proxy_ends.py ADDRESS PORT BACKEND_PORT LIMIT [CERTIFICATE]
 
 Client and backend of a proxy at once: what the one does must reach the other. LIMIT is how many
-clients the proxy joins at the same time. It resets those that are idle for 2 seconds.
+clients the proxy joins at the same time; with a CERTIFICATE clients speak TLS, and LIMIT are more than
+may shake hands. It resets those that are idle for 2 seconds, or shake hands for 1.
 """
 
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import sys
+import threading
 import time
 
 import pattern
@@ -17,16 +20,85 @@ import pattern
 LENGTH = 1_000_000
 BODY = b"".join(pattern.chunks(LENGTH))
 IDLE = 2
+HANDSHAKE = 1
+
+
+class Secure:
+    """A client over TLS that ends as a socket does: shutdown() sends close_notify and FIN."""
+
+    def __init__(self, raw, context, host):
+        self.raw, self.unsent = raw, b""
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
+        self.wait_for(self.tls.do_handshake)
+        self.fileno, self.setblocking, self.settimeout = raw.fileno, raw.setblocking, raw.settimeout
+        self.setsockopt, self.close = raw.setsockopt, raw.close
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def flush(self):
+        self.unsent += self.outgoing.read()
+        while self.unsent:
+            try:
+                self.unsent = self.unsent[self.raw.send(self.unsent):]
+            except BlockingIOError:
+                return
+
+    def wait_for(self, step, *arguments):
+        while True:
+            try:
+                result = step(*arguments)
+                self.flush()
+                return result
+            except ssl.SSLWantReadError:
+                self.flush()
+            if part := self.raw.recv(1 << 16):
+                self.incoming.write(part)
+            else:
+                self.incoming.write_eof()
+
+    def recv(self, most):
+        try:
+            return self.wait_for(self.tls.read, most)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def send(self, data):
+        if not self.unsent:
+            data = data[:1 << 14]
+            self.wait_for(self.tls.write, data)
+            return len(data)
+        self.flush()
+        return 0
+
+    def sendall(self, data):
+        while data:
+            data = data[self.send(data):]
+
+    def shutdown(self, how):
+        with contextlib.suppress(ssl.SSLWantReadError): # for the other side's close_notify
+            self.tls.unwrap()
+        self.flush()
+        self.raw.shutdown(how)
 
 
 class Proxy:
-    def __init__(self, host, port, backend_port):
-        self.host, self.port = host, port
+    def __init__(self, host, port, backend_port, certificate):
+        self.host, self.port, self.patience = host, port, 10
+        self.context = ssl.create_default_context(cafile=certificate) if certificate else None
         self.listener = socket.create_server(("::", backend_port), family=socket.AF_INET6,
                                              dualstack_ipv6=True, backlog=128)
 
+    def raw_client(self):
+        return socket.create_connection((self.host, self.port), timeout=self.patience)
+
     def client(self):
-        return socket.create_connection((self.host, self.port), timeout=10)
+        raw = self.raw_client()
+        return Secure(raw, self.context, self.host) if self.context else raw
 
     def backend(self, patience=10):
         self.listener.settimeout(patience)
@@ -58,7 +130,7 @@ def expect_reset(connection):
     try:
         while connection.recv(1 << 20):
             pass
-    except ConnectionResetError:
+    except (ConnectionResetError, ssl.SSLEOFError):
         return
     raise AssertionError("the stream looks complete")
 
@@ -127,8 +199,10 @@ def slow_receiver_slows_the_sender(proxy):
     with proxy.joined() as (client, backend):
         sent = send_while_possible(client)
         assert sent < 32 << 20, f"{sent} bytes were taken that nobody reads"
-        client.shutdown(socket.SHUT_WR)
+        ending = threading.Thread(target=client.shutdown, args=[socket.SHUT_WR])
+        ending.start()
         got = len(read_to_end(backend))
+        ending.join()
         assert got == sent, f"{got} of {sent} bytes"
 
 
@@ -145,7 +219,7 @@ def idle_is_reset_and_busy_is_not(proxy):
 
 
 def more_than_the_limit_wait(proxy, limit):
-    clients = [proxy.client() for _ in range(limit + 1)]
+    clients = [proxy.raw_client() for _ in range(limit + 1)]
     backends = []
     with contextlib.suppress(TimeoutError):
         while True:
@@ -157,18 +231,52 @@ def more_than_the_limit_wait(proxy, limit):
         proxy.backend().close()
 
 
+def fin_without_close_notify_is_no_end(proxy):
+    with proxy.joined() as (client, backend):
+        client.sendall(b"x")
+        assert backend.recv(1) == b"x"
+        client.raw.shutdown(socket.SHUT_WR)
+        expect_reset(backend)
+
+
+def more_handshakes_than_the_limit_wait(proxy, limit):
+    begun = time.monotonic()
+    silent = [proxy.raw_client() for _ in range(limit)]
+    proxy.patience = 30 # until all of them had their time, one after the other
+    with proxy.joined() as (client, backend):
+        half_close(client, backend)
+        waited = time.monotonic() - begun
+    assert waited > 0.8 * HANDSHAKE, f"served after {waited} s, beside {limit} that shake hands"
+    for connection in silent:
+        expect_reset(connection)
+        connection.close()
+
+
+def who_speaks_no_tls_gets_no_backend(proxy):
+    with proxy.raw_client() as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1000)[:1] in (b"", b"\x15"), "neither an alert nor an end"
+    with contextlib.suppress(TimeoutError):
+        proxy.backend(patience=0.5).close()
+        raise AssertionError("joined to a backend")
+
+
 TESTS = [half_close_by_client, half_close_by_backend, end_without_a_byte, reset_by_client,
          reset_by_backend, reset_with_bytes_on_the_way, slow_receiver_slows_the_sender,
          idle_is_reset_and_busy_is_not]
+TLS_TESTS = [fin_without_close_notify_is_no_end, who_speaks_no_tls_gets_no_backend]
 
 
 def main():
-    proxy = Proxy(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
-    for test in TESTS:
+    certificate = sys.argv[5] if len(sys.argv) > 5 else None
+    proxy = Proxy(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), certificate)
+    for test in TESTS + (TLS_TESTS if certificate else []):
         test(proxy)
         print(f"ok: {test.__name__}", flush=True)
-    more_than_the_limit_wait(proxy, int(sys.argv[4]))
-    print("ok: more_than_the_limit_wait")
+    limits = more_handshakes_than_the_limit_wait if certificate else more_than_the_limit_wait
+    limits(proxy, int(sys.argv[4]))
+    print(f"ok: {limits.__name__}")
 
 
 main()
