@@ -7,16 +7,13 @@
  *
  * The congestion control is an option of stack/ alone. Runs until SIGTERM, then prints counters.
  */
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "stack/tcp/tcp_cc.h"
 #include "tests/bench/lone_stack.h"
+#include "tests/bench/realtime.h"
 
 #define SOURCE_PORT    5001
 #define SINK_PORT      5002
@@ -36,12 +33,6 @@ struct program {
 };
 
 static uint8_t bytes[CHUNK];
-static volatile sig_atomic_t ended;
-
-static void end(int signal_number)
-{
-	ended = 1;
-}
 
 /* ---- Connections ------------------------------------------------------------------------- */
 
@@ -137,16 +128,6 @@ static void print_counters(struct program *p)
 
 /* ---- Set-up ------------------------------------------------------------------------------ */
 
-/* As the kernel's TCP, it does not wait for a CPU; nor keep one, as it naps. */
-static void be_prompt(void)
-{
-	struct sched_param priority = {.sched_priority = 5};
-
-	prctl(PR_SET_TIMERSLACK, 1UL);
-	if (sched_setscheduler(0, SCHED_FIFO, &priority) != 0)
-		fprintf(stderr, "bulk: no real-time priority: %s\n", strerror(errno));
-}
-
 static struct conn *listen_on(struct program *p, uint16_t port, enum tcp_cc_kind control)
 {
 	struct conn_options options = {.backlog = 16, .no_delay = true, .congestion = control};
@@ -166,14 +147,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bulk DEVICE ADDRESS cubic|newreno|bbr\n");
 		return 2;
 	}
-	signal(SIGTERM, end);
+	realtime_begin();
 	lone_stack_open(&p.lone, argv[1], argv[2], STACK_SYN_COOKIES_AUTO);
 	p.source = listen_on(&p, SOURCE_PORT, control);
 	p.sink = listen_on(&p, SINK_PORT, control);
-	be_prompt();
-	puts("bulk: ready");
-	fflush(stdout);
-	while (!ended)
+	realtime_be_prompt(5); /* as the kernel's TCP is; it naps, and so keeps no CPU */
+	realtime_say_ready();
+	while (!realtime_ended)
 		lone_stack_turn(&p.lone, take_events, &p);
 	print_counters(&p);
 	lone_stack_close(&p.lone);

@@ -20,25 +20,22 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "driver/wire_impair.h"
 #include "driver/wire_queue.h"
+#include "tests/bench/realtime.h"
 
 #define FRAMES      65536u
 #define FRAME_BYTES 2048u
 #define FRAME_MAX   1518u
 #define BURST       64u
 #define SOCKET_ROOM (8 << 20)
-#define NS_PER_S    1000000000ULL
 
 struct frame {
 	struct frame *next; /* free list */
@@ -55,25 +52,11 @@ struct direction {
 static struct direction directions[2];
 static struct wire_queue flight;
 static struct frame *free_frames;
-static volatile sig_atomic_t ended;
 
 static void die(const char *what)
 {
 	fprintf(stderr, "impair: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static void end(int signal_number)
-{
-	ended = 1;
-}
-
-static uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------ */
@@ -149,16 +132,6 @@ static void make_frames(void)
 	}
 }
 
-/* A busy machine shall not add delays of its own. */
-static void be_prompt(void)
-{
-	struct sched_param priority = {.sched_priority = 10};
-
-	prctl(PR_SET_TIMERSLACK, 1UL);
-	if (sched_setscheduler(0, SCHED_FIFO, &priority) != 0)
-		fprintf(stderr, "impair: no real-time priority: %s\n", strerror(errno));
-}
-
 static void read_arguments(int argc, char **argv)
 {
 	unsigned from = 0;
@@ -203,7 +176,7 @@ static void launch(unsigned from, const struct frame *f, uint64_t due)
 static void take(unsigned from, const struct frame *f)
 {
 	struct wire_counters *c = &directions[from].counters;
-	struct wire_fate fate = wire_fate_of(&directions[from].wire, clock_now(), f->length);
+	struct wire_fate fate = wire_fate_of(&directions[from].wire, realtime_now(), f->length);
 
 	c->sent++;
 	c->queue_full += fate.queue_full;
@@ -235,7 +208,7 @@ static void send_due(void)
 {
 	struct wire_frame w;
 
-	while (wire_queue_next_due(&flight) <= clock_now() && wire_queue_pop(&flight, &w)) {
+	while (wire_queue_next_due(&flight) <= realtime_now() && wire_queue_pop(&flight, &w)) {
 		struct frame *f = (struct frame *)(void *)w.packet;
 		struct direction *d = &directions[1 - w.to];
 		if (send(d->out, f->bytes, f->length, 0) == (ssize_t)f->length)
@@ -251,7 +224,7 @@ static void wait_for_work(void)
 {
 	struct pollfd fds[2] = {{.fd = directions[0].in, .events = POLLIN},
 		{.fd = directions[1].in, .events = POLLIN}};
-	uint64_t due = wire_queue_next_due(&flight), now = clock_now();
+	uint64_t due = wire_queue_next_due(&flight), now = realtime_now();
 	uint64_t wait = due == UINT64_MAX ? NS_PER_S : due > now ? due - now : 0;
 	struct timespec timeout = {
 		.tv_sec = (time_t)(wait / NS_PER_S), .tv_nsec = (long)(wait % NS_PER_S)};
@@ -278,13 +251,12 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: impair SEED IFACE IFACE KEY=VALUE... [-- KEY=VALUE...]\n");
 		return 2;
 	}
-	signal(SIGTERM, end);
+	realtime_begin();
 	make_frames();
 	read_arguments(argc, argv);
-	be_prompt();
-	puts("impair: ready");
-	fflush(stdout);
-	while (!ended) {
+	realtime_be_prompt(10); /* a busy machine shall not add delays of its own */
+	realtime_say_ready();
+	while (!realtime_ended) {
 		receive(0);
 		receive(1);
 		send_due();

@@ -10,26 +10,18 @@
 #include "driver/eal.h"
 #include "driver/pktbuf.h"
 #include "driver/port.h"
+#include "tests/bench/realtime.h"
 
 #define MEMORY_MB   128u
 #define PACKETS     16384u
 #define ARENA_BYTES ((size_t)64 << 20)
 #define NAP_NS      50000L
 #define PATIENCE_NS 10000000000ULL
-#define NS_PER_S    1000000000ULL
 
 void lone_stack_die(const struct lone_stack *lone, const char *what)
 {
 	fprintf(stderr, "%s: %s\n", lone->program, what);
 	exit(1);
-}
-
-static uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 /* ---- Set-up ------------------------------------------------------------------------------ */
@@ -58,7 +50,7 @@ static void open_stack(struct lone_stack *lone, const char *address, uint8_t coo
 {
 	struct stack_config config = {.arena = malloc(ARENA_BYTES),
 		.arena_size = ARENA_BYTES,
-		.now_ns = clock_now(),
+		.now_ns = realtime_now(),
 		.primary = true,
 		.syn_cookies = cookies};
 	struct port_info info;
@@ -104,9 +96,9 @@ void lone_stack_open(
 {
 	open_device(lone, device);
 	open_stack(lone, address, cookies);
-	uint64_t deadline = clock_now() + PATIENCE_NS;
+	uint64_t deadline = realtime_now() + PATIENCE_NS;
 	while (!has_address(lone, address)) {
-		if (clock_now() > deadline)
+		if (realtime_now() > deadline)
 			lone_stack_die(lone, "the address is not usable, it may be another's");
 		lone_stack_turn(lone, no_events, NULL);
 	}
@@ -126,7 +118,7 @@ void lone_stack_turn(struct lone_stack *lone, void (*events)(void *user), void *
 	struct pbuf *pkts[PORT_BURST];
 	struct timespec nap = {.tv_nsec = NAP_NS};
 
-	lone->now = clock_now();
+	lone->now = realtime_now();
 	stack_set_now(lone->stack, lone->now);
 	unsigned n = port_rx_burst(lone->port, 0, pkts, PORT_BURST);
 	if (n > 0)

@@ -17,13 +17,13 @@
  * arrived. At its end it prints counters.
  */
 #include <ctype.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stack/tcp/tcp_internal.h"
 #include "tests/bench/lone_stack.h"
+#include "tests/bench/realtime.h"
 
 #define PATTERN        65521u
 #define CHUNK          60000u
@@ -47,13 +47,6 @@ struct program {
 };
 
 static uint8_t pattern[PATTERN];
-static volatile sig_atomic_t ended;
-
-static void end(int signal_number)
-{
-	ended = 1;
-}
-
 static uint32_t least(uint64_t a, uint64_t b)
 {
 	return (uint32_t)(a < b ? a : b);
@@ -213,7 +206,7 @@ static void serve(struct program *p)
 		lone_stack_die(&p->lone, "cannot listen");
 	puts("opener: ready");
 	fflush(stdout);
-	while (!ended)
+	while (!realtime_ended)
 		lone_stack_turn(&p->lone, take_events, p);
 }
 
@@ -221,13 +214,13 @@ static void fetch_all(struct program *p, unsigned count)
 {
 	struct conn *conn;
 
-	for (; count > 0 && !ended; count--) {
+	for (; count > 0 && !realtime_ended; count--) {
 		if (conn_connect(p->lone.stack, IP_ANY_TYPE, 0, &p->server, p->port, &p->options,
 			    &conn) != 0)
 			lone_stack_die(&p->lone, "cannot connect");
 		p->fetching = new_end(p, conn);
 		send_pattern(p, p->fetching); /* what Fast Open takes along */
-		while (p->fetching != NULL && !ended)
+		while (p->fetching != NULL && !realtime_ended)
 			lone_stack_turn(&p->lone, take_events, p);
 	}
 }
@@ -278,7 +271,7 @@ int main(int argc, char **argv)
 			&p.lone, "DEVICE ADDRESS serve PORT, or fetch SERVER PORT BYTES COUNT");
 	for (uint32_t i = 0; i < PATTERN; i++)
 		pattern[i] = (uint8_t)(i * 2654435761u >> 24);
-	signal(SIGTERM, end);
+	realtime_begin();
 	lone_stack_open(&p.lone, argv[1], argv[2], take_options(&p, argv + (serves ? 5 : 8)));
 	if (serves) {
 		p.port = (uint16_t)strtoul(argv[4], NULL, 10);
