@@ -24,7 +24,7 @@ static void watch(void *user, unsigned from, uint64_t now_ns, const uint8_t *fra
 
 void pair_listen(struct pair *t)
 {
-	struct rws_address address = rig_address(END_P, false, ++t->port);
+	struct rws_address address = rig_address(END_P, t->ipv6, ++t->port);
 
 	rws_dispose(t->server);
 	assert_int_equal(
@@ -44,7 +44,7 @@ static void drop(struct pair *t)
 
 void pair_connect(struct pair *t)
 {
-	struct rws_address address = rig_address(END_P, false, t->port);
+	struct rws_address address = rig_address(END_P, t->ipv6, t->port);
 
 	drop(t);
 	assert_int_equal(rws_tcp_connect(t->rig->sel[END_S], &address, &t->options, &t->s), 0);
@@ -54,6 +54,24 @@ void pair_connect(struct pair *t)
 		rws_await(t->server, RWS_EV_ACCEPTABLE, pair_after(t, SECOND)), RWS_EV_ACCEPTABLE);
 	assert_int_equal(rws_accept(t->server, &t->p), 0);
 	t->in = t->out = t->p_in = t->p_out = RWS_NONE;
+}
+
+void pair_dispose(struct pair *t)
+{
+	rws_dispose(t->s);
+	rws_dispose(t->p);
+	rws_dispose(t->server);
+	pair_run(t, SECOND);
+}
+
+struct pair pair_beside(const struct pair *t)
+{
+	struct pair beside = {.rig = t->rig, .port = t->port};
+
+	pair_listen(&beside);
+	pair_connect(&beside);
+	pair_open(&beside);
+	return beside;
 }
 
 static int set_up(void **state, int (*rig)(void **state))
@@ -87,10 +105,7 @@ int pair_teardown(void **state)
 	struct pair *t = *state;
 	void *rig = t->rig;
 
-	rws_dispose(t->s);
-	rws_dispose(t->p);
-	rws_dispose(t->server);
-	pair_run(t, SECOND);
+	pair_dispose(t);
 	wire_tap(t->rig->wire, NULL, NULL);
 	free(t);
 	return rig_teardown(&rig);

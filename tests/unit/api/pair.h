@@ -31,6 +31,7 @@ struct pair {
 	struct rws_options options;         /* of the next s, and */
 	struct rws_options server_options;  /* of the next p: pair_listen */
 	uint16_t port;
+	bool ipv6;                   /* the next one: pair_listen */
 	unsigned fins[2], resets[2]; /* segments of the connection with FIN, with RST, by end */
 };
 
@@ -51,6 +52,10 @@ void pair_listen(struct pair *t);
 
 /* s and p anew, those before are gone. Nothing is open. */
 void pair_connect(struct pair *t);
+
+/* One more, over the same rig and open; to be ended by pair_dispose. */
+struct pair pair_beside(const struct pair *t);
+void pair_dispose(struct pair *t);
 
 void pair_open_s(struct pair *t); /* in and out */
 void pair_open_p(struct pair *t); /* p_in and p_out */

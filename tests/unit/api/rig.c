@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/api/rig.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,8 +15,9 @@
 #include "driver/eal.h"
 #include "driver/pktbuf.h"
 
-#define STAYS   16u     /* turns of one moment */
-#define STEP_NS 5000000 /* time never jumps farther, so that the other end's timers run */
+#define STAYS       16u     /* turns of one moment */
+#define STEP_NS     5000000 /* time never jumps farther, so that the other end's timers run */
+#define PATIENCE_NS 60000000000
 
 int rig_group_setup(void **state)
 {
@@ -197,6 +199,27 @@ int rig_teardown(void **state)
 	assert_int_equal(pktpool_free(rig->pool), 0);
 	free(rig);
 	return 0;
+}
+
+void rig_write_all(struct rig *rig, rws_channel_t out, const void *bytes, size_t n)
+{
+	size_t done = 0;
+	int result;
+
+	while ((result = rws_write_fully(out, bytes, n, &done)) == -EAGAIN)
+		assert_int_equal(rws_await_free_space(out, 1, rig_after(rig, PATIENCE_NS)), 1);
+	assert_int_equal(result, 0);
+	assert_int_equal(rws_flush(out), 0);
+}
+
+void rig_read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n)
+{
+	size_t got = 0;
+	int result;
+
+	while ((result = rws_read_fully(in, bytes, n, &got)) == -EAGAIN)
+		assert_int_equal(rws_await_content(in, 1, rig_after(rig, PATIENCE_NS)), 1);
+	assert_int_equal(result, 0);
 }
 
 struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)

@@ -42,6 +42,10 @@ void rig_run(struct rig *rig, int64_t ns);
 /* The deadline that is so far away. */
 int64_t rig_after(const struct rig *rig, int64_t ns);
 
+/* Writes and flushes all of it, and reads so much; each step may take a minute. */
+void rig_write_all(struct rig *rig, rws_channel_t out, const void *bytes, size_t n);
+void rig_read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n);
+
 /* Address of an end: "10.0.0.1" or "fd00::1" with a port. */
 struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port);
 

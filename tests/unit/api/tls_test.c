@@ -20,11 +20,6 @@
 #define PORT   7000
 #define SECOND ((int64_t)1000000000)
 
-static int64_t after(struct rig *rig, int64_t ns)
-{
-	return rig->now + ns;
-}
-
 /* ---- Two ends ------------------------------------------------------------------------------ */
 
 /* raw: the sockets below, which belong to s. [0] is the client. */
@@ -59,9 +54,9 @@ static struct pair connect_raw(struct rig *rig)
 	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, &options, &p.listener), 0);
 	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &p.raw[0]), 0);
 	assert_int_equal(
-		rws_await(p.raw[0], RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
-	assert_int_equal(
-		rws_await(p.listener, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+		rws_await(p.raw[0], RWS_EV_CONNECTED, rig_after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(rws_await(p.listener, RWS_EV_ACCEPTABLE, rig_after(rig, SECOND)),
+		RWS_EV_ACCEPTABLE);
 	assert_int_equal(rws_accept(p.listener, &p.raw[1]), 0);
 	return p;
 }
@@ -82,7 +77,7 @@ static struct pair connected_with(
 	struct pair p = begin(rig, client, server, name);
 
 	for (unsigned end = 0; end < 2; end++) {
-		assert_int_equal(rws_await(p.s[end], RWS_EV_CONNECTED, after(rig, SECOND)),
+		assert_int_equal(rws_await(p.s[end], RWS_EV_CONNECTED, rig_after(rig, SECOND)),
 			RWS_EV_CONNECTED);
 		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
 	}
@@ -107,27 +102,6 @@ static void dispose(struct rig *rig, struct pair *p)
 		assert_int_equal(rig->sel[end]->socks.live, 0);
 }
 
-static void write_all(struct rig *rig, rws_channel_t out, const void *bytes, size_t n)
-{
-	size_t done = 0;
-	int result;
-
-	while ((result = rws_write_fully(out, bytes, n, &done)) == -EAGAIN)
-		assert_int_equal(rws_await_free_space(out, 1, after(rig, 60 * SECOND)), 1);
-	assert_int_equal(result, 0);
-	assert_int_equal(rws_flush(out), 0);
-}
-
-static void read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n)
-{
-	size_t got = 0;
-	int result;
-
-	while ((result = rws_read_fully(in, bytes, n, &got)) == -EAGAIN)
-		assert_int_equal(rws_await_content(in, 1, after(rig, 60 * SECOND)), 1);
-	assert_int_equal(result, 0);
-}
-
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
 static void bytes_cross_both_ways(void **state)
@@ -141,11 +115,11 @@ static void bytes_cross_both_ways(void **state)
 	assert_int_equal(rws_tls_info(p.s[0], &info), 0);
 	assert_string_equal(info.version, "TLSv1.3");
 	assert_string_equal(info.peer, "server");
-	write_all(rig, p.out[0], "hello", 6);
-	read_all(rig, p.in[1], line, 6);
+	rig_write_all(rig, p.out[0], "hello", 6);
+	rig_read_all(rig, p.in[1], line, 6);
 	assert_string_equal(line, "hello");
-	write_all(rig, p.out[1], "world", 6);
-	read_all(rig, p.in[0], line, 6);
+	rig_write_all(rig, p.out[1], "world", 6);
+	rig_read_all(rig, p.in[0], line, 6);
 	assert_string_equal(line, "world");
 	assert_int_equal(rws_remote_address(p.s[0], &address), 0);
 	assert_int_equal(address.port, PORT);
@@ -164,13 +138,13 @@ static void tls_1_2_is_spoken_where_the_peer_knows_no_other(void **state)
 	struct pair p = connected_with(rig, old, common, "a.example");
 	assert_int_equal(rws_tls_info(p.s[1], &info), 0);
 	assert_string_equal(info.version, "TLSv1.2");
-	write_all(rig, p.out[0], "hello", 6);
-	read_all(rig, p.in[1], line, 6);
+	rig_write_all(rig, p.out[0], "hello", 6);
+	rig_read_all(rig, p.in[1], line, 6);
 	assert_string_equal(line, "hello");
 	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
-	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_await_content(p.in[1], 1, rig_after(rig, SECOND)), 0);
 	assert_int_equal(rws_close(p.raw[1]), 0);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -EPROTO);
 	dispose(rig, &p);
 	rws_tls_destroy(old);
 }
@@ -193,8 +167,8 @@ static void plain_text_is_not_on_the_wire(void **state)
 	seen_bytes = (const uint8_t *)"nobody sees this";
 	seen = false;
 	wire_tap(rig->wire, look_for_plain_text, NULL);
-	write_all(rig, p.out[0], seen_bytes, 16);
-	read_all(rig, p.in[1], bytes, 16);
+	rig_write_all(rig, p.out[0], seen_bytes, 16);
+	rig_read_all(rig, p.in[1], bytes, 16);
 	assert_memory_equal(bytes, seen_bytes, 16);
 	assert_false(seen);
 	wire_tap(rig->wire, NULL, NULL);
@@ -276,7 +250,7 @@ static void bytes_written_before_the_handshake_follow_it(void **state)
 	assert_int_equal(rws_open_write_channel(p.s[0], true, &out), 0);
 	assert_int_equal(rws_write_available(out, "early", 6), 6);
 	assert_int_equal(rws_open_read_channel(p.s[1], &in), 0);
-	read_all(rig, in, bytes, 6);
+	rig_read_all(rig, in, bytes, 6);
 	assert_string_equal(bytes, "early");
 	dispose(rig, &p);
 }
@@ -288,9 +262,11 @@ static void acknowledged_is_told_after_the_peers_acknowledgement(void **state)
 	struct pair p = connected(rig);
 
 	wire_impair(rig->wire, 1, &far);
-	write_all(rig, p.out[0], "hello", 5);
-	assert_int_equal(rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, SECOND / 25)), -ETIMEDOUT);
-	assert_int_equal(rws_await(p.s[0], RWS_EV_TX_ACKED, after(rig, SECOND)), RWS_EV_TX_ACKED);
+	rig_write_all(rig, p.out[0], "hello", 5);
+	assert_int_equal(
+		rws_await(p.s[0], RWS_EV_TX_ACKED, rig_after(rig, SECOND / 25)), -ETIMEDOUT);
+	assert_int_equal(
+		rws_await(p.s[0], RWS_EV_TX_ACKED, rig_after(rig, SECOND)), RWS_EV_TX_ACKED);
 	dispose(rig, &p);
 }
 
@@ -307,8 +283,8 @@ static void options_are_those_of_the_socket_underneath(void **state)
 	assert_int_equal(rws_get_options(p.s[0], &options), 0);
 	options.keep_alive = true;
 	assert_int_equal(rws_set_options(p.s[0], &options), -EOPNOTSUPP);
-	write_all(rig, p.out[0], "more", 4);
-	read_all(rig, p.in[1], got, 4);
+	rig_write_all(rig, p.out[0], "more", 4);
+	rig_read_all(rig, p.in[1], got, 4);
 	assert_memory_equal(got, "more", 4);
 	dispose(rig, &p);
 }
@@ -320,13 +296,13 @@ static void b128_bytes_before_the_end_are_read_to_it(void **state)
 	static uint8_t sent[100000], got[100000];
 
 	memset(sent, 7, sizeof(sent));
-	write_all(rig, p.out[1], sent, sizeof(sent));
+	rig_write_all(rig, p.out[1], sent, sizeof(sent));
 	rws_dispose(p.s[1]);
 	p.s[1] = RWS_NONE;
 	rig_run(rig, SECOND);
-	read_all(rig, p.in[0], got, sizeof(got));
+	rig_read_all(rig, p.in[0], got, sizeof(got));
 	assert_memory_equal(sent, got, sizeof(got));
-	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_await_content(p.in[0], 1, rig_after(rig, SECOND)), 0);
 	assert_int_equal(rws_read_available(p.in[0], got, 1), 0);
 	assert_false(rws_is_closed(p.s[0]));
 	dispose(rig, &p);
@@ -338,17 +314,17 @@ static void half_close_ends_one_direction_only(void **state)
 	struct pair p = connected(rig);
 	char bytes[6];
 
-	write_all(rig, p.out[0], "bye", 4);
+	rig_write_all(rig, p.out[0], "bye", 4);
 	assert_int_equal(rws_channel_close(p.out[0], 0), 1);
-	read_all(rig, p.in[1], bytes, 4);
-	assert_int_equal(rws_await_content(p.in[1], 1, after(rig, SECOND)), 0);
-	write_all(rig, p.out[1], "still", 6);
-	read_all(rig, p.in[0], bytes, 6);
+	rig_read_all(rig, p.in[1], bytes, 4);
+	assert_int_equal(rws_await_content(p.in[1], 1, rig_after(rig, SECOND)), 0);
+	rig_write_all(rig, p.out[1], "still", 6);
+	rig_read_all(rig, p.in[0], bytes, 6);
 	assert_string_equal(bytes, "still");
 	assert_int_equal(rws_channel_close(p.out[1], 0), 1);
-	assert_int_equal(rws_await_content(p.in[0], 1, after(rig, SECOND)), 0);
+	assert_int_equal(rws_await_content(p.in[0], 1, rig_after(rig, SECOND)), 0);
 	rws_close(p.s[0]);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), 0);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), 0);
 	dispose(rig, &p);
 }
 
@@ -359,13 +335,13 @@ static void b129_bare_fin_is_an_error_behind_the_bytes(void **state)
 	struct pair p = connected(rig);
 	char bytes[5];
 
-	write_all(rig, p.out[1], "last", 5);
+	rig_write_all(rig, p.out[1], "last", 5);
 	rig_run(rig, SECOND / 10);
 	assert_int_equal(rws_close(p.raw[1]), 0); /* behind the back of TLS */
 	rig_run(rig, SECOND / 10);
-	read_all(rig, p.in[0], bytes, 5);
+	rig_read_all(rig, p.in[0], bytes, 5);
 	assert_int_equal(rws_read_available(p.in[0], bytes, 1), -EPROTO);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -EPROTO);
 	dispose(rig, &p);
 }
 
@@ -375,7 +351,7 @@ static void reset_is_told_as_what_it_is(void **state)
 	struct pair p = connected(rig);
 
 	assert_int_equal(rws_abort(p.s[1], -ECONNABORTED), 0);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -ECONNRESET);
 	dispose(rig, &p);
 }
 
@@ -388,7 +364,7 @@ static void broken_record_ends_it(void **state)
 	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &p.s[0]), 0);
 	assert_int_equal(rws_open_write_channel(p.raw[1], true, &out), 0);
 	assert_int_equal(rws_write_available(out, "HTTP/1.1 400 Bad Request\r\n\r\n", 28), 28);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EPROTO);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -EPROTO);
 	p.s[1] = p.raw[1];
 	dispose(rig, &p);
 }
@@ -413,13 +389,13 @@ static void selector_that_closes_ends_them(void **state)
 	struct pair p = connected(rig);
 	struct rws_selector *sel = rig->sel[0];
 
-	write_all(rig, p.out[0], "hello", 5);
-	write_all(rig, p.out[1], "world", 5);
+	rig_write_all(rig, p.out[0], "hello", 5);
+	rig_write_all(rig, p.out[1], "world", 5);
 	rig_run(rig, SECOND / 10);
 	rig->sel[0] = NULL;
 	assert_int_equal(rws_selector_close(sel), 2); /* the one and what is below it */
 	assert_true(rws_is_closed(p.s[0]));
-	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(p.s[1], rig_after(rig, SECOND)), -ECONNRESET);
 	assert_int_equal(rws_selector_create(rig->rws[0], 0, &rig->sel[0]), 0);
 	dispose(rig, &p);
 }
@@ -436,9 +412,9 @@ static void close_is_bounded_by_the_linger_time(void **state)
 		rig_run(rig, 20000000);
 	}
 	assert_int_equal(rws_close_linger(p.s[0], 2 * SECOND), 0);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -ETIMEDOUT);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -ETIMEDOUT);
 	assert_false(rws_is_closed(p.s[0]));
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, 3 * SECOND)), -ETIMEDOUT);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, 3 * SECOND)), -ETIMEDOUT);
 	assert_true(rws_is_closed(p.s[0]));
 	dispose(rig, &p);
 }
@@ -461,9 +437,9 @@ static void connect_plain(struct rig *rig, struct relay *r)
 	assert_int_equal(rws_tcp_bind(rig->sel[0], &address, &options, &r->listener), 0);
 	assert_int_equal(rws_tcp_connect(rig->sel[1], &address, NULL, &r->near), 0);
 	assert_int_equal(
-		rws_await(r->near, RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
-	assert_int_equal(
-		rws_await(r->listener, RWS_EV_ACCEPTABLE, after(rig, SECOND)), RWS_EV_ACCEPTABLE);
+		rws_await(r->near, RWS_EV_CONNECTED, rig_after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(rws_await(r->listener, RWS_EV_ACCEPTABLE, rig_after(rig, SECOND)),
+		RWS_EV_ACCEPTABLE);
 	assert_int_equal(rws_accept(r->listener, &r->far), 0);
 	assert_int_equal(rws_connection(r->far, &r->in, &r->out), 0);
 }
@@ -483,7 +459,7 @@ static struct relay relayed(struct rig *rig)
 	struct relay r = {.tls = begin(rig, common, common, "a.example")};
 
 	for (unsigned end = 0; end < 2; end++)
-		assert_int_equal(rws_await(r.tls.s[end], RWS_EV_CONNECTED, after(rig, SECOND)),
+		assert_int_equal(rws_await(r.tls.s[end], RWS_EV_CONNECTED, rig_after(rig, SECOND)),
 			RWS_EV_CONNECTED);
 	assert_int_equal(rws_connection(r.tls.s[0], &r.tls.in[0], &r.tls.out[0]), 0);
 	connect_plain(rig, &r);
@@ -541,13 +517,13 @@ static void ends_pass_through_a_relay_one_by_one(void **state)
 
 		for (unsigned i = 0; i < 2; i++) {
 			unsigned way = first ^ i;
-			write_all(rig, out[way], "last", 5);
+			rig_write_all(rig, out[way], "last", 5);
 			assert_int_equal(rws_channel_close(out[way], 0), 1);
-			read_all(rig, in[way], bytes, 5);
-			assert_int_equal(rws_await_content(in[way], 1, after(rig, SECOND)), 0);
+			rig_read_all(rig, in[way], bytes, 5);
+			assert_int_equal(rws_await_content(in[way], 1, rig_after(rig, SECOND)), 0);
 		}
 		rws_close(r.tls.s[0]);
-		assert_int_equal(rws_await_closed(r.tls.s[0], after(rig, SECOND)), 0);
+		assert_int_equal(rws_await_closed(r.tls.s[0], rig_after(rig, SECOND)), 0);
 		end_relay(rig, &r);
 	}
 }
@@ -558,17 +534,17 @@ static void truncation_passes_through_a_relay_as_a_reset(void **state)
 	struct rig *rig = *state;
 	struct relay r = relayed(rig);
 
-	write_all(rig, r.out, "half", 5);
+	rig_write_all(rig, r.out, "half", 5);
 	rig_run(rig, SECOND / 10);
 	assert_int_equal(rws_abort(r.far, -ECONNABORTED), 0);
-	assert_int_equal(rws_await_closed(r.tls.s[0], after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(r.tls.s[0], rig_after(rig, SECOND)), -ECONNRESET);
 	end_relay(rig, &r);
 
 	r = relayed(rig);
-	write_all(rig, r.tls.out[0], "half", 5);
+	rig_write_all(rig, r.tls.out[0], "half", 5);
 	rig_run(rig, SECOND / 10);
 	assert_int_equal(rws_close(r.tls.raw[0]), 0); /* FIN without close_notify */
-	assert_int_equal(rws_await_closed(r.far, after(rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_await_closed(r.far, rig_after(rig, SECOND)), -ECONNRESET);
 	end_relay(rig, &r);
 }
 
@@ -579,9 +555,9 @@ static void assert_refused(struct rig *rig, struct rws_tls *client, struct rws_t
 {
 	struct pair p = begin(rig, client, server, name);
 
-	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, after(rig, SECOND)), wanted);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), wanted);
-	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), wanted);
+	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, rig_after(rig, SECOND)), wanted);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), wanted);
+	assert_int_equal(rws_await_closed(p.s[1], rig_after(rig, SECOND)), wanted);
 	rig_run(rig, SECOND);
 	/* Contract 130: nothing is left of the raw ones. */
 	assert_int_equal(rws_local_address(p.raw[0], &(struct rws_address){0}), -EBADF);
@@ -660,8 +636,8 @@ static void b131_client_certificate_is_asked_for(void **state)
 	dispose(rig, &p);
 
 	p = begin(rig, without, server, "a.example");
-	assert_int_equal(rws_await_closed(p.s[1], after(rig, SECOND)), -EKEYREJECTED);
-	assert_int_equal(rws_await_closed(p.s[0], after(rig, SECOND)), -EKEYREJECTED);
+	assert_int_equal(rws_await_closed(p.s[1], rig_after(rig, SECOND)), -EKEYREJECTED);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -EKEYREJECTED);
 	dispose(rig, &p);
 	rws_tls_destroy(server);
 	rws_tls_destroy(without);
@@ -736,7 +712,8 @@ static void context_may_go_before_its_connections(void **state)
 
 	rws_tls_destroy(client);
 	rws_tls_destroy(server);
-	assert_int_equal(rws_await(p.s[0], RWS_EV_CONNECTED, after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(
+		rws_await(p.s[0], RWS_EV_CONNECTED, rig_after(rig, SECOND)), RWS_EV_CONNECTED);
 	dispose(rig, &p);
 }
 
