@@ -11,7 +11,7 @@
 
 static struct proxy_options own = {
 	.connections = 4000,
-	.buffer = 262144,
+	.buffer = 1048576,
 	.connect_timeout = 5,
 	.fail_timeout = 10,
 	.idle_timeout = 600,
@@ -55,11 +55,12 @@ static const struct option_row rows[] = {
 		.argument = "N",
 		.kind = OPTION_NUMBER,
 		.unit = "bytes",
-		.min = 4096,
-		.max = UINT64_C(1) << 30,
+		.min = 16384,
+		.max = 8388608, /* a window of the library is no larger */
 		.offset = offsetof(struct proxy_options, buffer),
-		.fallback = "262144",
-		.text = "what may be on the way in each direction of a connection"},
+		.fallback = "1048576",
+		.text = "what may be received and not sent on, and as much sent and not acknowledged,\n"
+			"                                   in each direction of a connection"},
 	{.name = "connect-timeout",
 		.argument = "N",
 		.kind = OPTION_NUMBER,
@@ -174,6 +175,16 @@ static void init(struct proxy_server *server, struct app_thread *thread)
 	thread->state = server;
 }
 
+/*
+ * With buffers that grow, a few slow receivers would have half of all packet buffers wait for them,
+ * and then bytes of all connections would be copied.
+ */
+void proxy_socket_options(const struct proxy_options *from, struct rws_options *options)
+{
+	options->keep_alive = true; /* a peer that vanished must not hold its place for ever */
+	options->receive_buffer = options->send_buffer = (uint32_t)from->buffer;
+}
+
 static int start(struct app_thread *thread)
 {
 	struct rws_options options = app_listen_options(thread->app);
@@ -181,7 +192,7 @@ static int start(struct app_thread *thread)
 	struct proxy_server *server = calloc(1, sizeof(*server));
 	int result = -ENOMEM;
 
-	options.keep_alive = true; /* a peer that vanished must not hold its place for ever */
+	proxy_socket_options(&own, &options);
 	if (server != NULL) {
 		init(server, thread);
 		result = rws_tcp_bind(thread->selector, &any, &options, &server->clients.listener);

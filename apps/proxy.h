@@ -23,7 +23,7 @@
 struct proxy_options {
 	uint64_t port;
 	uint64_t connections; /* of clients, at most, each thread */
-	uint64_t buffer;      /* bytes on the way, each direction of a connection */
+	uint64_t buffer;      /* bytes, of each socket for each direction */
 	uint64_t connect_timeout, fail_timeout;
 	uint64_t idle_timeout;                  /* these three in seconds; 0: none */
 	uint64_t handshakes, handshake_timeout; /* at once on each thread; seconds */
@@ -40,6 +40,9 @@ struct proxy_counters {
 };
 
 enum pair_state { PAIR_HANDSHAKE, PAIR_CONNECTING, PAIR_SPLICED, PAIR_ENDED };
+
+/* Those of the sockets of clients and of backends. */
+void proxy_socket_options(const struct proxy_options *from, struct rws_options *options);
 
 TAILQ_HEAD(proxy_pairs, proxy_pair);
 

@@ -109,8 +109,11 @@ static void refuse(struct proxy_pair *pair)
 static int start_attempt(struct proxy_pair *pair)
 {
 	struct rws_selector *selector = pair->server->thread->selector;
-	const struct rws_options options = {.keep_alive = true};
-	int result =
+	struct rws_options options = {0};
+	int result;
+
+	proxy_socket_options(pair->server->options, &options);
+	result =
 		rws_tcp_connect(selector, &pair->server->backends.each[pair->backend_index].address,
 			&options, &pair->backend);
 
