@@ -146,10 +146,38 @@ static void listen_for_queries(struct rig *rig, const char *local)
 
 /* ---- Cases -------------------------------------------------------------------------------- */
 
-static int setup(void **state)
+static rws_socket_t listener; /* at end 1, if the test has one */
+static rws_socket_t s;        /* the test's connection by name */
+
+static void listen_on(struct rig *rig, const char *local)
+{
+	struct rws_address address;
+
+	assert_int_equal(rws_address_parse(local, &address), 0);
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, NULL, &listener), 0);
+}
+
+static int setup_without_server(void **state)
 {
 	memset(&server, 0, sizeof(server));
+	listener = s = RWS_NONE;
 	return rig_setup(state);
+}
+
+static int setup(void **state)
+{
+	int result = setup_without_server(state);
+
+	listen_for_queries(*state, "*:53");
+	return result;
+}
+
+static int setup_listening(void **state)
+{
+	int result = setup(state);
+
+	listen_on(*state, "*:7000");
+	return result;
 }
 
 /* Nothing of a connection by name is left, and nothing of its search. */
@@ -157,6 +185,8 @@ static int teardown(void **state)
 {
 	struct rig *rig = *state;
 
+	rws_dispose(s);
+	rws_dispose(listener);
 	rws_dispose(server.socket);
 	rig_run(rig, SECOND);
 	assert_int_equal(rig->sel[0]->hosts.count, 0);
@@ -176,7 +206,7 @@ static void run(struct rig *rig, int64_t ns)
 }
 
 /* Until it connected: RWS_EV_CONNECTED; or ended: its result; or 0 when neither happened in time. */
-static int outcome(struct rig *rig, rws_socket_t s, int64_t ns)
+static int outcome(struct rig *rig, int64_t ns)
 {
 	int64_t until = rig->now + ns;
 
@@ -191,31 +221,28 @@ static int outcome(struct rig *rig, rws_socket_t s, int64_t ns)
 	return 0;
 }
 
-static rws_socket_t listener(struct rig *rig, const char *local)
+/* What the name server says of NAME from now on; NULL: what it said before. */
+static void answer_with(const char *a, const char *aaaa)
 {
-	struct rws_address address;
-	rws_socket_t s;
-
-	assert_int_equal(rws_address_parse(local, &address), 0);
-	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, NULL, &s), 0);
-	return s;
+	if (a != NULL)
+		server.a.addresses[0] = a;
+	if (aaaa != NULL)
+		server.aaaa.addresses[0] = aaaa;
 }
 
-static rws_socket_t connect_name(struct rig *rig)
+static void connect_name(struct rig *rig)
 {
-	rws_socket_t s;
-
 	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, NULL, &s), 0);
-	return s;
 }
 
-static void assert_peer(rws_socket_t s, const char *wanted)
+static void assert_connects(struct rig *rig, int64_t within_ns, const char *peer)
 {
 	struct rws_address address;
 	char text[RWS_ADDRESS_TEXT];
 
+	assert_int_equal(outcome(rig, within_ns), RWS_EV_CONNECTED);
 	assert_int_equal(rws_remote_address(s, &address), 0);
-	assert_string_equal(rws_address_format(&address, text), wanted);
+	assert_string_equal(rws_address_format(&address, text), peer);
 }
 
 /* ---- Families ------------------------------------------------------------------------------ */
@@ -223,128 +250,87 @@ static void assert_peer(rws_socket_t s, const char *wanted)
 static void name_with_an_ipv4_address_connects(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
+	answer_with("10.0.0.2", NULL);
+	connect_name(rig);
+	assert_connects(rig, SECOND, "10.0.0.2:7000");
 	assert_int_equal(server.queries, 2);
 	struct rws_address local;
 	assert_int_equal(rws_local_address(s, &local), 0);
 	assert_int_equal(local.family, RWS_IPV4);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 static void name_with_an_ipv6_address_connects(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "[fd00::2]:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	answer_with(NULL, "[fd00::2]");
+	connect_name(rig);
+	assert_connects(rig, SECOND, "[fd00::2]:7000");
 }
 
 static void ipv6_goes_first(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "[fd00::2]:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	answer_with("10.0.0.2", "[fd00::2]");
+	connect_name(rig);
+	assert_connects(rig, SECOND, "[fd00::2]:7000");
 }
 
 /* RFC 6724 5, rule 5: from a local address to a global one is not what it is for. */
 static void ipv4_goes_before_ipv6_of_another_kind(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.2"}, .delay_ns = 20 * MS};
-	server.aaaa = (struct entry){.addresses = {"[2001:db8::1]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 100 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	answer_with(NULL, "[2001:db8::1]");
+	connect_name(rig);
+	assert_connects(rig, 100 * MS, "10.0.0.2:7000");
 }
 
 /* RFC 8305 3: 50 ms. */
 static void ipv6_address_that_comes_a_little_later_is_waited_for(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.2"}};
 	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}, .delay_ns = 40 * MS};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "[fd00::2]:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	connect_name(rig);
+	assert_connects(rig, SECOND, "[fd00::2]:7000");
 }
 
 static void ipv6_address_that_comes_too_late_is_not_waited_for(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.2"}};
 	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}, .silent = true};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 49 * MS), 0);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 49 * MS), 0);
+	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 	run(rig, SECOND); /* its search goes on no more */
 	assert_int_equal(server.queries, 2);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 static void no_ipv6_address_needs_no_waiting(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	rws_dispose(s);
-	rws_dispose(l);
+	answer_with("10.0.0.2", NULL);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 10 * MS), RWS_EV_CONNECTED);
 }
 
 static void local_address_decides_on_the_family(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 	struct rws_options options = {.local = rig_address(0, false, 0)};
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
+	answer_with("10.0.0.2", "[fd00::2]");
 	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, &options, &s), 0);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
+	assert_connects(rig, SECOND, "10.0.0.2:7000");
 	assert_int_equal(server.queries, 1);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 /* ---- Attempts ------------------------------------------------------------------------------- */
@@ -353,69 +339,50 @@ static void local_address_decides_on_the_family(void **state)
 static void silent_address_is_passed_after_the_attempt_delay(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.2"}};
 	server.aaaa = (struct entry){.addresses = {"[fd00::99]", "[fd00::2]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 249 * MS), 0);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 249 * MS), 0);
+	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 	run(rig, 10 * MS);
 	assert_int_equal(rig_counter(rig, 0, "tcp.connections"), 1); /* the first one is given up */
 	assert_int_equal(rig->sel[0]->hosts.count, 0);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 static void refused_attempt_is_followed_by_the_next_at_once(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "10.0.0.2:7000"), s;
+	listen_on(rig, "10.0.0.2:7000");
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	answer_with("10.0.0.2", "[fd00::2]");
+	connect_name(rig);
+	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 }
 
 static void second_address_of_a_family_is_tried(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.77", "10.0.0.78", "10.0.0.2"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 499 * MS), 0);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
-	rws_dispose(s);
-	rws_dispose(l);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 499 * MS), 0);
+	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 }
 
 static void socket_fails_with_the_last_cause(void **state)
 {
 	struct rig *rig = *state;
 	struct rws_event event;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, SECOND), -ECONNREFUSED);
+	answer_with("10.0.0.2", "[fd00::2]");
+	connect_name(rig);
+	assert_int_equal(outcome(rig, SECOND), -ECONNREFUSED);
 	assert_int_equal(rws_selector_select(rig->sel[0], &event, 1, RWS_NOW), 1);
 	assert_true(event.handle == s && (event.bits & RWS_EV_ERROR) != 0);
 	assert_int_equal(event.result, -ECONNREFUSED);
 	run(rig, 10 * MS);
 	assert_int_equal(rig_counter(rig, 1, "tcp.resets_sent"), 2);
-	rws_dispose(s);
 }
 
 /* Of two attempts that are both answered the first is the connection, and the other is reset. */
@@ -423,23 +390,20 @@ static void second_answer_is_too_late(void **state)
 {
 	struct rig *rig = *state;
 	struct wire_impairment far = {.delay_ns = 200 * MS};
-	rws_socket_t l = listener(rig, "*:7000"), s, accepted[2];
+	rws_socket_t accepted[2];
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
+	answer_with("10.0.0.2", "[fd00::2]");
 	wire_impair(rig->wire, 0, &far);
 	wire_impair(rig->wire, 1, &far);
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 5 * SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000"); /* the other one had to ask for its neighbour first */
+	connect_name(rig);
+	/* The other one had to ask for its neighbour first. */
+	assert_connects(rig, 5 * SECOND, "10.0.0.2:7000");
 	run(rig, 2 * SECOND);
-	assert_int_equal(rws_accept(l, &accepted[0]), 0);
-	assert_int_equal(rws_accept(l, &accepted[1]), -EAGAIN);
+	assert_int_equal(rws_accept(listener, &accepted[0]), 0);
+	assert_int_equal(rws_accept(listener, &accepted[1]), -EAGAIN);
 	assert_int_equal(rig_counter(rig, 0, "tcp.connections"), 1);
 	rws_dispose(accepted[0]);
 	rws_dispose(s);
-	rws_dispose(l);
 	run(rig, 2 * SECOND);
 }
 
@@ -458,14 +422,12 @@ static void greet(void *user, const struct rws_event *event)
 static void bytes_cross_both_ways(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 	rws_channel_t in, out;
 	char bytes[8] = "";
 
-	assert_int_equal(rws_on(l, RWS_EV_ACCEPTABLE, greet, NULL), 0);
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	s = connect_name(rig);
+	assert_int_equal(rws_on(listener, RWS_EV_ACCEPTABLE, greet, NULL), 0);
+	answer_with("10.0.0.2", NULL);
+	connect_name(rig);
 	/* Opened and written before there is a connection. */
 	assert_int_equal(rws_connection(s, &in, &out), 0);
 	assert_int_equal(rws_write_available(out, "first", 5), 5);
@@ -474,26 +436,25 @@ static void bytes_cross_both_ways(void **state)
 	assert_int_equal(rws_read_available(in, bytes, sizeof(bytes)), 5);
 	assert_string_equal(bytes, "hello");
 	assert_int_equal(rws_total_bytes_written(out), 5);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 static void many_names_at_once_connect(void **state)
 {
 	enum { NAMES = 100 };
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s[NAMES];
+	rws_socket_t many[NAMES];
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	for (unsigned i = 0; i < NAMES; i++)
-		s[i] = connect_name(rig);
+	answer_with("10.0.0.2", NULL);
+	for (unsigned i = 0; i < NAMES; i++) {
+		connect_name(rig);
+		many[i] = s;
+	}
 	run(rig, 3 * SECOND);
 	for (unsigned i = 0; i < NAMES; i++) {
-		assert_int_equal(outcome(rig, s[i], SECOND), RWS_EV_CONNECTED);
-		rws_dispose(s[i]);
+		s = many[i];
+		assert_int_equal(outcome(rig, SECOND), RWS_EV_CONNECTED);
+		rws_dispose(s);
 	}
-	rws_dispose(l);
 }
 
 /* ---- Name servers ----------------------------------------------------------------------------- */
@@ -501,101 +462,79 @@ static void many_names_at_once_connect(void **state)
 static void name_that_does_not_exist_fails(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = server.aaaa = (struct entry){.rcode = 3};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), -ENXIO);
-	rws_dispose(s);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 10 * MS), -ENXIO);
 }
 
 static void name_without_addresses_fails(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), -ENXIO);
-	rws_dispose(s);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 10 * MS), -ENXIO);
 }
 
 static void servers_that_fail_are_told(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = server.aaaa = (struct entry){.rcode = 2};
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), -EREMOTEIO);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 10 * MS), -EREMOTEIO);
 	assert_int_equal(server.queries, 4); /* both servers were asked */
-	rws_dispose(s);
 }
 
 static void port_without_a_server_is_noticed_at_once(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s = connect_name(rig);
+	connect_name(rig);
 
-	assert_int_equal(outcome(rig, s, 100 * MS), -EREMOTEIO);
-	rws_dispose(s);
+	assert_int_equal(outcome(rig, 100 * MS), -EREMOTEIO);
 }
 
 static void silent_servers_time_out(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a.silent = server.aaaa.silent = true;
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 5900 * MS), 0);
-	assert_int_equal(outcome(rig, s, 200 * MS), -ETIMEDOUT);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 5900 * MS), 0);
+	assert_int_equal(outcome(rig, 200 * MS), -ETIMEDOUT);
 	assert_int_equal(server.queries, 8); /* two servers, twice, two questions */
-	rws_dispose(s);
 }
 
 static void lost_query_is_asked_again(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
+	answer_with("10.0.0.2", NULL);
 	server.ignore = 2;
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 999 * MS), 0);
-	assert_int_equal(outcome(rig, s, 20 * MS), RWS_EV_CONNECTED);
-	rws_dispose(s);
-	rws_dispose(l);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 999 * MS), 0);
+	assert_int_equal(outcome(rig, 20 * MS), RWS_EV_CONNECTED);
 }
 
 static void second_server_is_asked_when_the_first_is_silent(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
+	answer_with("10.0.0.2", NULL);
 	server.ignore = 4;
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 2990 * MS), 0);
-	assert_int_equal(outcome(rig, s, 30 * MS), RWS_EV_CONNECTED);
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 2990 * MS), 0);
+	assert_int_equal(outcome(rig, 30 * MS), RWS_EV_CONNECTED);
 	assert_int_equal(server.queries, 6);
 	/* RFC 5452 9.2: a port and ids of their own, which can be equal once in 65,536 times. */
 	assert_true(server.ports[0] != server.ports[4]);
 	assert_true(server.ids[0] != server.ids[4] || server.ids[1] != server.ids[5]);
 	assert_int_equal(server.ids[0], server.ids[2]);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 static void without_a_name_server_nothing_begins(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
 	assert_int_equal(rws_tcp_connect_host(rig->sel[1], NAME, NULL, &s), -EDESTADDRREQ);
 }
@@ -640,7 +579,6 @@ static void name_servers_of_the_configuration_are_checked(void **state)
 static void text_that_is_no_name_is_refused(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
 	assert_int_equal(rws_tcp_connect_host(rig->sel[0], "a_b.example:80", NULL, &s), -EINVAL);
 	assert_int_equal(rws_tcp_connect_host(rig->sel[0], "a.example", NULL, &s), -EINVAL);
@@ -650,15 +588,10 @@ static void text_that_is_no_name_is_refused(void **state)
 static void address_passes_without_a_question(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 
-	listen_for_queries(rig, "*:53");
 	assert_int_equal(rws_tcp_connect_host(rig->sel[0], "[fd00::2]:7000", NULL, &s), 0);
-	assert_int_equal(outcome(rig, s, SECOND), RWS_EV_CONNECTED);
-	assert_peer(s, "[fd00::2]:7000");
+	assert_connects(rig, SECOND, "[fd00::2]:7000");
 	assert_int_equal(server.queries, 0);
-	rws_dispose(s);
-	rws_dispose(l);
 }
 
 /* ---- Who is not trusted -------------------------------------------------------------------------- */
@@ -666,7 +599,7 @@ static void address_passes_without_a_question(void **state)
 static rws_socket_t elsewhere;
 
 /* Each of them leads to an address where nobody is. */
-static void forge(struct server *s, const struct waiting *w)
+static void forge(struct server *from, const struct waiting *w)
 {
 	struct waiting false_one = *w;
 	struct server other = {.socket = elsewhere};
@@ -675,36 +608,32 @@ static void forge(struct server *s, const struct waiting *w)
 	ip[3] = 77;
 	send_to(&other, false_one.bytes, w->n, &w->to); /* from another port */
 	false_one.bytes[0] ^= 1;
-	send_to(s, false_one.bytes, w->n, &w->to); /* another id */
+	send_to(from, false_one.bytes, w->n, &w->to); /* another id */
 	false_one.bytes[0] ^= 1;
 	false_one.bytes[13] = 'b';
-	send_to(s, false_one.bytes, w->n, &w->to); /* another question */
+	send_to(from, false_one.bytes, w->n, &w->to); /* another question */
 	false_one.bytes[13] = 'a';
 	false_one.bytes[2] |= 0x02;
-	send_to(s, false_one.bytes, w->n, &w->to); /* cut short, it says */
+	send_to(from, false_one.bytes, w->n, &w->to); /* cut short, it says */
 	false_one.bytes[2] &= (uint8_t)~0x02;
-	send_to(s, false_one.bytes, w->n - 1, &w->to); /* cut short, it is */
-	send_to(s, false_one.bytes, 0, &w->to);
+	send_to(from, false_one.bytes, w->n - 1, &w->to); /* cut short, it is */
+	send_to(from, false_one.bytes, 0, &w->to);
 	false_one.bytes[2] = 0x01;
-	send_to(s, false_one.bytes, w->n, &w->to); /* no response */
+	send_to(from, false_one.bytes, w->n, &w->to); /* no response */
 }
 
 /* RFC 5452 9.1. */
 static void false_answers_are_ignored(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "*:7000"), s;
 	struct rws_address address = rig_address(1, false, 5353);
 
 	assert_int_equal(rws_udp_bind(rig->sel[1], &address, NULL, &elsewhere), 0);
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
+	answer_with("10.0.0.2", NULL);
 	server.forge = forge;
-	s = connect_name(rig);
-	assert_int_equal(outcome(rig, s, 10 * MS), RWS_EV_CONNECTED);
-	assert_peer(s, "10.0.0.2:7000");
+	connect_name(rig);
+	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 	rws_dispose(s);
-	rws_dispose(l);
 	rws_dispose(elsewhere);
 }
 
@@ -713,11 +642,9 @@ static void false_answers_are_ignored(void **state)
 static void closed_during_the_search_it_ends_at_once(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a.silent = server.aaaa.silent = true;
-	s = connect_name(rig);
+	connect_name(rig);
 	run(rig, 10 * MS);
 	assert_int_equal(rws_close(s), 0);
 	assert_true(rws_is_closed(s));
@@ -726,18 +653,15 @@ static void closed_during_the_search_it_ends_at_once(void **state)
 	assert_int_equal(rig->sel[0]->socks.live, 1); /* its handle */
 	run(rig, 2 * SECOND);
 	assert_int_equal(server.queries, 2);
-	rws_dispose(s);
 }
 
 static void disposed_during_attempts_it_leaves_none(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a = (struct entry){.addresses = {"10.0.0.77", "10.0.0.78"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::99]"}};
-	s = connect_name(rig);
+	answer_with(NULL, "[fd00::99]");
+	connect_name(rig);
 	run(rig, 600 * MS);
 	assert_int_equal(rig_counter(rig, 0, "tcp.connections"), 3);
 	rws_dispose(s);
@@ -750,13 +674,11 @@ static void disposed_during_attempts_it_leaves_none(void **state)
 static void disposed_at_any_time_it_leaves_nothing(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t l = listener(rig, "10.0.0.2:7000");
+	listen_on(rig, "10.0.0.2:7000");
 
-	listen_for_queries(rig, "*:53");
-	server.a = (struct entry){.addresses = {"10.0.0.2"}};
-	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}};
+	answer_with("10.0.0.2", "[fd00::2]");
 	for (unsigned steps = 0; steps < 20; steps++) {
-		rws_socket_t s = connect_name(rig);
+		connect_name(rig);
 		run(rig, steps * MS / 10);
 		server.waiting_count = 0;
 		rws_dispose(s);
@@ -764,35 +686,29 @@ static void disposed_at_any_time_it_leaves_nothing(void **state)
 		assert_int_equal(rig->sel[0]->hosts.count, 0);
 		assert_int_equal(rig->sel[0]->socks.live, 0);
 	}
-	rws_dispose(l);
 }
 
 static void options_wait_for_the_connection(void **state)
 {
 	struct rig *rig = *state;
 	struct rws_options options;
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a.silent = server.aaaa.silent = true;
-	s = connect_name(rig);
+	connect_name(rig);
 	run(rig, 10 * MS);
 	assert_int_equal(rws_get_options(s, &options), 0);
 	options.keep_alive = true;
 	assert_int_equal(rws_set_options(s, &options), -ENOTCONN);
 	assert_int_equal(rig->sel[0]->hosts.count, 1);
-	rws_dispose(s);
 }
 
 static void selector_that_closes_counts_the_applications_sockets_only(void **state)
 {
 	struct rig *rig = *state;
 	struct rws_selector *sel = rig->sel[0];
-	rws_socket_t s;
 
-	listen_for_queries(rig, "*:53");
 	server.a.silent = server.aaaa.silent = true;
-	s = connect_name(rig);
+	connect_name(rig);
 	run(rig, 10 * MS);
 	assert_int_equal(sel->socks.live, 2);
 	rig->sel[0] = NULL;
@@ -801,39 +717,41 @@ static void selector_that_closes_counts_the_applications_sockets_only(void **sta
 	assert_int_equal(rws_selector_create(rig->rws[0], 0, &rig->sel[0]), 0);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name)           cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LISTENING_CASE(name) cmocka_unit_test_setup_teardown(name, setup_listening, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(name_with_an_ipv4_address_connects),
+		LISTENING_CASE(name_with_an_ipv4_address_connects),
 		CASE(options_wait_for_the_connection),
-		CASE(name_with_an_ipv6_address_connects),
-		CASE(ipv6_goes_first),
-		CASE(ipv4_goes_before_ipv6_of_another_kind),
-		CASE(ipv6_address_that_comes_a_little_later_is_waited_for),
-		CASE(ipv6_address_that_comes_too_late_is_not_waited_for),
-		CASE(no_ipv6_address_needs_no_waiting),
-		CASE(local_address_decides_on_the_family),
-		CASE(silent_address_is_passed_after_the_attempt_delay),
+		LISTENING_CASE(name_with_an_ipv6_address_connects),
+		LISTENING_CASE(ipv6_goes_first),
+		LISTENING_CASE(ipv4_goes_before_ipv6_of_another_kind),
+		LISTENING_CASE(ipv6_address_that_comes_a_little_later_is_waited_for),
+		LISTENING_CASE(ipv6_address_that_comes_too_late_is_not_waited_for),
+		LISTENING_CASE(no_ipv6_address_needs_no_waiting),
+		LISTENING_CASE(local_address_decides_on_the_family),
+		LISTENING_CASE(silent_address_is_passed_after_the_attempt_delay),
 		CASE(refused_attempt_is_followed_by_the_next_at_once),
-		CASE(second_address_of_a_family_is_tried),
+		LISTENING_CASE(second_address_of_a_family_is_tried),
 		CASE(socket_fails_with_the_last_cause),
-		CASE(second_answer_is_too_late),
-		CASE(bytes_cross_both_ways),
-		CASE(many_names_at_once_connect),
+		LISTENING_CASE(second_answer_is_too_late),
+		LISTENING_CASE(bytes_cross_both_ways),
+		LISTENING_CASE(many_names_at_once_connect),
 		CASE(name_that_does_not_exist_fails),
 		CASE(name_without_addresses_fails),
 		CASE(servers_that_fail_are_told),
-		CASE(port_without_a_server_is_noticed_at_once),
+		cmocka_unit_test_setup_teardown(
+			port_without_a_server_is_noticed_at_once, setup_without_server, teardown),
 		CASE(silent_servers_time_out),
-		CASE(lost_query_is_asked_again),
-		CASE(second_server_is_asked_when_the_first_is_silent),
+		LISTENING_CASE(lost_query_is_asked_again),
+		LISTENING_CASE(second_server_is_asked_when_the_first_is_silent),
 		CASE(without_a_name_server_nothing_begins),
 		cmocka_unit_test(name_servers_of_the_configuration_are_checked),
 		CASE(text_that_is_no_name_is_refused),
-		CASE(address_passes_without_a_question),
-		CASE(false_answers_are_ignored),
+		LISTENING_CASE(address_passes_without_a_question),
+		LISTENING_CASE(false_answers_are_ignored),
 		CASE(closed_during_the_search_it_ends_at_once),
 		CASE(disposed_during_attempts_it_leaves_none),
 		CASE(disposed_at_any_time_it_leaves_nothing),
