@@ -11,7 +11,7 @@
 
 static struct proxy_options own = {
 	.connections = 4000,
-	.buffer = 1048576,
+	.buffer = 2097152,
 	.connect_timeout = 5,
 	.fail_timeout = 10,
 	.idle_timeout = 600,
@@ -58,7 +58,7 @@ static const struct option_row rows[] = {
 		.min = 16384,
 		.max = 8388608, /* a window of the library is no larger */
 		.offset = offsetof(struct proxy_options, buffer),
-		.fallback = "1048576",
+		.fallback = "2097152",
 		.text = "what may be received and not sent on, and as much sent and not acknowledged,\n"
 			"                                   in each direction of a connection"},
 	{.name = "connect-timeout",

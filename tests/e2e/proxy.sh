@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement cores family
 # default: inline/2/4 channel/1/6
-# seconds: 600
+# seconds: 900
 #
 # rws-proxy between clients and nginx on Linux: bodies of all sizes both ways, a crowd, backends that
 # die and come back, clients that speak TLS, and how either side's end reaches the other.
@@ -50,7 +50,7 @@ backends() {
 	backend second 8002
 }
 
-fetch() { peer curl -sS --fail --max-time 120 "$@"; }
+fetch() { peer curl -sS --fail --max-time 300 "$@"; }
 
 said() { grep -qF "$1" "${LOG[proxy]}"; }
 
