@@ -58,11 +58,13 @@ expect_said() { wait_until 10 said "$1" || fail "the proxy never said '$1'" && s
 
 to_backends() { printf '%s\n' --backend "$KERNEL_HOST:8001" --backend "$KERNEL_HOST:8002"; }
 
-# refused REGEX OPTION...: the command line cannot work, and the message matches.
+# refused REGEX OPTION...: the command line cannot work, run by way of the command in `as`, and the
+# message matches.
+as=(env)
 refused() {
 	local regex=$1 status=0
 	shift
-	timeout 20 "$(app rws-proxy)" --dev net_tap0,iface=rws0 --addr "$RWS4/24" "$@" \
+	timeout 20 "${as[@]}" "$(app rws-proxy)" --dev net_tap0,iface=rws0 --addr "$RWS4/24" "$@" \
 		2>"$WORK/said" || status=$?
 	expect "status with '$*'" "$status" 2
 	grep -qE "$regex" "$WORK/said" || fail "'$*': it says $(cat "$WORK/said")"
@@ -143,6 +145,11 @@ refused 'key is missing' "${some[@]}" --cert "$WORK/right.pem"
 refused 'cert is missing' "${some[@]}" --key "$WORK/right.key"
 refused '/none.pem: No such file' "${some[@]}" --cert "$WORK/none.pem" --key "$WORK/right.key"
 refused '/none.key: No such file' "${some[@]}" --cert "$WORK/right.pem" --key "$WORK/none.key"
+touch "$WORK/secret.key"
+chmod 0 "$WORK/secret.key"
+as=(setpriv --bounding-set=-all --inh-caps=-all)
+refused '/secret.key: Permission denied' "${some[@]}" --cert "$WORK/right.pem" --key "$WORK/secret.key"
+as=(env)
 refused 'thousand holds no certificate' "${some[@]}" --cert "$WORK/www/thousand" --key "$WORK/right.key"
 refused 'other.key holds no key of that' "${some[@]}" --cert "$WORK/right.pem" --key "$WORK/other.key"
 
