@@ -230,11 +230,21 @@ void copy_forget(struct channel *ch)
 	slot_give(&copy->sel->copies, &copy->slot);
 }
 
+/* What goes to dst comes to src again, by the copies that there are. */
+static bool makes_circle(const struct channel *src, const struct channel *dst)
+{
+	const struct copy *copy;
+
+	while (dst != src && (copy = channel_reading_copy(dst)) != NULL)
+		dst = copy->dst;
+	return dst == src;
+}
+
 /* Why it cannot be: 0 it can. */
 static int check(const struct channel *src, const struct channel *dst, unsigned flags)
 {
-	if (src == dst || (flags & ~RWS_COPY_CLOSE) != 0 ||
-		channel_selector(src) != channel_selector(dst))
+	if ((flags & ~RWS_COPY_CLOSE) != 0 || channel_selector(src) != channel_selector(dst) ||
+		makes_circle(src, dst))
 		return -EINVAL;
 	if (src->datagrams || dst->datagrams)
 		return -EOPNOTSUPP;

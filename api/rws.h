@@ -692,9 +692,9 @@ int rws_channel_cancel(rws_channel_t ch, int err);
  * The job's handle (job may be NULL) is good until src is copied from again or disposed; its
  * RWS_EV_JOB_DONE carries the user pointer of the socket behind src, or else of that behind dst.
  *
- * Fails with -EINVAL when src and dst are the same, not of one selector, or for unknown flags;
- * -EBUSY when either is attached to a socket for that or copied already; -ESHUTDOWN or the cause
- * when dst is closed; -ENOBUFS, -EBADF, -EXDEV.
+ * Fails with -EINVAL when src and dst are the same or other copies lead from dst to src, when they
+ * are not of one selector, or for unknown flags; -EBUSY when either is attached to a socket for
+ * that or copied already; -ESHUTDOWN or the cause when dst is closed; -ENOBUFS, -EBADF, -EXDEV.
  */
 int rws_copy_to(
 	rws_channel_t src, rws_channel_t dst, uint64_t limit, unsigned flags, rws_job_t *job);

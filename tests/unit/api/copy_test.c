@@ -182,6 +182,42 @@ static void b075_source_and_destination_must_differ(void **state)
 	assert_int_equal(rws_copy_to(from, from, UINT64_MAX, 0, &job), -EINVAL);
 }
 
+/* Bytes in it would go round for ever, and the selector would never rest. */
+static void b075_a_circle_of_copies_is_refused(void **state)
+{
+	struct rws_event event;
+	rws_channel_t one, two, three;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &one), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &two), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &three), 0);
+	assert_int_equal(rws_write_available(one, "round", 5), 5);
+	assert_int_equal(rws_copy_to(two, three, UINT64_MAX, 0, NULL), 0);
+	assert_int_equal(rws_copy_to(one, two, UINT64_MAX, 0, NULL), 0);
+	assert_int_equal(rws_copy_to(three, one, UINT64_MAX, 0, &job), -EINVAL);
+	assert_int_equal(rws_copy_to(three, to, UINT64_MAX, 0, &job), 0);
+	fake_turn(sel, 4);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		;
+	assert_int_equal(rws_selector_select(sel, &event, 1, rws_now(sel) + 5 * MS), 0);
+	assert_sent("round");
+}
+
+/* A copy that is over is no part of one. */
+static void b075_two_copies_one_after_the_other_are_no_circle(void **state)
+{
+	rws_channel_t one, two;
+
+	assert_int_equal(rws_channel_create(sel, 0, true, &one), 0);
+	assert_int_equal(rws_channel_create(sel, 0, true, &two), 0);
+	assert_int_equal(rws_write_available(one, "there", 5), 5);
+	assert_int_equal(rws_copy_to(one, two, 5, 0, NULL), 0);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_copy_to(two, one, UINT64_MAX, 0, NULL), 0);
+	fake_turn(sel, 2);
+	assert_int_equal(rws_available_for_read(one), 5);
+}
+
 static void nobody_else_reads_or_writes_meanwhile(void **state)
 {
 	rws_channel_t pipe_ch;
@@ -756,6 +792,8 @@ int main(void)
 		CASE(b074_a_destination_that_dies_leaves_the_source),
 		CASE(b074_a_destination_that_was_closed_is_eshutdown),
 		CASE(b075_source_and_destination_must_differ),
+		CASE(b075_a_circle_of_copies_is_refused),
+		CASE(b075_two_copies_one_after_the_other_are_no_circle),
 		CASE(nobody_else_reads_or_writes_meanwhile),
 		CASE(a_channel_that_is_copied_is_not_attached),
 		CASE(a_cancelled_job_closes_the_destination),
