@@ -232,8 +232,10 @@ int rws_selector_select(
 	struct rws_selector *sel, struct rws_event *events, unsigned max, int64_t deadline);
 
 /*
- * A descriptor for epoll that becomes readable when the selector has something to do; armed only
- * while the loop is not running. Owner: the selector. -ENOTSUP with RWS_INLINE.
+ * A descriptor for epoll or poll that is readable when the selector has something to do, which
+ * includes a limit of time that has passed; armed only while the loop is not running. It is not for
+ * reading: a turn of the loop makes it unreadable again. Owner: the selector. -ENOTSUP with
+ * RWS_INLINE; -EMFILE, -ENFILE, -ENOMEM.
  */
 int rws_selector_eventfd(struct rws_selector *sel);
 

@@ -349,29 +349,31 @@ int rws_selector_eventfd(struct rws_selector *sel)
 		return result;
 	if (sel->is_inline)
 		return -ENOTSUP;
-	sel->external_wait = true;
-	return sel->wake.fd;
+	return external_wait_make(&sel->external, sel->wake.fd);
 }
 
 void selector_enter(struct rws_selector *sel)
 {
-	if (sel->loops++ == 0 && sel->external_wait) {
+	if (sel->loops++ == 0 && sel->external.is_made) {
 		atomic_store(&sel->wake.sleeping, false);
 		drain_wake_fd(sel);
 	}
 }
 
 /* Armed for epoll until the loop runs again; what came meanwhile makes it readable at once. */
-static void arm_eventfd(struct rws_selector *sel)
+static void arm_external_wait(struct rws_selector *sel)
 {
+	int64_t now = selector_clock(sel), until = wait_until(sel, INT64_MAX);
 	const uint64_t one = 1;
 
 	atomic_store(&sel->wake.sleeping, true);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (anything_waits(sel) || !slot_list_empty(&sel->ready) ||
-		!slot_list_empty(&sel->copies_ready)) {
+		!slot_list_empty(&sel->copies_ready) || until <= now) {
 		ssize_t ignored = write(sel->wake.fd, &one, sizeof(one));
 		(void)ignored;
+	} else {
+		external_wait_arm(&sel->external, now, until);
 	}
 }
 
@@ -381,6 +383,6 @@ void selector_leave(struct rws_selector *sel)
 		return;
 	if (sel->close_pending)
 		selector_finish(sel);
-	else if (sel->external_wait)
-		arm_eventfd(sel);
+	else if (sel->external.is_made)
+		arm_external_wait(sel);
 }

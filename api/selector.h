@@ -33,6 +33,7 @@
 #include "api/block_pool.h"
 #include "api/core.h"
 #include "api/deadline.h"
+#include "api/external_wait.h"
 #include "api/grant.h"
 #include "api/handle.h"
 #include "api/host.h"
@@ -101,8 +102,8 @@ struct rws_selector {
 	struct rte_ring *posts;  /* of struct remote_post */
 
 	struct selector_wake wake;
-	bool external_wait; /* rws_selector_eventfd was called */
-	int64_t spin_until; /* of the wait under way */
+	struct external_wait external; /* made by rws_selector_eventfd */
+	int64_t spin_until;            /* of the wait under way */
 };
 
 /* 0, or -EXDEV when the calling thread is not the owner. */

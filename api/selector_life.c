@@ -142,6 +142,7 @@ static void free_all(struct rws_selector *sel)
 	hosts_fini(&sel->hosts);
 	grant_table_fini(&sel->grants);
 	remote_fini(sel);
+	external_wait_free(&sel->external);
 	if (sel->wake.fd >= 0)
 		close(sel->wake.fd);
 	free(sel);

@@ -2,6 +2,7 @@
 /* What other threads may do to a selector's sockets, and what not. */
 #include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "tests/unit/api/fake.h"
 
@@ -276,6 +277,73 @@ static void eventfd_tells_of_what_is_left(void **state)
 	assert_int_equal(event.handle, t);
 }
 
+/* Sleeps as a program does in an epoll of its own; the limit is in the way of no failure only. */
+static bool becomes_readable(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, 10000) == 1;
+}
+
+/* The descriptor of the selector, which has told all it had to tell. */
+static int quiet_eventfd(void)
+{
+	struct rws_event event;
+	int fd = rws_selector_eventfd(sel);
+
+	assert_true(fd >= 0);
+	fake_turn(sel, 4);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		;
+	return fd;
+}
+
+static void eventfd_tells_that_a_connect_took_too_long(void **state)
+{
+	struct rws_options options = {.connect_timeout_ns = 20 * MS};
+	struct rws_event event;
+	rws_socket_t slow;
+
+	fake.no_connect = true;
+	assert_int_equal(rws_tcp_connect(sel, &fake_peer, &options, &slow), 0);
+	int fd = quiet_eventfd();
+	assert_true(becomes_readable(fd));
+	fake.now += 20 * MS;
+	assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+	assert_int_equal(event.handle, slow);
+	assert_int_equal(event.result, -ETIMEDOUT);
+	assert_false(readable(quiet_eventfd()));
+}
+
+static void eventfd_tells_that_a_close_took_too_long(void **state)
+{
+	fake.no_ack = fake.no_sent = true;
+	assert_int_equal(rws_write_available(out, "x", 1), 1);
+	assert_int_equal(rws_close_linger(s, 20 * MS), 0);
+	int fd = quiet_eventfd();
+	assert_true(becomes_readable(fd));
+	fake.now += 20 * MS;
+	assert_int_equal(rws_selector_run_once(sel), 0);
+	assert_int_equal(rws_job_result(rws_socket_context(s)), -ETIMEDOUT);
+	assert_false(readable(quiet_eventfd()));
+}
+
+/* One that is gone is not told. */
+static void eventfd_tells_of_the_next_limit_only(void **state)
+{
+	struct rws_options options = {.connect_timeout_ns = 20 * MS};
+	rws_socket_t slow;
+
+	fake.no_connect = true;
+	assert_int_equal(rws_tcp_connect(sel, &fake_peer, &options, &slow), 0);
+	int fd = quiet_eventfd();
+	rws_dispose(slow);
+	quiet_eventfd();
+	usleep(30000);
+	assert_false(readable(fd));
+	assert_int_equal(rws_selector_eventfd(sel), fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +357,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			eventfd_is_armed_while_the_loop_is_not_running, start_channel, over),
 		cmocka_unit_test_setup_teardown(eventfd_tells_of_what_is_left, start_channel, over),
+		cmocka_unit_test_setup_teardown(
+			eventfd_tells_that_a_connect_took_too_long, start_channel, over),
+		cmocka_unit_test_setup_teardown(
+			eventfd_tells_that_a_close_took_too_long, start_channel, over),
+		cmocka_unit_test_setup_teardown(
+			eventfd_tells_of_the_next_limit_only, start_channel, over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
