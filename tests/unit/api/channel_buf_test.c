@@ -6,10 +6,9 @@
 
 #include "api/buf.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 #define CAPACITY   64u
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
@@ -18,7 +17,7 @@ static struct rws_buf *buf;
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_open_read_channel(s, &in), 0);
@@ -424,11 +423,6 @@ int main(void)
 		CASE(b073_read_remaining_stops_at_the_limit_and_at_failures),
 		CASE(b073_a_failure_behind_the_limit_is_not_seen),
 	};
-	int failed = 0;
 
-	placement = RWS_INLINE;
-	failed += cmocka_run_group_tests_name("buf, inline", tests, NULL, NULL);
-	placement = RWS_CHANNEL;
-	failed += cmocka_run_group_tests_name("buf, channel", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }

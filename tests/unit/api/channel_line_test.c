@@ -2,17 +2,16 @@
 /* rws_read_utf8_line, on pipes and on sockets of both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 #define CAPACITY   64u
 #define NO_LIMIT   SIZE_MAX
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static rws_channel_t ch;
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	assert_int_equal(rws_channel_create(sel, CAPACITY, true, &ch), 0);
 	return 0;
@@ -349,11 +348,6 @@ int main(void)
 		CASE(b072_await_content_finds_what_waits_for_room),
 		CASE(peek_beyond_what_a_reset_left_is_the_cause),
 	};
-	int failed = 0;
 
-	placement = RWS_INLINE;
-	failed += cmocka_run_group_tests_name("line, inline", tests, NULL, NULL);
-	placement = RWS_CHANNEL;
-	failed += cmocka_run_group_tests_name("line, channel", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("line", tests, NULL, NULL);
 }

@@ -5,28 +5,17 @@
  */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) FAKE_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 #define CAPACITY   64u
 
 static struct rws_selector *sel;
 static rws_channel_t ch;
 
-static void start(enum rws_placement placement)
+static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	assert_int_equal(rws_channel_create(sel, CAPACITY, true, &ch), 0);
-}
-
-static int start_inline(void **state)
-{
-	start(RWS_INLINE);
-	return 0;
-}
-
-static int start_channel(void **state)
-{
-	start(RWS_CHANNEL);
 	return 0;
 }
 
@@ -704,7 +693,7 @@ static void e_a_full_ring_loses_nothing(void **state)
 
 	rws_channel_dispose(ch);
 	fake_stop(sel);
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement_of(state), 1);
 	assert_int_equal(rws_selector_close(sel), 0);
 	fake.slots = 3;
 	assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);
@@ -815,7 +804,7 @@ int main(void)
 		CASE(send_buffer_that_was_set_stays),
 		CASE(send_buffers_grow_within_what_all_may_have),
 		CASE(send_buffer_shrinks_when_buffers_are_short),
-		FAKE_CASE_IN(e_a_full_ring_loses_nothing, start, over, inline),
+		CASE(e_a_full_ring_loses_nothing),
 		CASE(flush_boundary_within_a_buffer_parts_it),
 		CASE(flushed_bytes_leave_while_room_behind_them_is_granted),
 		CASE(large_writes_go_out_in_messages_below_64_kib),

@@ -7,9 +7,8 @@
 
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end_a, *end_b;
 static rws_socket_t a, b;
@@ -18,6 +17,8 @@ static rws_job_t job;
 
 static int start(void **state)
 {
+	enum rws_placement placement = placement_of(state);
+
 	sel = fake_start(placement, placement == RWS_INLINE ? 1 : 2);
 	a = fake_connect(sel, NULL, &end_a);
 	b = fake_connect(sel, NULL, &end_b);
@@ -819,11 +820,6 @@ int main(void)
 		CASE(a_proxy_ends_both_sides_when_one_is_aborted),
 		CASE(whatever_ends_when_nothing_is_lost),
 	};
-	int failed = 0;
 
-	placement = RWS_INLINE;
-	failed += cmocka_run_group_tests_name("copy, inline", tests, NULL, NULL);
-	placement = RWS_CHANNEL;
-	failed += cmocka_run_group_tests_name("copy, channel", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
 }

@@ -180,7 +180,7 @@ static void super_segment_without_buffers_for_all_is_refused(void **state)
 	assert_int_equal(take_all(f), SEGMENTS);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(test) BOTH_CASE(test, set_up, tear_down)
 
 int main(void)
 {

@@ -2,9 +2,8 @@
 /* Connected UDP sockets as byte channels (contract, decision 5), in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
@@ -22,7 +21,7 @@ static rws_socket_t connect_with(const struct rws_options *options)
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = connect_with(NULL);
 	return 0;
 }
@@ -546,7 +545,7 @@ static void b114_calls_for_streams_are_refused(void **state)
 	expect_read(in, 100, "line\n", 1);
 }
 
-static int run(enum rws_placement where, const char *name)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b114_a_read_never_crosses_a_boundary),
@@ -581,11 +580,5 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b114_calls_for_streams_are_refused),
 	};
 
-	placement = where;
-	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
-}
-
-int main(void)
-{
-	return run(RWS_INLINE, "inline") + run(RWS_CHANNEL, "channel");
+	return cmocka_run_group_tests_name("dgram channel", tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 /* UDP sockets. Case names carry the contract's numbers. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, bound, over)
+#define CASE(test) BOTH_CASE(test, bound, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
@@ -12,7 +12,7 @@ static int bound(void **state)
 {
 	const struct rws_address any = {.port = 53};
 
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement_of(state), 1);
 	assert_int_equal(rws_udp_bind(sel, &any, NULL, &s), 0);
 	end = fake.latest;
 	return 0;

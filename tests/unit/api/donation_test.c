@@ -4,10 +4,9 @@
 
 #include "api/donation.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 #define LARGE      100000u
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
@@ -17,7 +16,7 @@ static unsigned freed;
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_open_write_channel(s, true, &out), 0);
 	fake.no_ack = fake.keep_sent = true;
@@ -181,11 +180,6 @@ int main(void)
 		CASE(what_is_refused_stays_the_callers),
 		CASE(memory_may_come_back_after_its_selector_closed),
 	};
-	int failed = 0;
 
-	placement = RWS_INLINE;
-	failed += cmocka_run_group_tests_name("donation, inline", tests, NULL, NULL);
-	placement = RWS_CHANNEL;
-	failed += cmocka_run_group_tests_name("donation, channel", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("donation", tests, NULL, NULL);
 }

@@ -220,11 +220,16 @@ unsigned chan_post_room(const struct chan *chan)
 	return chan->down.size - chan->down.count;
 }
 
+static void run_cores(void);
+
+/* A core with a thread of its own goes on while the selector is busy with a full ring. */
 bool chan_publish(struct chan *chan)
 {
 	bool any = chan->down.published < chan->down.count;
 
 	chan->down.published = chan->down.count;
+	if (fake.rws.placement == RWS_CHANNEL && chan->down.count == chan->down.size)
+		run_cores();
 	return any;
 }
 

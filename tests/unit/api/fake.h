@@ -4,25 +4,19 @@
  * DPDK's environment: it consumes requests and emits events through api/chan.h, on virtual time,
  * and remembers what it was asked for. Rings and pools are as small as a test wants.
  *
- * With RWS_INLINE it runs in core_run_once, with RWS_CHANNEL whenever the selector waits and in
- * fake_turn.
+ * With RWS_INLINE it runs in core_run_once, with RWS_CHANNEL whenever the selector waits, in
+ * fake_turn, and when its ring is full.
  */
 #ifndef RWS_TESTS_FAKE_H
 #define RWS_TESTS_FAKE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka needs those before it. */
-#include <cmocka.h>
 #include <errno.h>
 #include <string.h>
 
 #include "api/chan.h"
 #include "api/endpoint.h"
 #include "api/runtime.h"
-#include "api/rws.h"
+#include "tests/unit/api/placement.h"
 
 #define FAKE_ENDS  4096
 #define FAKE_LOG   65536
@@ -95,15 +89,6 @@ void fake_error(struct fake_end *end, int error);
 struct fake_end *fake_accept(struct fake_end *listener);
 void fake_datagram(struct fake_end *end, const void *bytes, size_t n, uint16_t from_port);
 void fake_dropped(struct fake_end *end, uint32_t count);
-
-/* A test in both placements, as two cases, with SETUP_inline and SETUP_channel. */
-#define FAKE_CASE(test, setup, teardown) \
-	FAKE_CASE_IN(test, setup, teardown, inline), FAKE_CASE_IN(test, setup, teardown, channel)
-#define FAKE_CASE_IN(test, setup, teardown, placement) \
-	{.name = #test "_" #placement,                 \
-		.test_func = test,                     \
-		.setup_func = setup##_##placement,     \
-		.teardown_func = teardown}
 
 /* Turns of the loop; with RWS_CHANNEL the core has one behind each, and what it tells is taken. */
 void fake_turn(struct rws_selector *sel, unsigned n);

@@ -27,7 +27,7 @@ static struct rws_selector *sel;
 
 static int start(void **state)
 {
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -87,7 +87,7 @@ static void a_grant_is_held_from_request_to_written_only(void **state)
 	assert_int_equal(sel->grants.free, 1);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 int main(void)
 {

@@ -80,7 +80,7 @@ static struct fake_end *end;
 
 static int start(void **state)
 {
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static void user_pointer_and_options(void **state)
 	assert_true(end->setup.conn.keep_alive);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 int main(void)
 {

@@ -3,6 +3,7 @@
  * Connecting by name over the wire in virtual time: the name server is a few lines here, at end 1.
  */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -311,6 +312,20 @@ static void ipv6_address_that_comes_too_late_is_not_waited_for(void **state)
 	assert_connects(rig, 10 * MS, "10.0.0.2:7000");
 	run(rig, SECOND); /* its search goes on no more */
 	assert_int_equal(server.queries, 2);
+}
+
+/* A program that sleeps in an epoll of its own: 30 ms are virtual, the rest it sleeps. */
+static void descriptor_tells_that_no_more_is_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	struct pollfd fd = {.fd = rws_selector_eventfd(rig->sel[0]), .events = POLLIN};
+
+	server.a = (struct entry){.addresses = {"10.0.0.2"}};
+	server.aaaa = (struct entry){.addresses = {"[fd00::2]"}, .silent = true};
+	connect_name(rig);
+	assert_int_equal(outcome(rig, 30 * MS), 0);
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	assert_int_equal(outcome(rig, 30 * MS), RWS_EV_CONNECTED);
 }
 
 static void no_ipv6_address_needs_no_waiting(void **state)
@@ -717,8 +732,8 @@ static void selector_that_closes_counts_the_applications_sockets_only(void **sta
 	assert_int_equal(rws_selector_create(rig->rws[0], 0, &rig->sel[0]), 0);
 }
 
-#define CASE(name)           cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define LISTENING_CASE(name) cmocka_unit_test_setup_teardown(name, setup_listening, teardown)
+#define CASE(test)           BOTH_CASE(test, setup, teardown)
+#define LISTENING_CASE(test) BOTH_CASE(test, setup_listening, teardown)
 
 int main(void)
 {
@@ -730,6 +745,8 @@ int main(void)
 		LISTENING_CASE(ipv4_goes_before_ipv6_of_another_kind),
 		LISTENING_CASE(ipv6_address_that_comes_a_little_later_is_waited_for),
 		LISTENING_CASE(ipv6_address_that_comes_too_late_is_not_waited_for),
+		CHANNEL_CASE(
+			descriptor_tells_that_no_more_is_waited_for, setup_listening, teardown),
 		LISTENING_CASE(no_ipv6_address_needs_no_waiting),
 		LISTENING_CASE(local_address_decides_on_the_family),
 		LISTENING_CASE(silent_address_is_passed_after_the_attempt_delay),
@@ -742,8 +759,7 @@ int main(void)
 		CASE(name_that_does_not_exist_fails),
 		CASE(name_without_addresses_fails),
 		CASE(servers_that_fail_are_told),
-		cmocka_unit_test_setup_teardown(
-			port_without_a_server_is_noticed_at_once, setup_without_server, teardown),
+		BOTH_CASE(port_without_a_server_is_noticed_at_once, setup_without_server, teardown),
 		CASE(silent_servers_time_out),
 		LISTENING_CASE(lost_query_is_asked_again),
 		LISTENING_CASE(second_server_is_asked_when_the_first_is_silent),

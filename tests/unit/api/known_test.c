@@ -63,8 +63,8 @@ static void what_a_program_was_told_holds_on_every_core(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_a_program_was_told_holds_on_every_core,
-			rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(what_a_program_was_told_holds_on_every_core, rig_setup_two_cores,
+			rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name("known", tests, rig_group_setup, rig_group_teardown);

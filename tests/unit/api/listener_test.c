@@ -2,21 +2,14 @@
 /* Listening, accepting and connecting. Case names carry the contract's numbers. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start_inline, over)
-#define BOTH(name) FAKE_CASE(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 static struct rws_selector *sel;
 static const struct rws_address port_7 = {.port = 7};
 
-static int start_inline(void **state)
+static int start(void **state)
 {
-	sel = fake_start(RWS_INLINE, 1);
-	return 0;
-}
-
-static int start_channel(void **state)
-{
-	sel = fake_start(RWS_CHANNEL, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -206,7 +199,7 @@ static void h110_with_two_cores_both_listen_on_the_port_that_the_first_picked(vo
 	rws_socket_t server, s[2];
 
 	fake_stop(sel);
-	sel = fake_start(RWS_CHANNEL, 2);
+	sel = fake_start(placement_of(state), 2);
 	assert_int_equal(rws_tcp_bind(sel, &any, NULL, &server), 0);
 	assert_int_equal(fake_count(REQ_LISTEN), 2);
 	assert_int_equal(fake.ends[0].asked_port, 0);
@@ -226,7 +219,7 @@ static void h_second_core_in_use_closes_the_first(void **state)
 	rws_socket_t server;
 
 	fake_stop(sel);
-	sel = fake_start(RWS_CHANNEL, 2);
+	sel = fake_start(placement_of(state), 2);
 	fake.fail_second_listen = true;
 	assert_int_equal(rws_tcp_bind(sel, &port_7, NULL, &server), -EADDRINUSE);
 	assert_int_equal(rws_close(server), -EBADF);
@@ -361,13 +354,14 @@ int main(void)
 		CASE(h_data_before_accept_is_told_after_it),
 		CASE(h097_bind_and_close_ten_times),
 		CASE(h098_close_with_waiting_connections_resets_them),
-		BOTH(b099_an_accept_that_waited_in_vain_leaves_the_listener),
+		CASE(b099_an_accept_that_waited_in_vain_leaves_the_listener),
 		CASE(h100_a_dead_peer_is_skipped),
 		CASE(h101_backlog_overflow_is_reset_and_recovers),
 		CASE(h103_accepted_socket_inherits_the_options),
 		CASE(h_listen_error_is_returned_and_leaves_nothing),
-		CASE(h110_with_two_cores_both_listen_on_the_port_that_the_first_picked),
-		CASE(h_second_core_in_use_closes_the_first),
+		CHANNEL_CASE(h110_with_two_cores_both_listen_on_the_port_that_the_first_picked,
+			start, over),
+		CHANNEL_CASE(h_second_core_in_use_closes_the_first, start, over),
 		CASE(h092_refused_connection_is_an_error_event),
 		CASE(h092_no_route_is_an_error_event),
 		CASE(h093_connect_deadline_leaves_the_attempt),

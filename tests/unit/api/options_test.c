@@ -84,7 +84,7 @@ static struct fake_end *end;
 
 static int start(void **state)
 {
-	sel = fake_start(RWS_INLINE, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ static void local_end_is_not_bound_before_the_stack_says_so(void **state)
 	assert_int_equal(local.port, 8);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 int main(void)
 {

@@ -74,30 +74,20 @@ struct pair pair_beside(const struct pair *t)
 	return beside;
 }
 
-static int set_up(void **state, int (*rig)(void **state))
+int pair_setup(void **state)
 {
 	struct pair *t = calloc(1, sizeof(*t));
-	void *made = NULL;
+	void *rig = *state;
 
 	assert_non_null(t);
-	rig(&made);
-	t->rig = made;
+	rig_setup(&rig);
+	t->rig = rig;
 	t->port = FIRST_PORT;
 	wire_tap(t->rig->wire, watch, t);
 	pair_listen(t);
 	pair_connect(t);
 	*state = t;
 	return 0;
-}
-
-int pair_setup_inline(void **state)
-{
-	return set_up(state, rig_setup);
-}
-
-int pair_setup_channel(void **state)
-{
-	return set_up(state, rig_setup_channel);
 }
 
 int pair_teardown(void **state)

@@ -7,12 +7,6 @@
 #ifndef RWS_TEST_PAIR_H
 #define RWS_TEST_PAIR_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka needs those before it. */
-#include <cmocka.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,17 +29,10 @@ struct pair {
 	unsigned fins[2], resets[2]; /* segments of the connection with FIN, with RST, by end */
 };
 
-int pair_setup_inline(void **state);
-int pair_setup_channel(void **state);
+int pair_setup(void **state);
 int pair_teardown(void **state); /* disposes all, and fails when a buffer is missing */
 
-/* A test in both placements, as two cases. */
-#define PAIR_CASE(test) PAIR_CASE_IN(test, inline), PAIR_CASE_IN(test, channel)
-#define PAIR_CASE_IN(test, placement)                 \
-	{.name = #test "_" #placement,                \
-		.test_func = test,                    \
-		.setup_func = pair_setup_##placement, \
-		.teardown_func = pair_teardown}
+#define PAIR_CASE(test) BOTH_CASE(test, pair_setup, pair_teardown)
 
 /* Listens anew, with server_options. */
 void pair_listen(struct pair *t);

@@ -2,14 +2,9 @@
 #include "tests/unit/api/rig.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "api/runtime.h"
 #include "driver/eal.h"
@@ -71,9 +66,11 @@ static bool run_cores(struct rig *rig)
 {
 	bool work = false;
 
-	if (rig->placement == RWS_CHANNEL)
-		for (unsigned end = 0; end < 2; end++)
-			work |= core_run_once(rig->rws[end]->cores[0]);
+	if (rig->placement == RWS_INLINE)
+		return false;
+	for (unsigned end = 0; end < 2; end++)
+		for (unsigned c = 0; c < rws_core_count(rig->rws[end]); c++)
+			work |= core_run_once(rig->rws[end]->cores[c]);
 	return work;
 }
 
@@ -135,13 +132,13 @@ static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
 	return rws;
 }
 
-static int set_up(void **state, enum rws_placement placement, const char *cores_of_end_1)
+static int set_up(void **state, const char *cores_of_end_1)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct fault fault = {.text = ""};
 
 	assert_non_null(rig);
-	rig->placement = placement;
+	rig->placement = placement_of(state);
 	rig->now = 1000000000;
 	struct pktpool_config pool = {.name = "rig", .count = 16384, .numa_node = -1};
 	if (pktpool_create(&pool, &rig->pool, &fault) != 0)
@@ -166,17 +163,12 @@ static int set_up(void **state, enum rws_placement placement, const char *cores_
 
 int rig_setup(void **state)
 {
-	return set_up(state, RWS_INLINE, NULL);
-}
-
-int rig_setup_channel(void **state)
-{
-	return set_up(state, RWS_CHANNEL, NULL);
+	return set_up(state, NULL);
 }
 
 int rig_setup_two_cores(void **state)
 {
-	return set_up(state, RWS_INLINE, "0-1");
+	return set_up(state, "0-1");
 }
 
 int rig_teardown(void **state)
@@ -234,13 +226,15 @@ struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)
 
 void rig_use_packets(struct rig *rig, unsigned end, unsigned percent)
 {
-	struct pktpool *pool = rig->rws[end]->pools[0];
 	struct pbuf *p;
 
-	while (pktpool_in_use(pool) * 100 < pktpool_size(pool) * percent &&
-		(p = pktbuf_alloc(pool)) != NULL) {
-		p->next = rig->held;
-		rig->held = p;
+	for (unsigned c = 0; c < rws_core_count(rig->rws[end]); c++) {
+		struct pktpool *pool = rig->rws[end]->pools[c];
+		while (pktpool_in_use(pool) * 100 < pktpool_size(pool) * percent &&
+			(p = pktbuf_alloc(pool)) != NULL) {
+			p->next = rig->held;
+			rig->held = p;
+		}
 	}
 	while (percent == 0 && (p = rig->held) != NULL) {
 		rig->held = p->next;

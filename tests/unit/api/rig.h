@@ -7,17 +7,18 @@
 #ifndef RWS_TEST_RIG_H
 #define RWS_TEST_RIG_H
 
-#include "api/rws.h"
 #include "driver/wire.h"
 #include "lwip/pbuf.h"
+#include "tests/unit/api/placement.h"
 
 struct rig {
 	struct pktpool *pool;
 	struct wire *wire;
 	struct rws *rws[2];
 	struct rws_selector *sel[2];
-	struct rws_selector *second; /* of end 1's second stack core; NULL without */
-	struct pbuf *held;           /* by rig_use_packets */
+	struct rws_selector
+		*second;   /* at end 1, with RWS_INLINE of its second core; NULL without */
+	struct pbuf *held; /* by rig_use_packets */
 	enum rws_placement placement;
 	int64_t now;
 	unsigned stays; /* turns since a frame is due */
@@ -28,10 +29,11 @@ struct rig {
 int rig_group_setup(void **state);
 int rig_group_teardown(void **state);
 
-/* A rig with a wire of 50 us each way; cmocka's set-up and tear-down of a case. */
+/*
+ * A rig with a wire of 50 us each way; cmocka's set-up and tear-down of a case, in the placement
+ * that the case is for.
+ */
 int rig_setup(void **state);
-/* The same with the stack cores apart from the selectors, joined to them by rings (RWS_CHANNEL). */
-int rig_setup_channel(void **state);
 /* The same with two stack cores at end 1, which have one queue between them. */
 int rig_setup_two_cores(void **state);
 int rig_teardown(void **state); /* fails when a buffer is missing */

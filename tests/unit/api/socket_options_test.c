@@ -2,17 +2,16 @@
 /* Options of sockets as the API tells, changes and refuses them, in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 #define SECOND     (1000 * MS)
 #define FOR_EVER   INT64_MAX
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static const struct rws_address port_7 = {.port = 7};
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -381,14 +380,17 @@ static void b106_closed_socket_is_eshutdown(void **state)
 	assert_int_equal(rws_set_options(s, &o), -EBADF);
 }
 
-/* A listener is on every core; those that come later have what it has then. */
+/*
+ * A listener is on every core; those that come later have what it has then.
+ * Channel only: inline a selector has one core, and so has its listener.
+ */
 static void b103_changed_listener_options_reach_every_core(void **state)
 {
 	struct fake_end *listener, *end;
 	rws_socket_t server, before, after;
 
 	fake_stop(sel);
-	sel = fake_start(RWS_CHANNEL, 2);
+	sel = fake_start(placement_of(state), 2);
 	server = listen_on(NULL, &listener);
 	before = accept_one(server, &fake.ends[0], &end);
 	struct rws_options o = told(server);
@@ -406,7 +408,7 @@ static void b103_changed_listener_options_reach_every_core(void **state)
 	assert_true(told(after).keep_alive);
 }
 
-static int run(enum rws_placement where, const char *name)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b106_defaults_are_filled_in),
@@ -423,14 +425,8 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b106_datagram_options_change),
 		CASE(memberships_are_asked_of_the_stack),
 		CASE(b106_closed_socket_is_eshutdown),
-		CASE(b103_changed_listener_options_reach_every_core),
+		CHANNEL_CASE(b103_changed_listener_options_reach_every_core, start, over),
 	};
 
-	placement = where;
-	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
-}
-
-int main(void)
-{
-	return run(RWS_INLINE, "inline") + run(RWS_CHANNEL, "channel");
+	return cmocka_run_group_tests_name("socket options", tests, NULL, NULL);
 }

@@ -2,9 +2,8 @@
 /* Reading, writing and waiting on the channels of a socket, in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
@@ -12,7 +11,7 @@ static rws_channel_t in, out;
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, &(struct rws_options){.send_buffer = 1000}, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
 	return 0;
@@ -232,11 +231,6 @@ int main(void)
 		CASE(b081_nothing_is_sent_before_flush_full_or_close),
 		CASE(b089_close_wakes_a_writer_with_the_error_and_a_reader_with_the_end),
 	};
-	int failed = 0;
 
-	placement = RWS_INLINE;
-	failed += cmocka_run_group_tests_name("stream, inline", tests, NULL, NULL);
-	placement = RWS_CHANNEL;
-	failed += cmocka_run_group_tests_name("stream, channel", tests, NULL, NULL);
-	return failed;
+	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

@@ -5,28 +5,17 @@
  */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) FAKE_CASE(test, connected, over)
+#define CASE(test) BOTH_CASE(test, connected, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
 
-static void connected(enum rws_placement placement)
+static int connected(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
-}
-
-static int connected_inline(void **state)
-{
-	connected(RWS_INLINE);
-	return 0;
-}
-
-static int connected_channel(void **state)
-{
-	connected(RWS_CHANNEL);
 	return 0;
 }
 

@@ -6,29 +6,18 @@
 
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) FAKE_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
 
-static void start(enum rws_placement placement)
+static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
-}
-
-static int start_inline(void **state)
-{
-	start(RWS_INLINE);
-	return 0;
-}
-
-static int start_channel(void **state)
-{
-	start(RWS_CHANNEL);
 	return 0;
 }
 
@@ -240,7 +229,7 @@ static void eventfd_is_armed_while_the_loop_is_not_running(void **state)
 	struct rws_event event;
 
 	fake_stop(sel);
-	sel = fake_start(RWS_CHANNEL, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	int fd = rws_selector_eventfd(sel);
 	assert_true(fd >= 0);
@@ -262,7 +251,7 @@ static void eventfd_tells_of_what_is_left(void **state)
 	struct rws_event event;
 
 	fake_stop(sel);
-	sel = fake_start(RWS_CHANNEL, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	struct fake_end *other;
 	rws_socket_t t = fake_connect(sel, NULL, &other);
@@ -354,15 +343,11 @@ int main(void)
 		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
 		CASE(posts_of_two_threads_all_run),
 		CASE(closes_racing_the_owner_all_happen),
-		cmocka_unit_test_setup_teardown(
-			eventfd_is_armed_while_the_loop_is_not_running, start_channel, over),
-		cmocka_unit_test_setup_teardown(eventfd_tells_of_what_is_left, start_channel, over),
-		cmocka_unit_test_setup_teardown(
-			eventfd_tells_that_a_connect_took_too_long, start_channel, over),
-		cmocka_unit_test_setup_teardown(
-			eventfd_tells_that_a_close_took_too_long, start_channel, over),
-		cmocka_unit_test_setup_teardown(
-			eventfd_tells_of_the_next_limit_only, start_channel, over),
+		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, over),
+		CHANNEL_CASE(eventfd_tells_of_what_is_left, start, over),
+		CHANNEL_CASE(eventfd_tells_that_a_connect_took_too_long, start, over),
+		CHANNEL_CASE(eventfd_tells_that_a_close_took_too_long, start, over),
+		CHANNEL_CASE(eventfd_tells_of_the_next_limit_only, start, over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,15 +2,14 @@
 /* connect_timeout_ns and socket_timeout_ns, in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
-static enum rws_placement placement;
 static struct rws_selector *sel;
 static struct fake_end *end;
 
 static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	return 0;
 }
 
@@ -444,7 +443,7 @@ static void b109_the_end_of_a_channel_waits_to_be_sent(void **state)
 	assert_false(end->shut);
 }
 
-static int run(enum rws_placement where, const char *name)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b093_connect_timeout_is_an_error_event_and_a_reset),
@@ -471,11 +470,5 @@ static int run(enum rws_placement where, const char *name)
 		CASE(b109_the_end_of_a_channel_waits_to_be_sent),
 	};
 
-	placement = where;
-	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
-}
-
-int main(void)
-{
-	return run(RWS_INLINE, "inline") + run(RWS_CHANNEL, "channel");
+	return cmocka_run_group_tests_name("timeout", tests, NULL, NULL);
 }

@@ -801,7 +801,7 @@ static int group_teardown(void **state)
 	return rig_group_teardown(state);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+#define CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
 
 int main(void)
 {

@@ -2,8 +2,7 @@
 /* Events, awaits, callbacks and closing selectors. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, start_inline, over)
-#define BOTH(name) FAKE_CASE(name, start, over)
+#define CASE(test) BOTH_CASE(test, start, over)
 
 static struct rws_selector *sel;
 static struct fake_end *end;
@@ -17,24 +16,13 @@ static int next_events(void)
 	return rws_selector_select(sel, events, 16, RWS_NOW);
 }
 
-static void start(enum rws_placement placement)
+static int start(void **state)
 {
-	sel = fake_start(placement, 1);
+	sel = fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
 	assert_int_equal(next_events(), 1);
 	assert_int_equal(events[0].bits, RWS_EV_CONNECTED);
-}
-
-static int start_inline(void **state)
-{
-	start(RWS_INLINE);
-	return 0;
-}
-
-static int start_channel(void **state)
-{
-	start(RWS_CHANNEL);
 	return 0;
 }
 
@@ -317,24 +305,33 @@ static void post(void *user)
 
 static void post_again(void *user)
 {
+	int *times = user;
+
 	calls++;
-	rws_selector_post(sel, post_again, NULL);
+	if (--*times > 0)
+		rws_selector_post(sel, post_again, times);
 }
 
 static void posted_functions_run_once_and_interrupt(void **state)
 {
+	int times = 3;
+
 	calls = 0;
 	assert_int_equal(rws_selector_post(sel, post, NULL), 0);
 	assert_int_equal(calls, 0);
 	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(1000)), -EINTR);
 	assert_int_equal(calls, 1);
 	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(5)), 0);
-	assert_int_equal(rws_selector_post(sel, post_again, NULL), 0);
-	fake_turn(sel, 3);
-	assert_int_equal(calls, 4);
-	for (unsigned i = 1; i < 1024; i++)
+	assert_int_equal(rws_selector_post(sel, post_again, &times), 0);
+	for (unsigned i = 2; i <= 4; i++) {
+		assert_int_equal(rws_selector_run_once(sel), 0);
+		assert_int_equal(calls, i);
+	}
+	for (unsigned i = 0; i < 1024; i++)
 		assert_int_equal(rws_selector_post(sel, post, NULL), 0);
 	assert_int_equal(rws_selector_post(sel, post, NULL), -EAGAIN);
+	fake_turn(sel, 1);
+	assert_int_equal(calls, 4 + 1024);
 }
 
 /* ---- Closing selectors ------------------------------------------------------------------ */
@@ -395,17 +392,17 @@ int main(void)
 		CASE(await_is_a_level),
 		CASE(await_past_the_deadline_has_no_effect),
 		CASE(await_of_a_failed_socket_is_the_cause),
-		BOTH(b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error),
+		CASE(b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error),
 		CASE(await_drained_and_acked),
 		CASE(callbacks_run_in_the_loop_and_not_in_select_too),
 		CASE(acked_callbacks_come_each_time),
 		CASE(waiting_in_a_callback_is_edeadlk),
-		BOTH(b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on),
+		CASE(b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on),
 		CASE(a_callback_may_dispose_its_socket),
 		CASE(posted_functions_run_once_and_interrupt),
 		CASE(b014_selector_close_aborts_what_is_alive),
 		CASE(b014_selector_close_does_not_wait_for_lingering_sockets),
-		CASE(a_second_selector_for_the_core_is_ebusy),
+		INLINE_CASE(a_second_selector_for_the_core_is_ebusy, start, over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,7 +250,10 @@ static void b105_the_local_address_before_the_stack_chose_it_is_einval(void **st
 	rig_run(rig, SECOND);
 }
 
-/* Both cores have the port; when one lets go of it all connections come to the other. */
+/*
+ * Inline each core has the port, with channels each core has it for both; when one lets go of it
+ * all connections come to the other.
+ */
 static void b110_closing_one_of_two_listeners_keeps_the_other(void **state)
 {
 	enum { CONNECTIONS = 16 };
@@ -275,7 +278,7 @@ static void b110_closing_one_of_two_listeners_keeps_the_other(void **state)
 	rig_run(rig, SECOND);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+#define CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
 
 int main(void)
 {
@@ -290,8 +293,8 @@ int main(void)
 		CASE(b101_connections_beyond_the_backlog_are_reset),
 		CASE(b104_the_remote_address_is_valid_until_dispose),
 		CASE(b105_the_local_address_before_the_stack_chose_it_is_einval),
-		cmocka_unit_test_setup_teardown(b110_closing_one_of_two_listeners_keeps_the_other,
-			rig_setup_two_cores, rig_teardown),
+		BOTH_CASE(b110_closing_one_of_two_listeners_keeps_the_other, rig_setup_two_cores,
+			rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name(

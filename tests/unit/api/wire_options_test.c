@@ -209,7 +209,7 @@ static void b109_reader_that_stopped_ends_writing(void **state)
 	dispose(rig, &p);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+#define CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
 
 int main(void)
 {

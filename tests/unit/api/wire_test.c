@@ -592,13 +592,13 @@ static void counters_name_the_traffic(void **state)
 /* Open, over IPv4. */
 static int setup(void **state)
 {
-	pair_setup_inline(state);
+	pair_setup(state);
 	pair_open(*state);
 	return 0;
 }
 
-#define CASE(name)     cmocka_unit_test_setup_teardown(name, setup, pair_teardown)
-#define RIG_CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+#define CASE(test)     BOTH_CASE(test, setup, pair_teardown)
+#define RIG_CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
 
 int main(void)
 {
@@ -625,8 +625,7 @@ int main(void)
 		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
 		RIG_CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
-		cmocka_unit_test_setup_teardown(
-			two_cores_share_a_queue, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(two_cores_share_a_queue, rig_setup_two_cores, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, rig_group_setup, rig_group_teardown);
