@@ -74,13 +74,13 @@ struct pair pair_beside(const struct pair *t)
 	return beside;
 }
 
-int pair_setup(void **state)
+static int set_up(void **state, int (*rig_set_up)(void **state))
 {
 	struct pair *t = calloc(1, sizeof(*t));
 	void *rig = *state;
 
 	assert_non_null(t);
-	rig_setup(&rig);
+	rig_set_up(&rig);
 	t->rig = rig;
 	t->port = FIRST_PORT;
 	wire_tap(t->rig->wire, watch, t);
@@ -88,6 +88,16 @@ int pair_setup(void **state)
 	pair_connect(t);
 	*state = t;
 	return 0;
+}
+
+int pair_setup(void **state)
+{
+	return set_up(state, rig_setup);
+}
+
+int pair_setup_two_cores(void **state)
+{
+	return set_up(state, rig_setup_two_cores);
 }
 
 int pair_teardown(void **state)

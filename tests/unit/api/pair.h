@@ -30,7 +30,8 @@ struct pair {
 };
 
 int pair_setup(void **state);
-int pair_teardown(void **state); /* disposes all, and fails when a buffer is missing */
+int pair_setup_two_cores(void **state); /* over rig_setup_two_cores */
+int pair_teardown(void **state);        /* disposes all, and fails when a buffer is missing */
 
 #define PAIR_CASE(test) BOTH_CASE(test, pair_setup, pair_teardown)
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole house over a wire in virtual time: our stack at both ends, through the public API. */
+#include "api/selector.h"
+#include "api/socket.h"
 #include "tests/unit/api/pair.h"
 
 #define PORT 7000
@@ -173,10 +175,28 @@ struct relay {
 	rws_job_t job;
 };
 
+/* The stack core of a socket. */
+static unsigned core_of(rws_socket_t handle)
+{
+	struct sock *s;
+
+	assert_int_equal(sock_of(handle, &s), 0);
+	return sock_lane(s)->id;
+}
+
+/* End 1 has a socket on each side; with two stack cores to choose from they are on different ones. */
 static struct relay copied(struct pair *t)
 {
-	struct relay r = {.rig = t->rig, .out = t->out, .beside = pair_beside(t)};
+	struct rig *rig = t->rig;
+	struct relay r = {.rig = rig, .out = t->out};
+	bool across = rig->placement == RWS_CHANNEL && rws_core_count(rig->rws[END_P]) > 1;
 
+	for (;;) {
+		r.beside = pair_beside(t);
+		if ((core_of(r.beside.p) != core_of(t->p)) == across)
+			break;
+		pair_dispose(&r.beside);
+	}
 	r.in = r.beside.in;
 	assert_int_equal(
 		rws_copy_to(t->p_in, r.beside.p_out, UINT64_MAX, RWS_COPY_CLOSE, &r.job), 0);
@@ -291,6 +311,45 @@ static void b027_the_window_of_the_source_follows(void **state)
 		left -= n;
 	}
 	end_of_relay(&r);
+}
+
+/* What was taken from a socket is sent on, and freed, when that socket is long gone. */
+static void b027_buffers_outlive_the_socket_that_they_came_from(void **state)
+{
+	enum { LENGTH = 300000 };
+	struct pair *t = *state;
+	struct rig *rig = t->rig;
+	struct relay r = copied(t);
+	uint8_t *sent = pair_pattern(LENGTH), *got = malloc(LENGTH);
+
+	assert_non_null(got);
+	rig_write_all(rig, r.out, sent, LENGTH);
+	assert_int_equal(rws_channel_close(r.out, 0), 1);
+	assert_int_equal(rws_job_join(r.job, rig_after(rig, SECOND)), 0);
+	wire_set_link(rig->wire, false);
+	rws_dispose(t->s);
+	rws_dispose(t->p);
+	rig_run(rig, SECOND);
+	wire_set_link(rig->wire, true);
+	rig_read_all(rig, r.in, got, LENGTH);
+	assert_memory_equal(sent, got, LENGTH);
+	assert_int_equal(rws_await_content(r.in, 1, rig_after(rig, SECOND)), 0);
+	assert_int_equal(rig_counter(rig, 1, "channel.copied_bytes"), 0);
+	pair_dispose(&r.beside);
+	free(sent);
+	free(got);
+}
+
+static void b027_a_reset_goes_through_a_copy(void **state)
+{
+	struct pair *t = *state;
+	struct relay r = copied(t);
+
+	through(&r, MIB, 100000);
+	assert_int_equal(rws_abort(t->s, 0), 0);
+	assert_int_equal(rws_await_content(r.in, 1, rig_after(t->rig, SECOND)), -ECONNRESET);
+	assert_int_equal(rws_job_result(r.job), -ECONNRESET);
+	pair_dispose(&r.beside);
 }
 
 static void b028_an_attached_channel_echoes_megabytes_in_their_buffers(void **state)
@@ -597,8 +656,22 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup_two_cores(void **state)
+{
+	pair_setup_two_cores(state);
+	pair_open(*state);
+	return 0;
+}
+
 #define CASE(test)     BOTH_CASE(test, setup, pair_teardown)
 #define RIG_CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
+/* Inline, on one stack core, and from one stack core to another. */
+#define RELAY_CASE(test)                                                     \
+	CASE(test),                                                          \
+	{                                                                    \
+		#test "_across_cores", test, setup_two_cores, pair_teardown, \
+			(void *)(uintptr_t)RWS_CHANNEL                       \
+	}
 
 int main(void)
 {
@@ -611,10 +684,12 @@ int main(void)
 		CASE(transfer_over_a_lossy_wire_is_byte_equal),
 		RIG_CASE(connect_to_a_closed_port_is_refused),
 		CASE(cable_out_does_not_lose_a_connection),
-		CASE(b027_a_copy_carries_megabytes_in_their_buffers),
-		CASE(b027_a_copy_over_a_lossy_wire_is_byte_equal),
-		CASE(b027_a_copy_copies_while_packet_buffers_are_short),
-		CASE(b027_the_window_of_the_source_follows),
+		RELAY_CASE(b027_a_copy_carries_megabytes_in_their_buffers),
+		RELAY_CASE(b027_a_copy_over_a_lossy_wire_is_byte_equal),
+		RELAY_CASE(b027_a_copy_copies_while_packet_buffers_are_short),
+		RELAY_CASE(b027_the_window_of_the_source_follows),
+		RELAY_CASE(b027_buffers_outlive_the_socket_that_they_came_from),
+		RELAY_CASE(b027_a_reset_goes_through_a_copy),
 		CASE(b028_an_attached_channel_echoes_megabytes_in_their_buffers),
 		CASE(b068_lines_cross_whatever_the_segments),
 		CASE(b073_remaining_bytes_outlive_their_connection),
