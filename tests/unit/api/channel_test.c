@@ -131,7 +131,7 @@ static void b066_an_exact_read_cut_short_keeps_the_bytes(void **state)
 	assert_string_equal(buf, "abcde");
 }
 
-static void f067_discard(void **state)
+static void b067_discard(void **state)
 {
 	put("12345678");
 	assert_int_equal(rws_discard(ch, 4), 4);
@@ -159,7 +159,7 @@ static void b071_looking_ahead_at_too_little_and_consuming_too_much(void **state
 	assert_int_equal(rws_request(ch, 0, 1, iov, 4), 0);
 }
 
-static void f072_await_content_ends_short_and_leaves_the_bytes(void **state)
+static void b072_await_content_ends_short_and_leaves_the_bytes(void **state)
 {
 	put("1234");
 	assert_int_equal(rws_await_content(ch, 40, in_ms(1)), -ETIMEDOUT);
@@ -243,7 +243,7 @@ static void b059_a_write_of_more_than_fits_waits_for_a_read(void **state)
 	assert_int_equal(rws_write_fully(ch, data, 2, &(size_t){0}), -ECANCELED);
 }
 
-static void g081_unflushed_bytes_are_invisible(void **state)
+static void b081_unflushed_bytes_are_invisible(void **state)
 {
 	rws_channel_t quiet;
 	char buf[CAPACITY];
@@ -340,7 +340,7 @@ static void grant_survives_the_reader_emptying_the_channel(void **state)
 	assert_read("ghi");
 }
 
-static void g086_writev_is_one_stream(void **state)
+static void b086_writev_is_one_stream(void **state)
 {
 	struct iovec iov[64];
 	char text[64];
@@ -777,20 +777,20 @@ int main(void)
 		CASE(b064_closed_and_drained_is_the_end),
 		CASE(b065_a_failed_channel_gives_every_read_the_cause),
 		CASE(b066_an_exact_read_cut_short_keeps_the_bytes),
-		CASE(f067_discard),
+		CASE(b067_discard),
 		CASE(b071_looking_ahead_at_too_little_and_consuming_too_much),
-		CASE(f072_await_content_ends_short_and_leaves_the_bytes),
+		CASE(b072_await_content_ends_short_and_leaves_the_bytes),
 		CASE(b078_totals_are_exact_after_many_wraps),
 		CASE(peek_copies_without_consuming),
 		CASE(readv_scatters_over_vectors),
 		CASE(b059_a_write_of_more_than_fits_waits_for_a_read),
-		CASE(g081_unflushed_bytes_are_invisible),
+		CASE(b081_unflushed_bytes_are_invisible),
 		CASE(b082_flush_of_a_closed_channel_is_nothing),
 		CASE(b083_a_write_after_close_or_failure_says_which),
 		CASE(b085_written_beyond_the_grant_is_einval),
 		CASE(b085_a_write_ends_the_grant),
 		CASE(grant_survives_the_reader_emptying_the_channel),
-		CASE(g086_writev_is_one_stream),
+		CASE(b086_writev_is_one_stream),
 		CASE(b090_only_the_first_close_counts),
 		CASE(b091_small_writes_at_every_offset_keep_their_order),
 		CASE(dispose_frees_and_the_handle_is_stale),

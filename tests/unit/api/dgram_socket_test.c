@@ -40,7 +40,7 @@ static int send_to(rws_socket_t to, const void *bytes, size_t n, struct rws_addr
 	return rws_send(to, &d);
 }
 
-static void i113_connected_round_trip(void **state)
+static void b113_connected_round_trip(void **state)
 {
 	rws_socket_t c = connect_udp();
 	struct rws_address local, remote;
@@ -63,7 +63,7 @@ static void i113_connected_round_trip(void **state)
 	assert_int_equal(d.address.port, 80);
 }
 
-static void i116_large_datagrams_keep_their_bytes(void **state)
+static void b116_large_datagrams_keep_their_bytes(void **state)
 {
 	static char data[65507], got[65507];
 	struct rws_datagram d = {.data = got, .capacity = sizeof(got)};
@@ -81,7 +81,7 @@ static void i116_large_datagrams_keep_their_bytes(void **state)
 	assert_memory_equal(got, data, sizeof(data));
 }
 
-static void i117_broadcast_needs_the_option(void **state)
+static void b117_broadcast_needs_the_option(void **state)
 {
 	struct rws_address everybody = {.family = RWS_IPV4, .port = 9, .ip = {255, 255, 255, 255}};
 	struct rws_options options = {.broadcast = true};
@@ -93,7 +93,7 @@ static void i117_broadcast_needs_the_option(void **state)
 	assert_int_equal(send_to(b, "x", 1, everybody), 0);
 }
 
-static void i118_close_is_complete_at_once(void **state)
+static void b118_close_is_complete_at_once(void **state)
 {
 	char buf[4] = "";
 	struct rws_datagram d = {.data = buf, .capacity = 4};
@@ -111,7 +111,7 @@ static void i118_close_is_complete_at_once(void **state)
 	assert_true(fake_first(REQ_SEND_TO) < fake_first(REQ_RELEASE));
 }
 
-static void i120_zero_length_both_ways(void **state)
+static void b120_zero_length_both_ways(void **state)
 {
 	char buf[4] = "";
 	struct rws_datagram d = {.data = buf, .capacity = 4, .length = 7};
@@ -131,7 +131,7 @@ static void i120_zero_length_both_ways(void **state)
 	assert_int_equal(end->datagrams_back, 1);
 }
 
-static void i121_oversize_is_emsgsize(void **state)
+static void b121_oversize_is_emsgsize(void **state)
 {
 	static char data[65508];
 
@@ -139,7 +139,7 @@ static void i121_oversize_is_emsgsize(void **state)
 	assert_int_equal(send_to(s, data, 65507, fake_peer), 0);
 }
 
-static void i122_connected_with_another_target_is_eisconn(void **state)
+static void b122_connected_with_another_target_is_eisconn(void **state)
 {
 	rws_socket_t c = connect_udp();
 	struct rws_address other = fake_peer;
@@ -152,7 +152,7 @@ static void i122_connected_with_another_target_is_eisconn(void **state)
 	assert_int_equal(send_to(s, "x", 1, other), -EINVAL);
 }
 
-static void i124_icmp_error_is_one_event_and_receiving_goes_on(void **state)
+static void b124_icmp_error_is_one_event_and_receiving_goes_on(void **state)
 {
 	struct rws_event events[4];
 	char buf[4] = "";
@@ -171,7 +171,7 @@ static void i124_icmp_error_is_one_event_and_receiving_goes_on(void **state)
 	assert_false(rws_is_closed(s));
 }
 
-static void i125_overflow_keeps_the_oldest_and_counts(void **state)
+static void b125_overflow_keeps_the_oldest_and_counts(void **state)
 {
 	uint32_t value;
 	struct rws_datagram d = {.data = &value, .capacity = 4};
@@ -190,7 +190,7 @@ static void i125_overflow_keeps_the_oldest_and_counts(void **state)
 	assert_int_equal(end->datagrams_back, 1030);
 }
 
-static void i126_bursts_with_addresses_and_truncation(void **state)
+static void b126_bursts_with_addresses_and_truncation(void **state)
 {
 	char buf[64][8];
 	struct rws_datagram d[64];
@@ -250,7 +250,7 @@ static void i_full_ring_is_eagain_and_writable_after(void **state)
 	assert_int_equal(send_to(s, "x", 1, fake_peer), 0);
 }
 
-static void i127_bind_error_is_returned(void **state)
+static void b127_bind_error_is_returned(void **state)
 {
 	rws_socket_t b;
 
@@ -274,19 +274,19 @@ static void i_calls_for_tcp_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(i113_connected_round_trip),
-		CASE(i116_large_datagrams_keep_their_bytes),
-		CASE(i117_broadcast_needs_the_option),
-		CASE(i118_close_is_complete_at_once),
-		CASE(i120_zero_length_both_ways),
-		CASE(i121_oversize_is_emsgsize),
-		CASE(i122_connected_with_another_target_is_eisconn),
-		CASE(i124_icmp_error_is_one_event_and_receiving_goes_on),
-		CASE(i125_overflow_keeps_the_oldest_and_counts),
-		CASE(i126_bursts_with_addresses_and_truncation),
+		CASE(b113_connected_round_trip),
+		CASE(b116_large_datagrams_keep_their_bytes),
+		CASE(b117_broadcast_needs_the_option),
+		CASE(b118_close_is_complete_at_once),
+		CASE(b120_zero_length_both_ways),
+		CASE(b121_oversize_is_emsgsize),
+		CASE(b122_connected_with_another_target_is_eisconn),
+		CASE(b124_icmp_error_is_one_event_and_receiving_goes_on),
+		CASE(b125_overflow_keeps_the_oldest_and_counts),
+		CASE(b126_bursts_with_addresses_and_truncation),
 		CASE(i_send_buffer_bounds_what_is_under_way),
 		CASE(i_full_ring_is_eagain_and_writable_after),
-		CASE(i127_bind_error_is_returned),
+		CASE(b127_bind_error_is_returned),
 		CASE(i_calls_for_tcp_are_refused),
 	};
 

@@ -78,7 +78,7 @@ static void h_data_before_accept_is_told_after_it(void **state)
 	assert_int_equal(rws_read_available(in, buf, 8), 5);
 }
 
-static void h097_bind_and_close_ten_times(void **state)
+static void b097_bind_and_close_ten_times(void **state)
 {
 	struct fake_end *listener;
 
@@ -92,7 +92,7 @@ static void h097_bind_and_close_ten_times(void **state)
 	assert_int_equal(fake_count(REQ_RELEASE), 10);
 }
 
-static void h098_close_with_waiting_connections_resets_them(void **state)
+static void b098_close_with_waiting_connections_resets_them(void **state)
 {
 	struct fake_end *listener;
 	rws_socket_t server = listen_with(NULL, &listener), s;
@@ -123,7 +123,7 @@ static void b099_an_accept_that_waited_in_vain_leaves_the_listener(void **state)
 	assert_int_equal(rws_accept(server, &s), 0);
 }
 
-static void h100_a_dead_peer_is_skipped(void **state)
+static void b100_a_dead_peer_is_skipped(void **state)
 {
 	struct fake_end *listener, *dead;
 	rws_socket_t server = listen_with(NULL, &listener), s;
@@ -143,7 +143,7 @@ static void h100_a_dead_peer_is_skipped(void **state)
 	assert_false(rws_is_closed(server));
 }
 
-static void h101_backlog_overflow_is_reset_and_recovers(void **state)
+static void b101_backlog_overflow_is_reset_and_recovers(void **state)
 {
 	struct fake_end *listener;
 	rws_socket_t server = listen_with(&(struct rws_options){.backlog = 4}, &listener);
@@ -160,7 +160,7 @@ static void h101_backlog_overflow_is_reset_and_recovers(void **state)
 	assert_int_equal(rws_accept_burst(server, s, 8), 1);
 }
 
-static void h103_accepted_socket_inherits_the_options(void **state)
+static void b103_accepted_socket_inherits_the_options(void **state)
 {
 	struct fake_end *listener;
 	struct rws_options options = {.keep_alive = true,
@@ -193,7 +193,8 @@ static void h_listen_error_is_returned_and_leaves_nothing(void **state)
 	assert_int_equal(fake_count(REQ_RELEASE), 1);
 }
 
-static void h110_with_two_cores_both_listen_on_the_port_that_the_first_picked(void **state)
+/* Channel only: inline a selector has one core, and so has its listener. */
+static void b110_with_two_cores_both_listen_on_the_port_that_the_first_picked(void **state)
 {
 	struct rws_address any = {0}, local;
 	rws_socket_t server, s[2];
@@ -227,7 +228,7 @@ static void h_second_core_in_use_closes_the_first(void **state)
 
 /* ---- Connecting ------------------------------------------------------------------------- */
 
-static void h092_refused_connection_is_an_error_event(void **state)
+static void b092_refused_connection_is_an_error_event(void **state)
 {
 	struct rws_event events[4];
 	rws_socket_t s;
@@ -244,7 +245,7 @@ static void h092_refused_connection_is_an_error_event(void **state)
 	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, rws_now(sel) + MS), -ECONNREFUSED);
 }
 
-static void h092_no_route_is_an_error_event(void **state)
+static void b092_no_route_is_an_error_event(void **state)
 {
 	rws_socket_t s;
 
@@ -254,7 +255,7 @@ static void h092_no_route_is_an_error_event(void **state)
 	assert_true(rws_is_closed(s));
 }
 
-static void h093_connect_deadline_leaves_the_attempt(void **state)
+static void b093_connect_deadline_leaves_the_attempt(void **state)
 {
 	rws_socket_t s;
 	struct rws_address remote;
@@ -267,7 +268,7 @@ static void h093_connect_deadline_leaves_the_attempt(void **state)
 	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, rws_now(sel) + MS), RWS_EV_CONNECTED);
 }
 
-static void h094_close_while_connecting_resets(void **state)
+static void b094_close_while_connecting_resets(void **state)
 {
 	rws_socket_t s;
 
@@ -281,7 +282,7 @@ static void h094_close_while_connecting_resets(void **state)
 	assert_int_equal(fake_count(REQ_RELEASE), 1);
 }
 
-static void h094_dispose_before_the_request_left_is_safe(void **state)
+static void b094_dispose_before_the_request_left_is_safe(void **state)
 {
 	rws_socket_t s;
 
@@ -331,7 +332,7 @@ static void h_bad_remotes_fail_at_once(void **state)
 	assert_int_equal(fake.logged, 0);
 }
 
-static void h104_addresses_are_valid_until_dispose(void **state)
+static void b104_addresses_are_valid_until_dispose(void **state)
 {
 	struct fake_end *end;
 	rws_socket_t s = fake_connect(sel, NULL, &end);
@@ -352,24 +353,24 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(accepted_connection_works),
 		CASE(h_data_before_accept_is_told_after_it),
-		CASE(h097_bind_and_close_ten_times),
-		CASE(h098_close_with_waiting_connections_resets_them),
+		CASE(b097_bind_and_close_ten_times),
+		CASE(b098_close_with_waiting_connections_resets_them),
 		CASE(b099_an_accept_that_waited_in_vain_leaves_the_listener),
-		CASE(h100_a_dead_peer_is_skipped),
-		CASE(h101_backlog_overflow_is_reset_and_recovers),
-		CASE(h103_accepted_socket_inherits_the_options),
+		CASE(b100_a_dead_peer_is_skipped),
+		CASE(b101_backlog_overflow_is_reset_and_recovers),
+		CASE(b103_accepted_socket_inherits_the_options),
 		CASE(h_listen_error_is_returned_and_leaves_nothing),
-		CHANNEL_CASE(h110_with_two_cores_both_listen_on_the_port_that_the_first_picked,
+		CHANNEL_CASE(b110_with_two_cores_both_listen_on_the_port_that_the_first_picked,
 			start, over),
 		CHANNEL_CASE(h_second_core_in_use_closes_the_first, start, over),
-		CASE(h092_refused_connection_is_an_error_event),
-		CASE(h092_no_route_is_an_error_event),
-		CASE(h093_connect_deadline_leaves_the_attempt),
-		CASE(h094_close_while_connecting_resets),
-		CASE(h094_dispose_before_the_request_left_is_safe),
+		CASE(b092_refused_connection_is_an_error_event),
+		CASE(b092_no_route_is_an_error_event),
+		CASE(b093_connect_deadline_leaves_the_attempt),
+		CASE(b094_close_while_connecting_resets),
+		CASE(b094_dispose_before_the_request_left_is_safe),
 		CASE(h_bytes_written_while_connecting_are_sent_then),
 		CASE(h_bad_remotes_fail_at_once),
-		CASE(h104_addresses_are_valid_until_dispose),
+		CASE(b104_addresses_are_valid_until_dispose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

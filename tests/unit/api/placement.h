@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Cases in one placement, or in both. scripts/check_contract reads these names where the cases are
- * listed; a case whose number stands in the contract and that is for one placement only says why in
- * the comment above it, "Inline only: ..." or "Channel only: ...".
+ * listed. A test with a number of the contract in its name that is for one placement only says why at
+ * the end of the comment above it: "Inline only: ..." or "Channel only: ...".
  */
 #ifndef RWS_TESTS_PLACEMENT_H
 #define RWS_TESTS_PLACEMENT_H
