@@ -240,6 +240,7 @@ static void connections_keep_to_the_model(void **state)
 	struct rws_address any = {.port = PORT};
 	rig = *state;
 	random_state = seed;
+	done = 0;
 	assert_int_equal(rws_tcp_bind(rig->sel[1], &any, NULL, &server), 0);
 	while (done < cycles)
 		step();
@@ -252,8 +253,7 @@ static void connections_keep_to_the_model(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			connections_keep_to_the_model, rig_setup, rig_teardown),
+		BOTH_CASE(connections_keep_to_the_model, rig_setup, rig_teardown),
 	};
 	if (argc > 1)
 		seed = strtoull(argv[1], NULL, 0);
