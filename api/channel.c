@@ -239,7 +239,8 @@ static struct pbuf *take_copy(struct channel *ch, size_t n)
 /* A received buffer may be away for long if its memory is of a pool, of which there is enough. */
 static bool may_adopt(const struct channel *ch, const struct pbuf *p)
 {
-	return pktbuf_mbuf(p) != NULL && core_spares_packets(sock_lane(channel_source(ch))->core);
+	return (p->pkt_flags & SEGMENT_SMALL) == 0 && pktbuf_mbuf(p) != NULL &&
+		core_spares_packets(sock_lane(channel_source(ch))->core);
 }
 
 /* The source's account of it is closed as if its bytes had been consumed. */

@@ -25,6 +25,9 @@
 /* Bit as above: the last one of a datagram, in channels that have such (api/channel.h). */
 #define SEGMENT_LAST 0x4000u
 
+/* Bit beside SEGMENT_RECEIVED: it is not the stack core's own any more, see api/small_segment.h. */
+#define SEGMENT_SMALL 0x2000u
+
 struct segments {
 	struct pbuf *tail; /* NULL: empty */
 };

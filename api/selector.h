@@ -41,6 +41,7 @@
 #include "api/runtime.h"
 #include "api/rws.h"
 #include "api/slot_list.h"
+#include "api/small_segment.h"
 
 struct chan;
 struct endpoint;
@@ -84,6 +85,7 @@ struct rws_selector {
 	struct options_seen options;
 	struct block_pool setups, extras; /* struct endpoint_setup, struct sock_extra */
 	struct grant_table grants;
+	struct small_segments small;
 
 	struct slot_list starved, ready, news;
 	struct slot_table copies; /* api/copy.h */

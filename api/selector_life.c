@@ -95,6 +95,8 @@ static int make_tables(struct rws_selector *sel, uint32_t generation)
 		result = deadlines_init(&sel->deadlines, sockets);
 	if (result == 0)
 		result = grant_table_init(&sel->grants);
+	if (result == 0)
+		result = small_segments_init(&sel->small);
 	return result;
 }
 
@@ -141,6 +143,7 @@ static void free_all(struct rws_selector *sel)
 	block_pool_fini(&sel->extras);
 	hosts_fini(&sel->hosts);
 	grant_table_fini(&sel->grants);
+	small_segments_fini(&sel->small);
 	remote_fini(sel);
 	external_wait_free(&sel->external);
 	if (sel->wake.fd >= 0)

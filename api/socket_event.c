@@ -9,8 +9,7 @@
 #include "api/host.h"
 #include "driver/pktbuf.h"
 
-#define GROWTH_STEP   4u   /* a send buffer grows by a quarter at least */
-#define SMALL_SEGMENT 128u /* bytes; see gather */
+#define GROWTH_STEP 4u /* a send buffer grows by a quarter at least */
 
 /* ---- Receiving -------------------------------------------------------------------------- */
 
@@ -26,7 +25,12 @@ void sock_spend(struct sock *s, struct pbuf *p)
 {
 	p->pkt_flags &= (u16_t)~SEGMENT_RECEIVED;
 	s->lent--;
-	send_back(s, p);
+	if (p->pkt_flags & SEGMENT_SMALL) {
+		small_segment_give(&s->sel->small, p);
+		selector_dirty(s);
+	} else {
+		send_back(s, p);
+	}
 }
 
 void sock_return(struct sock *s, struct pbuf *chain)
@@ -62,6 +66,13 @@ void sock_discard_waiting(struct sock *s)
 	}
 }
 
+static unsigned room_in(const struct pbuf *p)
+{
+	if ((p->pkt_flags & SEGMENT_RECEIVED) == 0)
+		return 0;
+	return p->pkt_flags & SEGMENT_SMALL ? small_segment_room(p) : pktbuf_room(p);
+}
+
 /*
  * A small segment goes into what is left of the last buffer, if that is one of the stack core's: it
  * would keep 2 KiB for a few bytes, and to hand it on costs more than to copy it.
@@ -71,8 +82,7 @@ static bool gather(struct sock *s, struct pbuf *p)
 	struct channel *ch = &s->read_channel;
 	struct pbuf *tail = ch->list.tail;
 
-	if (p->len > SMALL_SEGMENT || tail == NULL || !(tail->pkt_flags & SEGMENT_RECEIVED) ||
-		pktbuf_room(tail) < p->len)
+	if (p->len > SMALL_SEGMENT || tail == NULL || room_in(tail) < p->len)
 		return false;
 	memcpy((char *)tail->payload + tail->len, p->payload, p->len);
 	tail->len = (u16_t)(tail->len + p->len);
@@ -80,6 +90,21 @@ static bool gather(struct sock *s, struct pbuf *p)
 	ch->total_written += p->len;
 	send_back(s, p);
 	return true;
+}
+
+/* The first of an idle socket keeps its buffer, unless those are short: then its bytes move. */
+static struct pbuf *spare(struct sock *s, struct pbuf *p)
+{
+	if (p->len > SMALL_SEGMENT || !segments_empty(&s->read_channel.list) ||
+		core_spares_packets(sock_lane(s)->core))
+		return p;
+	struct pbuf *small = small_segment_take(&s->sel->small);
+	if (small == NULL)
+		return p;
+	memcpy(small->payload, p->payload, p->len);
+	small->len = p->len;
+	send_back(s, p);
+	return small;
 }
 
 /* Takes a received chain in, one pbuf after the other: into the read channel, opened or not. */
@@ -90,6 +115,7 @@ static void receive(struct sock *s, struct pbuf *chain)
 		chain = p->next;
 		if (gather(s, p))
 			continue;
+		p = spare(s, p);
 		p->pkt_flags |= SEGMENT_RECEIVED;
 		s->lent++;
 		channel_put(&s->read_channel, p);

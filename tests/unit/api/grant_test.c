@@ -21,6 +21,28 @@ static void grants_run_out_and_come_back(void **state)
 	grant_table_fini(&table);
 }
 
+static void small_segments_run_out_and_come_back(void **state)
+{
+	struct small_segments table;
+	struct pbuf *p = NULL;
+
+	assert_int_equal(small_segments_init(&table), 0);
+	for (unsigned i = 0; i < SMALL_SEGMENTS_MAX; i++) {
+		p = small_segment_take(&table);
+		assert_non_null(p);
+		assert_int_equal(small_segment_room(p), SMALL_SEGMENT);
+	}
+	assert_null(small_segment_take(&table));
+	p->len = 100;
+	assert_int_equal(small_segment_room(p), SMALL_SEGMENT - 100);
+	small_segment_give(&table, p);
+	assert_ptr_equal(small_segment_take(&table), p);
+	assert_int_equal(p->len, 0);
+	assert_int_equal(p->pkt_flags, SEGMENT_SMALL);
+	assert_null(small_segment_take(&table));
+	small_segments_fini(&table);
+}
+
 /* ---- As the API sees them --------------------------------------------------------------- */
 
 static struct rws_selector *sel;
@@ -93,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grants_run_out_and_come_back),
+		cmocka_unit_test(small_segments_run_out_and_come_back),
 		CASE(no_grant_left_is_eagain_and_told_when_there_is_one),
 		CASE(a_grant_is_held_from_request_to_written_only),
 	};

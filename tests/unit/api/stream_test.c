@@ -74,6 +74,47 @@ static void b060_segments_of_a_byte_share_a_buffer(void **state)
 	assert_int_equal(fake.received_out, 0);
 }
 
+/* So the first byte of an idle socket keeps none; what is more than a few bytes does. */
+static void b060_small_segments_keep_no_buffer_while_those_are_short(void **state)
+{
+	enum { SOCKETS = 50, BYTES = 400 };
+	struct fake_end *ends[SOCKETS];
+	rws_channel_t channels[SOCKETS];
+	char bytes[BYTES], got[BYTES];
+
+	fake.short_packets = true;
+	fake.received_room = 2048;
+	for (unsigned i = 0; i < BYTES; i++)
+		bytes[i] = (char)(i * 7);
+	for (unsigned i = 0; i < SOCKETS; i++) {
+		rws_socket_t other = fake_connect(sel, NULL, &ends[i]);
+		assert_int_equal(rws_open_read_channel(other, &channels[i]), 0);
+		fake_data_in(ends[i], bytes, 100, 1);
+		fake_turn(sel, 3);
+	}
+	assert_int_equal(fake.received_out, 0);
+	assert_int_equal(ends[0]->recved, 0);
+	for (unsigned i = 0; i < SOCKETS / 2; i++) {
+		assert_int_equal(rws_read_available(channels[i], got, 60), 60);
+		fake_turn(sel, 3);
+		assert_int_equal(ends[i]->recved, 60);
+		fake_data_in(ends[i], bytes + 100, BYTES - 100, 1);
+		fake_turn(sel, 3);
+		assert_int_equal(fake.received_out, 1);
+		assert_int_equal(rws_read_available(channels[i], got + 60, BYTES), BYTES - 60);
+		assert_memory_equal(got, bytes, BYTES);
+		fake_turn(sel, 3);
+		assert_int_equal(ends[i]->recved, BYTES);
+		assert_int_equal(fake.received_out, 0);
+	}
+	/* They go on to another socket as copies; the others go with their sockets. */
+	assert_int_equal(rws_copy_to(channels[SOCKETS - 1], out, UINT64_MAX, 0, NULL), 0);
+	fake_turn(sel, 3);
+	assert_int_equal(end->sent_len, 100);
+	assert_memory_equal(end->sent, bytes, 100);
+	assert_int_equal(ends[SOCKETS - 1]->recved, 100);
+}
+
 static void b060_a_full_buffer_is_not_written_beyond(void **state)
 {
 	char bytes[40], got[40];
@@ -223,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b060_segments_of_a_byte_share_a_buffer),
+		CASE(b060_small_segments_keep_no_buffer_while_those_are_short),
 		CASE(b060_a_full_buffer_is_not_written_beyond),
 		CASE(b061_a_flood_on_one_socket_starves_no_other),
 		CASE(b067_discard_adds_up_to_all_there_was),

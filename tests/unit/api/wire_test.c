@@ -2,6 +2,7 @@
 /* The whole house over a wire in virtual time: our stack at both ends, through the public API. */
 #include "api/selector.h"
 #include "api/socket.h"
+#include "driver/pktbuf.h"
 #include "tests/unit/api/pair.h"
 
 #define PORT 7000
@@ -545,6 +546,32 @@ static void b055_a_window_opens_by_a_segment_and_not_by_less(void **state)
 	assert_in_range(rws_total_bytes_written(t->p_in) - received, 1, 3000);
 }
 
+/* More than half of end 1's buffers are in use: sockets with a byte unread take no more of them. */
+static void b060_unread_bytes_keep_no_buffers_while_those_are_short(void **state)
+{
+	enum { PAIRS = 100 };
+	struct pair *t = *state, p[PAIRS];
+	struct rig *rig = t->rig;
+	char byte;
+
+	for (unsigned i = 0; i < PAIRS; i++)
+		p[i] = pair_beside(i > 0 ? &p[i - 1] : t);
+	rig_use_packets(rig, 1, 60);
+	rig_run(rig, SECOND / 10);
+	unsigned before = pktpool_in_use(rig->pool); /* of what the wire brings */
+	for (unsigned i = 0; i < PAIRS; i++)
+		rig_write_all(rig, p[i].out, &(char){(char)i}, 1);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(pktpool_in_use(rig->pool), before);
+	for (unsigned i = 0; i < PAIRS; i++) {
+		rig_read_all(rig, p[i].p_in, &byte, 1);
+		assert_int_equal(byte, i);
+	}
+	rig_use_packets(rig, 1, 0);
+	for (unsigned i = 0; i < PAIRS; i++)
+		pair_dispose(&p[i]);
+}
+
 static void b058_ten_minutes_of_a_closed_window_end_nothing(void **state)
 {
 	struct pair *t = *state;
@@ -697,6 +724,7 @@ int main(void)
 		CASE(b087_donated_memory_comes_back_with_its_acknowledgment),
 		CASE(b088_acked_is_told_when_the_peer_acknowledged),
 		CASE(b055_a_window_opens_by_a_segment_and_not_by_less),
+		CASE(b060_unread_bytes_keep_no_buffers_while_those_are_short),
 		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
 		RIG_CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
