@@ -17,7 +17,8 @@
  */
 struct lane {
 	struct rte_ring *ring;
-	unsigned staged_count; /* producer's, as is the next */
+	unsigned staged_count; /* producer's, as is what follows */
+	bool untold; /* published something, also between two turns, and nobody was told of it yet */
 	struct chan_message staged[CHAN_BATCH];
 };
 
@@ -60,24 +61,32 @@ void chan_free(struct chan *chan)
 	rte_free(chan);
 }
 
-static bool lane_publish(struct lane *lane)
+static void lane_push(struct lane *lane)
 {
 	if (lane->staged_count == 0)
-		return false;
+		return;
 
 	unsigned sent = rte_ring_sp_enqueue_burst_elem(
 		lane->ring, lane->staged, sizeof(struct chan_message), lane->staged_count, NULL);
 	lane->staged_count -= sent;
+	lane->untold |= sent > 0;
 	if (lane->staged_count > 0)
 		memmove(lane->staged, lane->staged + sent,
 			lane->staged_count * sizeof(struct chan_message));
-	return sent > 0;
+}
+
+static bool lane_publish(struct lane *lane)
+{
+	lane_push(lane);
+	bool untold = lane->untold;
+	lane->untold = false;
+	return untold;
 }
 
 static bool lane_put(struct lane *lane, const struct chan_message *message)
 {
 	if (lane->staged_count == CHAN_BATCH) {
-		lane_publish(lane);
+		lane_push(lane);
 		if (lane->staged_count == CHAN_BATCH)
 			return false;
 	}

@@ -110,11 +110,14 @@ struct chan;
 int chan_create(struct chan **chan, struct fault *fault);
 void chan_free(struct chan *chan);
 
-/* Application's side. Messages are seen by the core at chan_publish, at the latest when 32 wait. */
+/*
+ * Application's side. Messages are seen by the core at chan_publish, at the latest when 32 wait.
+ * chan_publish returns whether any were since it was called last: then the core is to be woken.
+ */
 bool chan_post(
 	struct chan *chan, const struct chan_message *message); /* false: full, try next turn */
 unsigned chan_post_room(const struct chan *chan); /* chan_post takes at least that many */
-bool chan_publish(struct chan *chan);             /* true if there was anything */
+bool chan_publish(struct chan *chan);
 unsigned chan_reap(struct chan *chan, struct chan_message *out, unsigned n);
 bool chan_events_waiting(const struct chan *chan);
 
