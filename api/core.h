@@ -50,9 +50,9 @@ bool core_run_once(struct core *core);
 
 /*
  * Nothing to do: yields or sleeps as the runtime was told to, until a frame, a request, a timer or
- * the deadline is due. extra_fd, or -1, wakes it as well.
+ * the deadline is due. extra_fd, or -1, wakes it as well. 0, or -EINTR: a signal did.
  */
-void core_idle(struct core *core, int64_t deadline, int extra_fd);
+int core_idle(struct core *core, int64_t deadline, int extra_fd);
 
 /* Wakes the core if it sleeps; any thread, after chan_publish. Costs a fence and a load else. */
 void core_wake(struct core *core);

@@ -55,26 +55,40 @@ static bool arm_devices(struct core *core, bool on, bool *all_can)
 	return armed;
 }
 
-static void wait_for_descriptors(struct core *core, int64_t ns, int extra_fd)
+/* As epoll_wait, in nanoseconds; in whole milliseconds at least where the kernel has no other. */
+static int epoll_wait_ns(int epoll_fd, struct epoll_event *events, int max, int64_t ns)
 {
 	struct timespec timeout = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	int n = epoll_pwait2(epoll_fd, events, max, &timeout, NULL);
+
+	if (n >= 0 || errno == EINTR)
+		return n;
+	return epoll_wait(epoll_fd, events, max, (int)((ns + 999999) / 1000000));
+}
+
+/* 0, or -EINTR. */
+static int wait_for_descriptors(struct core *core, int64_t ns, int extra_fd)
+{
 	struct epoll_event events[8];
 	eventfd_t value;
 
 	if (extra_fd >= 0)
 		epoll_ctl(core->epoll_fd, EPOLL_CTL_ADD, extra_fd,
 			&(struct epoll_event){.events = EPOLLIN, .data.fd = extra_fd});
-	int n = epoll_pwait2(core->epoll_fd, events, 8, &timeout, NULL);
+	int n = epoll_wait_ns(core->epoll_fd, events, 8, ns);
+	int result = n < 0 ? -EINTR : 0;
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd == core->wake_fd)
 			eventfd_read(core->wake_fd, &value);
 	if (extra_fd >= 0)
 		epoll_ctl(core->epoll_fd, EPOLL_CTL_DEL, extra_fd, NULL);
+	return result;
 }
 
-static void sleep_until(struct core *core, int64_t until, int extra_fd)
+static int sleep_until(struct core *core, int64_t until, int extra_fd)
 {
 	bool devices_wake;
+	int result = 0;
 
 	atomic_store_explicit(&core->sleeping, true, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_wake */
@@ -82,29 +96,39 @@ static void sleep_until(struct core *core, int64_t until, int extra_fd)
 		int64_t ns = until - core_clock(core);
 		int64_t most = devices_wake ? IDLE_MAX_NS : IDLE_POLL_NS;
 		if (ns > 0)
-			wait_for_descriptors(core, ns < most ? ns : most, extra_fd);
+			result = wait_for_descriptors(core, ns < most ? ns : most, extra_fd);
 	}
 	arm_devices(core, false, &devices_wake);
 	atomic_store_explicit(&core->sleeping, false, memory_order_relaxed);
+	return result;
 }
 
-void core_idle(struct core *core, int64_t deadline, int extra_fd)
+/* The earlier one; of a deadline below 0 the beginning of time. */
+static int64_t next_due(const struct core *core, int64_t deadline)
+{
+	uint64_t timer = stack_next_timer(core->stack);
+
+	if (deadline < 0)
+		return 0;
+	return timer < (uint64_t)deadline ? (int64_t)timer : deadline;
+}
+
+int core_idle(struct core *core, int64_t deadline, int extra_fd)
 {
 	struct rws *rws = core->rws;
-	uint64_t timer = stack_next_timer(core->stack);
-	int64_t until = timer < (uint64_t)deadline ? (int64_t)timer : deadline;
+	int64_t until = next_due(core, deadline);
 
 	core->counters.idle_turns++;
 	if (rws->wait != NULL) {
 		rws->wait(rws->clock_user, until);
-		return;
+		return 0;
 	}
 	if (rws->idle == RWS_IDLE_POLL || core->idle_turns < IDLE_SPINS) {
 		rte_pause();
-		return;
+		return 0;
 	}
-	if (rws->idle == RWS_IDLE_YIELD)
-		sched_yield();
-	else
-		sleep_until(core, until, extra_fd);
+	if (rws->idle == RWS_IDLE_SLEEP)
+		return sleep_until(core, until, extra_fd);
+	sched_yield();
+	return 0;
 }

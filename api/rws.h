@@ -17,7 +17,8 @@
  *   - Threads: everything on a selector and its sockets belongs to the thread that created the
  *     selector; other threads get -EXDEV. The exceptions are rws_close, rws_dispose, rws_flush,
  *     rws_job_cancel and rws_selector_post, which any thread may call.
- *   - Times are nanoseconds, int64_t; a deadline is a point on the clock of rws_now().
+ *   - Times are nanoseconds, int64_t; a deadline is a point on the clock of rws_now(). One that has
+ *     passed, such as all below 0, does not wait, as RWS_NOW.
  *   - The library never prints, exits or raises signals.
  *
  * Names follow ktor's io.ktor.network.sockets in snake case.
@@ -226,7 +227,8 @@ struct rws_event {
  * how many of at most max it wrote; 0 at the deadline. Events are edges, merged per socket: one
  * that was told is told again only after a call returned -EAGAIN. Sockets with a callback (rws_on)
  * for an event do not show it here. -EXDEV; -EDEADLK from a callback; -EINTR when a signal or
- * rws_selector_post interrupted the sleep with nothing to tell.
+ * rws_selector_post interrupted the sleep with nothing to tell. With RWS_IDLE_SLEEP only there is a
+ * sleep for signals to interrupt, and one that comes while the loop runs does not.
  */
 int rws_selector_select(
 	struct rws_selector *sel, struct rws_event *events, unsigned max, int64_t deadline);

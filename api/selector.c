@@ -289,18 +289,19 @@ static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
 }
 
 /* RWS_INLINE: the stack core knows how to be idle; other threads wake it through our descriptor. */
-static void idle_inline(struct rws_selector *sel, int64_t until)
+static int idle_inline(struct rws_selector *sel, int64_t until)
 {
-	if (sel->rws->idle != RWS_IDLE_SLEEP) {
-		core_idle(sel->lanes[0].core, until, -1);
-		return;
-	}
+	int result = 0;
+
+	if (sel->rws->idle != RWS_IDLE_SLEEP)
+		return core_idle(sel->lanes[0].core, until, -1);
 	atomic_store(&sel->wake.sleeping, true);
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!anything_waits(sel))
-		core_idle(sel->lanes[0].core, until, sel->wake.fd);
+		result = core_idle(sel->lanes[0].core, until, sel->wake.fd);
 	atomic_store(&sel->wake.sleeping, false);
 	drain_wake_fd(sel);
+	return result;
 }
 
 static int idle_channel(struct rws_selector *sel, int64_t until)
@@ -332,12 +333,11 @@ int selector_idle(struct rws_selector *sel, int64_t deadline)
 	}
 	if (anything_waits(sel))
 		return 0;
-	if (sel->rws->wait != NULL && !sel->is_inline)
-		sel->rws->wait(sel->rws->clock_user, until);
-	else if (sel->is_inline)
-		idle_inline(sel, until);
-	else
+	if (sel->is_inline)
+		return idle_inline(sel, until);
+	if (sel->rws->wait == NULL)
 		return idle_channel(sel, until);
+	sel->rws->wait(sel->rws->clock_user, until);
 	return 0;
 }
 

@@ -567,9 +567,10 @@ static void pass_time(void *user, int64_t until)
 		fake.now = until;
 }
 
-void core_idle(struct core *core, int64_t deadline, int extra_fd)
+int core_idle(struct core *core, int64_t deadline, int extra_fd)
 {
 	pass_time(NULL, deadline);
+	return 0;
 }
 
 void core_wake(struct core *core)

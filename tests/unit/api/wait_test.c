@@ -116,6 +116,22 @@ static void select_returns_0_at_the_deadline(void **state)
 	assert_int_equal(rws_selector_select(sel, events, 0, in_ms(25)), -EINVAL);
 }
 
+static void a_deadline_below_0_is_one_that_has_passed(void **state)
+{
+	static const int64_t passed[] = {RWS_NOW, 1, -1, INT64_MIN};
+	int64_t before = fake.now;
+
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(rws_selector_select(sel, events, 16, passed[i]), 0);
+		assert_int_equal(rws_await(s, RWS_EV_READABLE, passed[i]), -ETIMEDOUT);
+		assert_int_equal(rws_await_content(in, 1, passed[i]), -ETIMEDOUT);
+		assert_int_equal(rws_await_closed(s, passed[i]), -ETIMEDOUT);
+		assert_int_equal(rws_job_join(rws_socket_context(s), passed[i]), -ETIMEDOUT);
+	}
+	assert_int_equal(fake.now, before);
+	assert_int_equal(fake.waits, 0);
+}
+
 static void disposed_sockets_tell_nothing(void **state)
 {
 	fake_data(end, "x", 1);
@@ -388,6 +404,7 @@ int main(void)
 		CASE(drained_and_acked_are_told_once_and_again_after_eagain),
 		CASE(small_event_arrays_lose_nothing),
 		CASE(select_returns_0_at_the_deadline),
+		CASE(a_deadline_below_0_is_one_that_has_passed),
 		CASE(disposed_sockets_tell_nothing),
 		CASE(await_is_a_level),
 		CASE(await_past_the_deadline_has_no_effect),
