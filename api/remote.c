@@ -44,21 +44,34 @@ static void wake(struct rws_selector *sel)
 }
 
 /*
- * Adds the bits to those for the same generation; those for one that is gone are forgotten. True:
- * the slot was on no list, the caller pushes it. Acquire and release: pairs with the exchange in
- * take_word, behind which remote_next is the next pusher's.
+ * The word is of another generation than the one meant. Requests for an older one are forgotten,
+ * but a newer one's must stay, and then it is the caller who is late. Who filed them had found the
+ * newer generation in the slot (acquire in slot_find) and released it with the word; the word was
+ * loaded with acquire, so the slot shows that generation here, or one after it. If it still shows
+ * the one meant, then the word is older.
  */
-static bool add_bits(struct slot *slot, uint32_t generation, uint32_t bits)
+static bool is_late(const struct slot *slot, uint32_t generation)
+{
+	return atomic_load_explicit(&slot->generation, memory_order_relaxed) != generation;
+}
+
+/*
+ * Acquire and release: pairs with itself, see is_late, and with the exchange in take_word, behind
+ * which remote_next is the next pusher's.
+ */
+bool remote_add_bits(struct slot *slot, uint32_t generation, uint32_t bits)
 {
 	uint32_t meant = generation << REMOTE_BITS;
-	uint32_t old = atomic_load_explicit(&slot->remote, memory_order_relaxed);
+	uint32_t old = atomic_load_explicit(&slot->remote, memory_order_acquire);
 	uint32_t wanted;
 
 	do {
-		uint32_t kept = (old & ~REMOTE_MASK) == meant ? old & REMOTE_MASK : 0;
-		wanted = meant | kept | bits | REMOTE_LISTED;
+		bool is_same = (old & ~REMOTE_MASK) == meant;
+		if (old != 0 && !is_same && is_late(slot, generation))
+			return false;
+		wanted = meant | (is_same ? old & REMOTE_MASK : 0) | bits | REMOTE_LISTED;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&slot->remote, &old, wanted, memory_order_acq_rel, memory_order_relaxed));
+		&slot->remote, &old, wanted, memory_order_acq_rel, memory_order_acquire));
 	return (old & REMOTE_LISTED) == 0;
 }
 
@@ -108,7 +121,7 @@ int remote_request(uint64_t handle, uint32_t bits)
 		return -EBADF;
 	struct slot *slot = slot_find(table_of(sel, handle), handle);
 	if (slot != NULL) {
-		if (add_bits(slot, handle_generation(handle), bits))
+		if (remote_add_bits(slot, handle_generation(handle), bits))
 			push(sel, slot, name_of(handle));
 		wake(sel);
 	}

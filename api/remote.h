@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct rws_selector;
+struct slot;
 
 enum {
 	REMOTE_CLOSE = 1 << 0,
@@ -34,6 +35,14 @@ enum {
 
 /* Files a request for the handle's slot, from another thread: 0 or -EBADF. */
 int remote_request(uint64_t handle, uint32_t bits);
+
+/*
+ * What remote_request does once it has found the slot: adds the bits to those for the same
+ * generation. The slot may be another object's by then: it is left alone, and what was asked is
+ * over as if the owner had disposed of the first one a moment later. True: the slot was on no list,
+ * the caller pushes it.
+ */
+bool remote_add_bits(struct slot *slot, uint32_t generation, uint32_t bits);
 
 /* Wakes the selector that has the id, if there is one and it sleeps. Any thread. */
 void remote_wake(unsigned id);

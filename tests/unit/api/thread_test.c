@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "api/remote.h"
+#include "api/selector.h"
 #include "tests/unit/api/fake.h"
 
 #define CASE(test) BOTH_CASE(test, start, over)
@@ -154,6 +156,40 @@ static void requests_for_a_slots_old_channel_do_not_hit_the_new_one(void **state
 	assert_int_equal(rws_write_available(out, "abc", 3), 3);
 	fake_turn(sel, 1);
 	assert_int_equal(rws_available_for_read(out), 0);
+}
+
+static void a_request_for_the_new_one_replaces_the_old_ones(void **state)
+{
+	assert_int_equal(rws_channel_create(sel, 0, false, &out), 0);
+	in_another_thread(flush_it);
+	rws_channel_dispose(out); /* before the owner looked */
+	assert_int_equal(rws_channel_create(sel, 0, false, &out), 0);
+	assert_int_equal(rws_write_available(out, "abc", 3), 3);
+	in_another_thread(flush_it);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_available_for_read(out), 3);
+}
+
+static void *dispose_it(void *unused)
+{
+	rws_dispose(s);
+	return NULL;
+}
+
+/* A thread found the slot, and then had no CPU until it was the next socket's. */
+static void a_late_request_for_the_old_one_leaves_the_new_ones_alone(void **state)
+{
+	struct slot *slot = slot_find(&sel->socks, s);
+	uint32_t generation = handle_generation(s);
+
+	rws_dispose(s);
+	fake_turn(sel, 3);
+	s = fake_connect(sel, NULL, &end);
+	assert_ptr_equal(slot_find(&sel->socks, s), slot);
+	in_another_thread(dispose_it);
+	assert_false(remote_add_bits(slot, generation, REMOTE_FLUSH));
+	fake_turn(sel, 3);
+	assert_int_equal(rws_close(s), -EBADF);
 }
 
 static int posted;
@@ -341,6 +377,8 @@ int main(void)
 		CASE(g_flush_from_another_thread),
 		CASE(b032_cancel_from_another_thread),
 		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
+		CASE(a_request_for_the_new_one_replaces_the_old_ones),
+		CASE(a_late_request_for_the_old_one_leaves_the_new_ones_alone),
 		CASE(posts_of_two_threads_all_run),
 		CASE(closes_racing_the_owner_all_happen),
 		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, over),
