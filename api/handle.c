@@ -85,6 +85,21 @@ void handle_leave(unsigned id)
 	atomic_fetch_sub(&entries[id].visitors, 1);
 }
 
+bool handle_enter_selector(const struct rws_selector *sel, unsigned *id)
+{
+	for (*id = 0; sel != NULL && *id < RUNTIME_SELECTORS_MAX; ++*id) {
+		if (atomic_load_explicit(&entries[*id].selector, memory_order_relaxed) != sel)
+			continue;
+		/* It may close meanwhile: only what was entered stays. */
+		const struct rws_selector *entered = handle_enter(*id);
+		if (entered == sel)
+			return true;
+		if (entered != NULL)
+			handle_leave(*id);
+	}
+	return false;
+}
+
 /* ---- Slots ------------------------------------------------------------------------------ */
 
 /* While a slot is free, what follows it names the next free one. */

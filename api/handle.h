@@ -149,4 +149,7 @@ int handle_owner_selector(uint64_t handle, struct rws_selector **sel);
 struct rws_selector *handle_enter(unsigned id);
 void handle_leave(unsigned id);
 
+/* The same by its address, which may be that of one that is gone: then false. *id is to be left. */
+bool handle_enter_selector(const struct rws_selector *sel, unsigned *id);
+
 #endif

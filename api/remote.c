@@ -142,13 +142,17 @@ void remote_wake(unsigned id)
 int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *user)
 {
 	struct remote_post post = {fn, user};
+	unsigned id;
 
 	if (fn == NULL)
 		return -EINVAL;
-	if (rte_ring_mp_enqueue_elem(sel->posts, &post, sizeof(post)) != 0)
-		return -EAGAIN;
-	wake(sel);
-	return 0;
+	if (!handle_enter_selector(sel, &id))
+		return -EBADF;
+	int result = rte_ring_mp_enqueue_elem(sel->posts, &post, sizeof(post)) != 0 ? -EAGAIN : 0;
+	if (result == 0)
+		wake(sel);
+	handle_leave(id);
+	return result;
 }
 
 /* ---- The owner -------------------------------------------------------------------------- */

@@ -241,7 +241,11 @@ int rws_selector_select(
  */
 int rws_selector_eventfd(struct rws_selector *sel);
 
-/* Runs fn(user) in the selector's loop, once. Any thread. 0, -EAGAIN when 1,024 wait already. */
+/*
+ * Runs fn(user) in the selector's loop, once, unless the selector closes before. Any thread. 0,
+ * -EAGAIN when 1,024 wait already, -EBADF when there is no such selector, also of one that was
+ * closed; but a later one may have its address.
+ */
 int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *user);
 
 /*

@@ -222,6 +222,30 @@ static void posts_of_two_threads_all_run(void **state)
 	assert_int_equal(posted, 4000);
 }
 
+static void *post_until_refused(void *unused)
+{
+	do
+		results[0] = rws_selector_post(sel, count_up, NULL);
+	while (results[0] == 0 || results[0] == -EAGAIN);
+	return NULL;
+}
+
+static void posts_to_a_selector_that_closes_are_ebadf(void **state)
+{
+	pthread_t a;
+
+	assert_int_equal(rws_selector_post(NULL, count_up, NULL), -EBADF);
+	assert_int_equal(rws_selector_post(sel, NULL, NULL), -EINVAL);
+	posted = 0;
+	pthread_create(&a, NULL, post_until_refused, NULL);
+	while (posted < 1000)
+		fake_turn(sel, 1);
+	assert_int_equal(rws_selector_close(sel), 1);
+	pthread_join(a, NULL);
+	assert_int_equal(results[0], -EBADF);
+	sel = NULL;
+}
+
 static rws_socket_t many[500];
 
 static void *close_many(void *unused)
@@ -380,6 +404,7 @@ int main(void)
 		CASE(a_request_for_the_new_one_replaces_the_old_ones),
 		CASE(a_late_request_for_the_old_one_leaves_the_new_ones_alone),
 		CASE(posts_of_two_threads_all_run),
+		CASE(posts_to_a_selector_that_closes_are_ebadf),
 		CASE(closes_racing_the_owner_all_happen),
 		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, over),
 		CHANNEL_CASE(eventfd_tells_of_what_is_left, start, over),
