@@ -671,7 +671,12 @@ int rws_written(rws_channel_t ch, size_t n);
 /* Runs the loop until min bytes can be written; returns as rws_await_content. */
 int rws_await_free_space(rws_channel_t ch, size_t min, int64_t deadline);
 
-/* Makes written bytes visible to the reader, or sends them. 0, also when closed. Any thread. */
+/*
+ * Makes written bytes visible to the reader, or sends them. 0, also when closed; -EBADF. Any thread:
+ * on the owner's it is done on return; on another one it was asked for, and the owner is woken for
+ * a turn of the loop that does it. That covers all that was written before the call. Nothing happens
+ * when the channel is disposed first.
+ */
 int rws_flush(rws_channel_t ch);
 
 /*
