@@ -219,7 +219,7 @@ struct rws_event {
 	uint32_t bits;   /* RWS_EV_* */
 	int32_t result;  /* 0 or negative errno */
 	uint64_t avail;  /* bytes that can be read; for a bound UDP socket, datagrams */
-	void *user;      /* of rws_set_user */
+	void *user;      /* of rws_set_user, when the event was told */
 };
 
 /*
@@ -229,6 +229,12 @@ struct rws_event {
  * for an event do not show it here. -EXDEV; -EDEADLK from a callback; -EINTR when a signal or
  * rws_selector_post interrupted the sleep with nothing to tell. With RWS_IDLE_SLEEP only there is a
  * sleep for signals to interrupt, and one that comes while the loop runs does not.
+ *
+ * One socket may have up to four entries: its own, one of each of its two jobs, and CONTEXT_DONE in
+ * the end; jobs of rws_copy_to come behind those of all sockets. All are written before the first is
+ * looked at: when a socket is disposed at one of them, those behind it still have its handle, which
+ * is bad by then, and the user that it had. Whoever frees with the socket what user points to asks
+ * rws_user(handle) instead, which is NULL then.
  */
 int rws_selector_select(
 	struct rws_selector *sel, struct rws_event *events, unsigned max, int64_t deadline);
@@ -488,8 +494,14 @@ void rws_dispose(rws_socket_t s);
 int rws_local_address(rws_socket_t s, struct rws_address *address);
 int rws_remote_address(rws_socket_t s, struct rws_address *address);
 
+/* A pointer of the application's, which comes with each event. 0, -EBADF, -EXDEV. */
 int rws_set_user(rws_socket_t s, void *user);
-void *rws_user(rws_socket_t s);
+
+/*
+ * That of a socket, or of the one that a job is of; of a job of rws_copy_to what its event carries.
+ * NULL for a bad handle, such as any of a socket that was disposed.
+ */
+void *rws_user(uint64_t handle);
 
 /* ---- Jobs ------------------------------------------------------------------------------- */
 

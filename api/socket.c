@@ -228,11 +228,14 @@ int rws_set_user(rws_socket_t handle, void *user)
 	return result;
 }
 
-void *rws_user(rws_socket_t handle)
+void *rws_user(uint64_t handle)
 {
+	struct copy *copy;
 	struct sock *s;
 
-	return sock_of(handle, &s) == 0 ? s->user : NULL;
+	if (handle_kind(handle) == HANDLE_COPY)
+		return copy_of(handle, &copy) == 0 ? copy->user : NULL;
+	return sock_of_part(handle, &s) == 0 ? s->user : NULL;
 }
 
 rws_job_t rws_socket_context(rws_socket_t handle)

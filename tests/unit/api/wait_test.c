@@ -132,6 +132,41 @@ static void a_deadline_below_0_is_one_that_has_passed(void **state)
 	assert_int_equal(fake.waits, 0);
 }
 
+static void events_behind_a_dispose_have_no_user(void **state)
+{
+	int mine;
+
+	rws_set_user(s, &mine);
+	fake_error(end, -ECONNRESET);
+	assert_int_equal(next_events(), 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_ptr_equal(rws_user(events[i].handle), &mine);
+	rws_dispose(s);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_ptr_equal(events[i].user, &mine);
+		assert_null(rws_user(events[i].handle));
+	}
+	assert_int_equal(next_events(), 0);
+}
+
+static void the_user_of_a_copy_is_that_of_its_event(void **state)
+{
+	rws_channel_t own;
+	rws_job_t job;
+	int mine;
+
+	rws_set_user(s, &mine);
+	assert_int_equal(rws_channel_create(sel, 0, true, &own), 0);
+	assert_int_equal(rws_copy_to(in, own, UINT64_MAX, 0, &job), 0);
+	assert_ptr_equal(rws_user(job), &mine);
+	rws_job_cancel(job);
+	assert_int_equal(next_events(), 1);
+	assert_int_equal(events[0].handle, job);
+	assert_ptr_equal(events[0].user, &mine);
+	rws_dispose(s);
+	assert_null(rws_user(job));
+}
+
 static void disposed_sockets_tell_nothing(void **state)
 {
 	fake_data(end, "x", 1);
@@ -405,6 +440,8 @@ int main(void)
 		CASE(small_event_arrays_lose_nothing),
 		CASE(select_returns_0_at_the_deadline),
 		CASE(a_deadline_below_0_is_one_that_has_passed),
+		CASE(events_behind_a_dispose_have_no_user),
+		CASE(the_user_of_a_copy_is_that_of_its_event),
 		CASE(disposed_sockets_tell_nothing),
 		CASE(await_is_a_level),
 		CASE(await_past_the_deadline_has_no_effect),
