@@ -14,6 +14,7 @@
 
 #define IDLE_SPINS   64                  /* turns without work before a core yields or sleeps */
 #define IDLE_POLL_NS (50 * 1000)         /* sleep at most, while a device cannot wake us */
+#define IDLE_FULL_NS (1000 * 1000)       /* sleep at most, while a ring to a selector is full */
 #define IDLE_MAX_NS  (100 * 1000 * 1000) /* sleep at most in any case: links and counters */
 
 void core_wake(struct core *core)
@@ -85,6 +86,14 @@ static int wait_for_descriptors(struct core *core, int64_t ns, int extra_fd)
 	return result;
 }
 
+/* A selector that makes room in its ring tells nobody. */
+static int64_t longest_sleep(const struct core *core, bool devices_wake)
+{
+	if (!devices_wake)
+		return IDLE_POLL_NS;
+	return core->pending != NO_ENDPOINT ? IDLE_FULL_NS : IDLE_MAX_NS;
+}
+
 static int sleep_until(struct core *core, int64_t until, int extra_fd)
 {
 	bool devices_wake;
@@ -94,7 +103,7 @@ static int sleep_until(struct core *core, int64_t until, int extra_fd)
 	atomic_thread_fence(memory_order_seq_cst); /* pairs with core_wake */
 	if (arm_devices(core, true, &devices_wake) && !anything_waiting(core)) {
 		int64_t ns = until - core_clock(core);
-		int64_t most = devices_wake ? IDLE_MAX_NS : IDLE_POLL_NS;
+		int64_t most = longest_sleep(core, devices_wake);
 		if (ns > 0)
 			result = wait_for_descriptors(core, ns < most ? ns : most, extra_fd);
 	}

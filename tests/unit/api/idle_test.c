@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "api/runtime.h"
+#include "api/core_internal.h"
 #include "driver/pktbuf.h"
 #include "driver/wire.h"
 #include "tests/unit/api/rig.h"
@@ -25,11 +25,13 @@
 static int refuse_pwait2; /* an errno, 0: it works */
 static unsigned pwait2_calls, wait_calls;
 static int shortest_wait; /* ms */
+static int64_t asked_ns;  /* of the last epoll_pwait2 */
 
 int epoll_pwait2(int fd, struct epoll_event *events, int max, const struct timespec *timeout,
 	const sigset_t *mask)
 {
 	pwait2_calls++;
+	asked_ns = timeout->tv_sec * 1000000000 + timeout->tv_nsec;
 	if (refuse_pwait2 == 0)
 		return (int)syscall(SYS_epoll_pwait2, fd, events, max, timeout, mask, NULL);
 	errno = refuse_pwait2;
@@ -145,6 +147,23 @@ static void a_deadline_that_has_passed_is_not_slept_for(void **state)
 	assert_int_equal(pwait2_calls, 0);
 }
 
+/* A selector's ring is full: it is not told when there is room, so it looks. */
+static void what_is_still_to_tell_shortens_the_sleep(void **state)
+{
+	struct core *core = rws->cores[0];
+
+	core->ports[0].has_queue = false; /* no device that cannot wake it */
+	refuse_pwait2 = EINTR;            /* does not really sleep */
+	assert_int_equal(core_idle(core, RWS_FOREVER, -1), -EINTR);
+	int64_t before = asked_ns;
+	core->pending = 0;
+	assert_int_equal(core_idle(core, RWS_FOREVER, -1), -EINTR);
+	core->pending = NO_ENDPOINT;
+	core->ports[0].has_queue = true;
+	assert_in_range(asked_ns, 1, MS);
+	assert_true(before > 5 * MS);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, start, over)
 
 int main(void)
@@ -154,6 +173,7 @@ int main(void)
 		CASE(a_signal_ends_select),
 		CASE(without_epoll_pwait2_it_sleeps_in_milliseconds),
 		CASE(a_deadline_that_has_passed_is_not_slept_for),
+		CASE(what_is_still_to_tell_shortens_the_sleep),
 	};
 
 	return cmocka_run_group_tests(tests, rig_group_setup, rig_group_teardown);
