@@ -72,7 +72,7 @@ void dgram_receive(struct dgram_socket *socket, struct pbuf *p, const struct flo
 		lose(socket, p, DROP_NO_MEMORY);
 		return;
 	}
-	received->rx = (struct dgram_rx){p, flow->remote, flow->remote_port};
+	received->rx = (struct dgram_rx){p, flow->remote, flow->local, flow->remote_port};
 	STAILQ_INSERT_TAIL(&socket->queue, received, entry);
 	socket->dgram.rx_count++;
 	socket->dgram.rx_bytes += p->tot_len;

@@ -46,10 +46,10 @@ int dgram_open(struct stack *st, const ip_addr_t *local, uint16_t local_port,
 	const ip_addr_t *remote, uint16_t remote_port, const struct dgram_options *options,
 	struct dgram **dgram);
 
-/* One received datagram: the payload chain, owner: the taker, and who sent it. */
+/* One received datagram: the payload chain, owner: the taker, who sent it, and where to. */
 struct dgram_rx {
 	struct pbuf *payload; /* tot_len may be 0 */
-	ip_addr_t from;
+	ip_addr_t from, to;   /* to: an address of ours, a group's or a broadcast one */
 	uint16_t from_port;
 };
 bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
@@ -62,6 +62,14 @@ bool dgram_next(struct dgram *dgram, struct dgram_rx *rx);
  * -ECONNREFUSED when a connected socket's peer would be here and is not.
  */
 int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port);
+
+/*
+ * The same from an address of the caller's choice, as RFC 1122 4.1.3.5 has servers answer; any, or
+ * one that was received to and cannot be sent from (a group's, a broadcast one): as dgram_send.
+ * -EADDRNOTAVAIL for one that is not ours, not the socket's, or not of the zone that `to` is in.
+ */
+int dgram_send_from(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *from,
+	const ip_addr_t *to, uint16_t to_port);
 
 /* Changes tos, ttl, broadcast and what is of multicast; all else is as it was opened. */
 void dgram_set_options(struct dgram *dgram, const struct dgram_options *options);

@@ -55,7 +55,7 @@ struct dgram_socket {
 	uint32_t hash;                   /* of a connected one */
 	struct dst *dst;                 /* where the last datagram went; held; NULL at first */
 	ip_addr_t dst_remote;            /* whom dst leads to */
-	ip_addr_t dst_source;            /* from which address */
+	ip_addr_t dst_asked, dst_source; /* from which address: any if routing was to choose, so */
 	TAILQ_ENTRY(dgram_socket) entry; /* dgrams.all */
 	TAILQ_ENTRY(dgram_socket) port_entry; /* its bucket, when not connected */
 };

@@ -3,6 +3,8 @@
  * Datagrams that a UDP socket sends.
  *
  * Called from the socket above by dgram_send; calls ip_output, which fragments where it must.
+ *
+ * A datagram's ends are a struct flow as its receiver sees it: `local` is whom it goes to.
  */
 #include "lwip/prot/ip.h"
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include "stack/base/bytes.h"
 #include "stack/dgram_internal.h"
 #include "stack/ip_output.h"
+#include "stack/nif_internal.h"
 
 static int check_destination(const struct dgram_socket *socket, const struct pbuf *payload,
 	const ip_addr_t *to, uint16_t to_port)
@@ -35,21 +38,63 @@ void dgram_forget_dst(struct dgram_socket *socket)
 	socket->dst = NULL;
 }
 
+/* RFC 4007 9: a link-local address is not sent from on another link. */
+static bool is_in_zone_of(const ip_addr_t *source, const struct dst *dst)
+{
+	return !IP_IS_V6(source) || !ip6_addr_has_zone(ip_2_ip6(source)) ||
+		ip6_addr_test_zone(ip_2_ip6(source), &dst_nif(dst)->netif);
+}
+
 /* Where to and from which address; as last time, mostly. */
-static int resolve(struct dgram_socket *socket, const ip_addr_t *to)
+static int resolve(struct dgram_socket *socket, const struct flow *flow)
 {
 	struct stack *st = socket->dgram.stack;
-	if (socket->dst != NULL && ip_addr_eq(to, &socket->dst_remote))
+	const ip_addr_t *to = &flow->local, *asked = &flow->remote;
+	if (socket->dst != NULL && ip_addr_eq(to, &socket->dst_remote) &&
+		ip_addr_eq(asked, &socket->dst_asked))
 		return 0;
 	dgram_forget_dst(socket);
+	int error = dst_get(st, asked, to, &socket->dst_source, &socket->dst);
+	if (error != 0) {
+		socket->dst = NULL;
+		return error;
+	}
+	socket->dst_remote = *to;
+	socket->dst_asked = *asked;
+	if (is_in_zone_of(&socket->dst_source, socket->dst))
+		return 0;
+	dgram_forget_dst(socket);
+	return -EADDRNOTAVAIL;
+}
+
+/* The address that a socket always sends from; any when it has none. */
+static ip_addr_t own_source(const struct dgram_socket *socket, const ip_addr_t *to)
+{
 	ip_addr_t local = socket->dgram.local;
 	if (ip_addr_isany(&local) || ip_addr_ismulticast(&local))
 		local = IP_IS_V6(to) ? *IP6_ADDR_ANY : *IP4_ADDR_ANY;
-	int error = dst_get(st, &local, to, &socket->dst_source, &socket->dst);
-	if (error != 0)
-		socket->dst = NULL;
-	socket->dst_remote = *to;
-	return error;
+	return local;
+}
+
+/* RFC 1122 4.1.3.5: a wish for the source is heard if the address is ours. */
+static int choose_source(
+	const struct dgram_socket *socket, const ip_addr_t *wished, struct flow *flow)
+{
+	const struct stack *st = socket->dgram.stack;
+	flow->remote = own_source(socket, &flow->local);
+	if (wished == NULL || ip_addr_isany(wished))
+		return 0;
+	ip_addr_t source = *wished;
+	stack_zone(st, &source);
+	if (!stack_has_address(st, &source)) {
+		bool to_many = ip_addr_ismulticast(&source) || stack_is_broadcast(st, &source);
+		return to_many ? 0 : -EADDRNOTAVAIL;
+	}
+	if (IP_GET_TYPE(&source) != IP_GET_TYPE(&flow->local) ||
+		(!ip_addr_isany(&flow->remote) && !ip_addr_eq(&source, &flow->remote)))
+		return -EADDRNOTAVAIL;
+	flow->remote = source;
+	return 0;
 }
 
 static int errno_of(enum drop_reason reason)
@@ -98,18 +143,15 @@ static bool is_home(const struct dgram_socket *socket, const ip_addr_t *to)
  * RFC 1122 3.2.1.3: no device would bring back what we send to ourselves. It reaches the sockets of
  * this stack, in a buffer of its own: the payload goes back to its owner as if it had been sent.
  */
-static int send_home(
-	struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+static int send_home(struct dgram_socket *socket, struct pbuf *payload, struct flow *flow)
 {
 	struct stack *st = socket->dgram.stack;
-	struct flow flow = {.local = *to,
-		.remote = ip_addr_isany(&socket->dgram.local) ? *to : socket->dgram.local,
-		.local_port = to_port,
-		.remote_port = socket->dgram.local_port};
-	struct dgram_socket *receiver = dgram_find(st, &flow);
+	if (ip_addr_isany(&flow->remote))
+		flow->remote = flow->local;
+	struct dgram_socket *receiver = dgram_find(st, flow);
 	if (receiver == NULL)
 		return socket->connected ? -ECONNREFUSED : 0;
-	if (!dgram_give_copy(receiver, payload, &flow))
+	if (!dgram_give_copy(receiver, payload, flow))
 		return -ENOBUFS;
 	st->counters.udp_tx++;
 	st->counters.udp_rx++;
@@ -117,46 +159,52 @@ static int send_home(
 }
 
 /* RFC 1112 6.1: the members here hear it, too; no device brings it back. */
-static void loop_back(struct dgram_socket *socket, struct pbuf *payload, uint16_t to_port)
+static void loop_back(struct dgram_socket *socket, struct pbuf *payload, struct flow *flow)
 {
 	struct stack *st = socket->dgram.stack;
 	const struct nif *nif = dst_nif(socket->dst);
-	struct flow flow = {.local = socket->dst_remote,
-		.remote = socket->dst_source,
-		.local_port = to_port,
-		.remote_port = socket->dgram.local_port};
 	struct dgram_socket *member = NULL;
-	while ((member = dgram_find_member(st, &flow, nif, member)) != NULL)
-		st->counters.udp_rx += dgram_give_copy(member, payload, &flow);
+	flow->remote = socket->dst_source;
+	while ((member = dgram_find_member(st, flow, nif, member)) != NULL)
+		st->counters.udp_rx += dgram_give_copy(member, payload, flow);
 }
 
-static int send_to(
-	struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+static int send_to(struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *from,
+	const ip_addr_t *to, uint16_t to_port)
 {
 	struct stack *st = socket->dgram.stack;
-	ip_addr_t zoned = *to;
-	stack_zone(st, &zoned);
-	if (!socket->options.broadcast && stack_is_broadcast(st, &zoned))
+	struct flow flow = {
+		.local = *to, .local_port = to_port, .remote_port = socket->dgram.local_port};
+	stack_zone(st, &flow.local);
+	if (!socket->options.broadcast && stack_is_broadcast(st, &flow.local))
 		return -EACCES;
-	if (is_home(socket, &zoned))
-		return send_home(socket, payload, &zoned, to_port);
-	int error = resolve(socket, &zoned);
+	int error = choose_source(socket, from, &flow);
+	if (error == 0 && is_home(socket, &flow.local))
+		return send_home(socket, payload, &flow);
+	if (error == 0)
+		error = resolve(socket, &flow);
 	if (error == 0)
 		error = send_datagram(socket, payload, to_port);
-	if (error == 0 && ip_addr_ismulticast(&zoned) && !socket->options.no_multicast_loop)
-		loop_back(socket, payload, to_port);
+	if (error == 0 && ip_addr_ismulticast(&flow.local) && !socket->options.no_multicast_loop)
+		loop_back(socket, payload, &flow);
 	return error;
 }
 
-int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+int dgram_send_from(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *from,
+	const ip_addr_t *to, uint16_t to_port)
 {
 	struct dgram_socket *socket = dgram_socket_of(dgram);
 	stack_enter(dgram->stack);
 	int error = check_destination(socket, payload, to, to_port);
 	if (error == 0 && to == NULL)
-		error = send_to(socket, payload, &dgram->remote, dgram->remote_port);
+		error = send_to(socket, payload, from, &dgram->remote, dgram->remote_port);
 	else if (error == 0)
-		error = send_to(socket, payload, to, to_port);
+		error = send_to(socket, payload, from, to, to_port);
 	pbuf_free(payload);
 	return error;
+}
+
+int dgram_send(struct dgram *dgram, struct pbuf *payload, const ip_addr_t *to, uint16_t to_port)
+{
+	return dgram_send_from(dgram, payload, NULL, to, to_port);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/nif_internal.h"
+
 static const struct dgram_options plain;
 
 static struct dgram *bind_at(struct lab *lab, unsigned node, uint16_t port)
@@ -399,6 +401,140 @@ static void connected_socket_hears_that_nobody_is_at_home(void **state)
 	lab_close(&lab);
 }
 
+/* ---- From the address asked ------------------------------------------------------------- */
+
+static enum drop_reason discard(void *device, const struct nif_frame *frame)
+{
+	return DROP_NONE;
+}
+
+/* Node 1 has a second interface and a second IPv6 address; node 0 knows the way. */
+static void open_with_second_addresses(struct lab *lab, ip_addr_t second[2])
+{
+	static const struct nif_ops ops = {.output = discard};
+	const struct nif_config config = {.ops = &ops, .mac = {2, 0, 0, 0, 1, 0}, .mtu = 1500};
+	ip_addr_t via = lab_ip4(1);
+	lab_open(lab, 2, NULL);
+	second[0] = (ip_addr_t)IPADDR4_INIT_BYTES(10, 9, 0, 1);
+	second[1] = lab_ip6(0x77);
+	struct nif *nif = nif_add(lab->node[1].stack, &config);
+	assert_non_null(nif);
+	nif_set_link(nif, true);
+	assert_int_equal(nif_add_address(nif, &second[0], 24), 0);
+	assert_int_equal(nif_add_address(lab->node[1].nif, &second[1], 64), 0);
+	assert_int_equal(nif_set_gateway(lab->node[0].nif, &via), 0);
+	lab_advance(lab, 4000); /* duplicate address detection */
+	lab_discard(lab, 1);
+}
+
+/* RFC 1122 4.1.3.5, RFC 3542 6: in any order, also the one that routing would choose. */
+static void answers_come_from_the_address_asked(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t second[2], first[2] = {lab_ip4(1), lab_ip6(1)};
+	open_with_second_addresses(&lab, second);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	for (unsigned i = 0; i < 8; i++) {
+		const ip_addr_t *asked = i % 2 == 0 ? &second[i / 4] : &first[i / 4];
+		assert_int_equal(dgram_send(client, lab_pbuf("?", 1), asked, 53), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(server, &rx));
+		assert_true(ip_addr_eq(&rx.to, asked));
+		assert_int_equal(
+			dgram_send_from(server, rx.payload, &rx.to, &rx.from, rx.from_port), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(client, &rx));
+		assert_true(ip_addr_eq(&rx.from, asked));
+		pbuf_free(rx.payload);
+	}
+	dgram_close(client);
+	dgram_close(server);
+	assert_int_equal(lab_live_pbufs, 0);
+	lab_close(&lab);
+}
+
+/* RFC 1122 4.1.3.5: the source is one of the host's addresses. RFC 4007 9: of the right zone. */
+static void source_that_is_not_ours_is_refused(void **state)
+{
+	struct lab lab;
+	struct dgram *bound, *connected;
+	ip_addr_t second[2], first = lab_ip4(1), client = lab_ip4(0), client6 = lab_ip6(0);
+	ip_addr_t stranger = lab_ip4(9), stranger6 = lab_ip6(9), mine;
+	ip_addr_t near = IPADDR6_INIT_HOST(0xfe800000, 0, 0, 0x77), elsewhere;
+	open_with_second_addresses(&lab, second);
+	struct stack *st = lab.node[1].stack;
+	struct dgram *any = bind_at(&lab, 1, 53);
+	assert_int_equal(dgram_open(st, &first, 54, NULL, 0, &plain, &bound), 0);
+	assert_int_equal(dgram_open(st, &first, 55, &client, 9, &plain, &connected), 0);
+	struct dgram *sender[] = {any, any, any, any, bound, connected};
+	ip_addr_t *from[] = {&stranger, &stranger6, &second[1], &second[0], &second[0], &second[0]};
+	ip_addr_t *to[] = {&client, &client6, &client, &client6, &client, &client};
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(dgram_send_from(sender[i], lab_pbuf("x", 1), from[i], to[i], 9),
+			-EADDRNOTAVAIL);
+	/* The link-local address of the second interface, for a neighbour on the first. */
+	ip6_addr_set_zone(ip_2_ip6(&near), 1);
+	elsewhere = *netif_ip_addr6(&lab.node[1].nif->next->netif, 0);
+	mine = *netif_ip_addr6(&lab.node[1].nif->netif, 0);
+	assert_int_equal(
+		dgram_send_from(any, lab_pbuf("x", 1), &elsewhere, &near, 9), -EADDRNOTAVAIL);
+	assert_int_equal(lab.node[1].sent_count, 0);
+	assert_int_equal(dgram_send_from(any, lab_pbuf("x", 1), &mine, &near, 9), 0);
+	assert_int_equal(dgram_send_from(bound, lab_pbuf("x", 1), &first, &client, 9), 0);
+	assert_int_equal(dgram_send_from(connected, lab_pbuf("x", 1), &first, NULL, 0), 0);
+	assert_true(lab.node[1].sent_count > 0); /* questions of ARP and ND */
+	lab_close(&lab);
+}
+
+/* RFC 1122 3.2.1.3: what was sent to many is answered from an address of one. */
+static void source_of_many_is_left_to_routing(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t many[] = {IPADDR4_INIT_BYTES(10, 0, 0, 255), IPADDR4_INIT(IPADDR_BROADCAST),
+		IPADDR4_INIT_BYTES(239, 1, 2, 3), IPADDR6_INIT_HOST(0xff150000, 0, 0, 0x1234)};
+	struct dgram_options broadcast = {.broadcast = true};
+	struct dgram *client;
+	lab_open(&lab, 2, NULL);
+	struct dgram *server = bind_at(&lab, 1, 53);
+	assert_int_equal(
+		dgram_open(lab.node[0].stack, IP_ANY_TYPE, 0, NULL, 0, &broadcast, &client), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		ip_addr_t one = i < 3 ? lab_ip4(1) : lab_ip6(1);
+		if (i >= 2)
+			assert_int_equal(dgram_membership(server, &many[i], 0, true), 0);
+		assert_int_equal(dgram_send(client, lab_pbuf("?", 1), &many[i], 53), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(server, &rx));
+		assert_true(ip_addr_eq(&rx.to, &many[i]));
+		assert_int_equal(
+			dgram_send_from(server, rx.payload, &rx.to, &rx.from, rx.from_port), 0);
+		lab_pump(&lab);
+		assert_true(dgram_next(client, &rx));
+		assert_true(ip_addr_eq(&rx.from, &one));
+		pbuf_free(rx.payload);
+	}
+	lab_close(&lab);
+}
+
+static void chosen_source_holds_at_home(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	ip_addr_t second[2], first = lab_ip4(1);
+	open_with_second_addresses(&lab, second);
+	struct dgram *server = bind_at(&lab, 1, 53), *client = bind_at(&lab, 1, 0);
+	assert_int_equal(dgram_send_from(client, lab_pbuf("x", 1), &second[0], &first, 53), 0);
+	assert_true(dgram_next(server, &rx));
+	assert_true(ip_addr_eq(&rx.from, &second[0]));
+	assert_true(ip_addr_eq(&rx.to, &first));
+	pbuf_free(rx.payload);
+	lab_close(&lab);
+}
+
+/* ---- Groups ----------------------------------------------------------------------------- */
+
 static void multicast_reaches_members_only(void **state)
 {
 	struct lab lab;
@@ -604,6 +740,10 @@ int main(void)
 		cmocka_unit_test(lost_fragment_loses_the_datagram_and_its_memory_comes_back),
 		cmocka_unit_test(datagram_to_an_own_address_stays_here),
 		cmocka_unit_test(connected_socket_hears_that_nobody_is_at_home),
+		cmocka_unit_test(answers_come_from_the_address_asked),
+		cmocka_unit_test(source_that_is_not_ours_is_refused),
+		cmocka_unit_test(source_of_many_is_left_to_routing),
+		cmocka_unit_test(chosen_source_holds_at_home),
 		cmocka_unit_test(multicast_reaches_members_only),
 		cmocka_unit_test(multicast_membership_is_the_sockets_own),
 		cmocka_unit_test(multicast_memberships_are_bounded),
