@@ -36,6 +36,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/rws.h"
 #include "lwip/ip_addr.h"
 #include "lwip/pbuf.h"
 #include "stack/base/fault.h"
@@ -50,7 +51,7 @@ enum chan_request {
 	REQ_UDP_OPEN, /* ep, sock, setup */
 	REQ_ADOPT,    /* ep, sock: an accepted connection has its socket; its events begin */
 	REQ_SEND,     /* ep, p: TCP payload chain to send; tot_len need not be set beyond 65,535 */
-	REQ_SEND_TO, /* ep, p, address, port: one datagram; address family any: the connected peer */
+	REQ_SEND_TO, /* ep, p, remote, local: one datagram; remote of family 0: the connected peer */
 	/*
 	 * ep, length: bytes consumed, p: chain to free, may be NULL. Without ep: only p, which
 	 * crossed REQ_RELEASE on its way up.
@@ -78,25 +79,35 @@ enum chan_event {
 	EV_SENT,      /* sock: after REQ_SHUTDOWN all bytes and the FIN were sent */
 	EV_FIN_ACKED, /* sock: and acknowledged */
 	EV_ERROR,    /* sock, error: TCP: dead, EV_DATA before it holds; UDP: ICMP error, goes on */
-	EV_DATAGRAM, /* sock, p, length, address, port: the application owns p */
+	EV_DATAGRAM, /* sock, p, remote, local: the application owns p */
 	EV_DROPPED,  /* sock, length: datagrams lost since the last one for want of room */
 	EV_RELEASED, /* sock */
 	EV_OPTIONS, /* sock, error: the answer to REQ_OPTIONS, JOIN and LEAVE, unless EV_RELEASED comes instead */
 };
 
 struct chan_message {
-	uint16_t kind; /* enum chan_request or enum chan_event */
-	uint16_t port; /* host order */
-	int32_t error; /* negative errno or 0 */
+	uint16_t kind;       /* enum chan_request or enum chan_event */
+	uint8_t local_scope; /* with local, as in struct rws_address */
+	union {
+		/* REQ_SEND_TO and EV_DATAGRAM, whose length is p->tot_len: the ends, of one family. */
+		struct {
+			struct rws_address remote;
+			uint8_t local[16]; /* as in struct rws_address; zeros: the stack chooses */
+		};
+		struct {
+			int32_t error; /* negative errno or 0 */
+			uint32_t length;
+			uint32_t
+				count; /* REQ_RECVED: datagrams consumed; EV_ACKED; REQ_JOIN, REQ_LEAVE */
+			ip_addr_t address;
+		};
+	};
 	struct endpoint *ep;
 	struct sock *sock;
 	union {
 		struct pbuf *p;
 		const struct endpoint_setup *setup; /* sender's until EV_OPENED or EV_OPTIONS */
 	};
-	uint32_t length;
-	uint32_t count; /* REQ_RECVED: datagrams consumed; EV_ACKED; REQ_JOIN, REQ_LEAVE */
-	ip_addr_t address;
 };
 
 _Static_assert(sizeof(struct chan_message) <= 64, "one message is one cache line");

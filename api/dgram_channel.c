@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 
-#include "api/address.h"
 #include "api/socket.h"
 
 /* ---- Receiving -------------------------------------------------------------------------- */
@@ -117,13 +116,9 @@ static struct pbuf *take_first(struct channel *tx, size_t length)
 
 static void post_first(struct sock *s, struct channel *tx, size_t length)
 {
-	struct chan_message message = {.kind = REQ_SEND_TO,
-		.ep = s->ep,
-		.sock = s,
-		.length = (uint32_t)length,
-		.p = take_first(tx, length)};
+	struct chan_message message = {
+		.kind = REQ_SEND_TO, .ep = s->ep, .sock = s, .p = take_first(tx, length)};
 
-	address_to_ip(NULL, &message.address, &message.port); /* the connected peer */
 	chan_post(sock_lane(s)->chan, &message);
 	s->inflight += (uint32_t)length;
 	s->tx_told = s->acked_told = false;

@@ -13,9 +13,8 @@
 
 struct datagram {
 	struct pbuf *p;
-	uint32_t length;
-	uint16_t port;
-	ip_addr_t address;
+	struct rws_address remote;
+	uint8_t local_scope, local[16]; /* as in struct chan_message */
 };
 
 struct datagrams {
@@ -50,11 +49,15 @@ void dgram_received(struct sock *s, const struct chan_message *message)
 
 	if (s->closing || s->rx_discard || datagrams->count == QUEUE_SLOTS) {
 		datagrams->dropped += !s->closing && !s->rx_discard;
-		give_back(s, message->p, message->length);
+		give_back(s, message->p, message->p->tot_len);
 		return;
 	}
-	datagrams->queue[(datagrams->first + datagrams->count++) % QUEUE_SLOTS] =
-		(struct datagram){message->p, message->length, message->port, message->address};
+	struct datagram *d =
+		&datagrams->queue[(datagrams->first + datagrams->count++) % QUEUE_SLOTS];
+	d->p = message->p;
+	d->remote = message->remote;
+	d->local_scope = message->local_scope;
+	memcpy(d->local, message->local, sizeof(d->local));
 	s->lent++;
 	if (sock_rx(s) != NULL)
 		dgram_pump(s);
@@ -119,9 +122,12 @@ static void receive_one(struct sock *s, struct rws_datagram *out)
 	struct datagram d = take(s);
 
 	out->length = copy_out(&d, out->data, out->capacity);
-	out->truncated = d.length > out->length;
-	address_from_ip(&d.address, d.port, &out->address);
-	give_back(s, d.p, d.length);
+	out->truncated = d.p->tot_len > out->length;
+	out->address = d.remote;
+	out->local = (struct rws_address){
+		.family = d.remote.family, .scope = d.local_scope, .port = s->local.port};
+	memcpy(out->local.ip, d.local, sizeof(d.local));
+	give_back(s, d.p, d.p->tot_len);
 }
 
 static int udp_of(rws_socket_t handle, struct sock **s)
@@ -193,7 +199,7 @@ void dgram_drop_all(struct sock *s)
 {
 	while (s->extra->datagrams->count > 0) {
 		struct datagram d = take(s);
-		give_back(s, d.p, d.length);
+		give_back(s, d.p, d.p->tot_len);
 	}
 }
 
@@ -207,16 +213,14 @@ void dgram_free(struct sock *s)
 
 /* ---- Sending ---------------------------------------------------------------------------- */
 
-/* Where a datagram goes: *to any and port 0 for the connected peer. */
+/* Where a datagram goes: family 0 for the connected peer. */
 static int destination(
-	const struct sock *s, const struct rws_datagram *datagram, ip_addr_t *to, uint16_t *port)
+	const struct sock *s, const struct rws_address *address, struct rws_address *to)
 {
-	const struct rws_address *address = &datagram->address;
-
-	if (address->family == 0 || (s->connected && rws_address_equal(address, &s->remote))) {
-		address_to_ip(NULL, to, port);
+	if (address->family == 0 || (s->connected && rws_address_equal(address, &s->remote)))
 		return s->connected ? 0 : -EDESTADDRREQ;
-	}
+	if (address->family != RWS_IPV4 && address->family != RWS_IPV6)
+		return -EAFNOSUPPORT;
 	if (s->connected)
 		return -EISCONN;
 	if (address->port == 0 || address_is_any(address))
@@ -225,7 +229,37 @@ static int destination(
 		return -EACCES;
 	if (s->local.family != 0 && address->family != s->local.family)
 		return -EAFNOSUPPORT;
-	return address_to_ip(address, to, port);
+	*to = *address;
+	return 0;
+}
+
+/* Whether it is an address that datagrams come to, and none that they come from. */
+static bool is_of_many(const struct rws_address *address)
+{
+	return address_is_any(address) || address_is_multicast(address) ||
+		address_is_broadcast(address);
+}
+
+/* Where it comes from. A connected socket has one source; another's the stack core looks at. */
+static int source(
+	const struct sock *s, const struct rws_address *local, struct chan_message *message)
+{
+	uint8_t family = s->connected ? s->remote.family : message->remote.family;
+	struct rws_address own = s->local;
+
+	if (local->port != 0 && local->port != own.port)
+		return -EINVAL;
+	if (local->family != 0 && local->family != family)
+		return -EAFNOSUPPORT;
+	if (is_of_many(local))
+		return 0;
+	if (s->connected) {
+		own.port = local->port;
+		return rws_address_equal(local, &own) ? 0 : -EADDRNOTAVAIL;
+	}
+	message->local_scope = local->scope;
+	memcpy(message->local, local->ip, sizeof(message->local));
+	return 0;
 }
 
 /* A chain of pool buffers with the payload; one empty buffer for an empty datagram. */
@@ -265,12 +299,13 @@ static int send_one(struct sock *s, const struct rws_datagram *datagram)
 
 	if (datagram->length > RWS_DATAGRAM_MAX)
 		return -EMSGSIZE;
-	int result = destination(s, datagram, &message.address, &message.port);
+	int result = destination(s, &datagram->address, &message.remote);
+	if (result == 0)
+		result = source(s, &datagram->local, &message);
 	if (result != 0)
 		return result;
 	if (s->inflight > 0 && s->inflight + datagram->length > s->options->send_buffer)
 		return would_block(s, false);
-	message.length = (uint32_t)datagram->length;
 	message.p = copy_in(s->sel, datagram->data, datagram->length);
 	if (message.p == NULL)
 		return would_block(s, true);

@@ -2,7 +2,9 @@
 #include "api/endpoint.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "api/address.h"
 #include "api/core_internal.h"
 
 /* What an endpoint has to tell that the stack does not know of; above all CONN_EV_* bits. */
@@ -123,6 +125,18 @@ static bool tell_listener(struct core *core, struct endpoint *ep)
 	}
 }
 
+static struct chan_message datagram_message(const struct dgram_rx *rx)
+{
+	struct chan_message message = {.kind = EV_DATAGRAM, .p = rx->payload};
+	struct rws_address local;
+
+	address_from_ip(&rx->from, rx->from_port, &message.remote);
+	address_from_ip(&rx->to, 0, &local);
+	message.local_scope = local.scope;
+	memcpy(message.local, local.ip, sizeof(message.local));
+	return message;
+}
+
 static bool tell_datagrams(struct endpoint *ep, struct dgram_account *account)
 {
 	struct dgram_rx rx;
@@ -133,11 +147,7 @@ static bool tell_datagrams(struct endpoint *ep, struct dgram_account *account)
 			return false;
 		if (!dgram_next(ep->dgram, &rx))
 			break;
-		struct chan_message message = {.kind = EV_DATAGRAM,
-			.p = rx.payload,
-			.length = rx.payload->tot_len,
-			.address = rx.from,
-			.port = rx.from_port};
+		struct chan_message message = datagram_message(&rx);
 		account->rx_bytes += rx.payload->tot_len;
 		account->rx_count++;
 		emit(ep, &message);
@@ -320,10 +330,16 @@ static void send_to(struct core *core, struct endpoint *ep, const struct chan_me
 		return;
 	}
 	struct dgram_account *account = ep->ready->user;
-	bool connected = request->address.type == IPADDR_TYPE_ANY && request->port == 0;
+	struct rws_address local = {
+		.family = request->remote.family, .scope = request->local_scope};
 	uint32_t length = request->p->tot_len;
-	int error = dgram_send(
-		ep->dgram, request->p, connected ? NULL : &request->address, request->port);
+	ip_addr_t from, to;
+	uint16_t port;
+	memcpy(local.ip, request->local, sizeof(local.ip));
+	address_to_ip(&local, &from, &port);
+	address_to_ip(&request->remote, &to, &port);
+	bool connected = request->remote.family == 0;
+	int error = dgram_send_from(ep->dgram, request->p, &from, connected ? NULL : &to, port);
 
 	if (error != 0) {
 		ep->dgram->ready.error = error;

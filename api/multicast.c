@@ -21,11 +21,12 @@ static int change(rws_socket_t handle, const struct rws_address *group, uint32_t
 	struct chan_message request = {.kind = kind, .count = interface};
 	struct sock *s;
 	int result = sock_of(handle, &s);
+	uint16_t port;
 
 	if (result == 0)
 		result = check(s, group);
 	if (result == 0)
-		result = address_to_ip(group, &request.address, &request.port);
+		result = address_to_ip(group, &request.address, &port);
 	return result == 0 ? sock_ask(s, &request) : result;
 }
 

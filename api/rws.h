@@ -398,12 +398,23 @@ struct rws_datagram {
 	bool truncated;  /* receive: the datagram was longer than the buffer */
 	/* send: destination, family 0 for the connected peer; receive: who sent it */
 	struct rws_address address;
+	/*
+	 * receive: where it was sent to, an address of this host's, a group's or a broadcast one,
+	 * with the socket's port. send: where it comes from; family 0, or one that it can only be
+	 * sent to, leaves that to routing; port 0 or the socket's. So what was received, with its
+	 * addresses as they are, goes back from the address that was asked (RFC 1122 4.1.3.5).
+	 */
+	struct rws_address local;
 };
 
 /*
  * Sends one datagram, copied. -EAGAIN when the send buffer is full, -EMSGSIZE, -EACCES, -EISCONN,
- * -EDESTADDRREQ, -ESHUTDOWN after close. The burst form returns how many were taken; an error
- * only when the first was refused.
+ * -EDESTADDRREQ, -EAFNOSUPPORT (local and destination differ in family), -EINVAL (no destination,
+ * local port of another), -EADDRNOTAVAIL (local is not the connected socket's), -ESHUTDOWN after
+ * close. What only the stack core knows is an RWS_EV_ERROR that follows, and the datagram is not
+ * sent: -EADDRNOTAVAIL for a local address that is not ours, not the one the socket is bound to, or
+ * of another link than the destination; -EACCES for a subnet's broadcast address; -ENETUNREACH. The
+ * burst form returns how many were taken; an error only when the first was refused.
  */
 int rws_send(rws_socket_t s, const struct rws_datagram *datagram);
 int rws_send_burst(rws_socket_t s, const struct rws_datagram *datagrams, unsigned n);

@@ -392,6 +392,8 @@ static void call_datagram(struct world *w, unsigned op)
 			.address = address(w)};
 	if (op & 8)
 		d[0].address.family = 0;
+	if (op & 16)
+		d[0].local = address(w);
 	if (op & 1)
 		check_count(rws_send_burst(s, d, op & 4), 4);
 	else if (op & 32)

@@ -29,7 +29,7 @@ static struct chan_message message_of(unsigned i)
 {
 	return (struct chan_message){
 		.kind = (uint16_t)i,
-		.port = (uint16_t)~i,
+		.local_scope = (uint8_t)~i,
 		.error = (int32_t)i,
 		.length = i * 2654435761u,
 		.count = ~i,
@@ -38,7 +38,7 @@ static struct chan_message message_of(unsigned i)
 
 static bool is_message_of(const struct chan_message *m, unsigned i)
 {
-	return m->kind == (uint16_t)i && m->port == (uint16_t)~i && m->error == (int32_t)i &&
+	return m->kind == (uint16_t)i && m->local_scope == (uint8_t)~i && m->error == (int32_t)i &&
 		m->length == i * 2654435761u && m->count == ~i;
 }
 

@@ -59,8 +59,7 @@ static void expect_sent(unsigned datagrams, const void *bytes, size_t n)
 	assert_int_equal(end->sends, datagrams);
 	assert_int_equal(end->sent_len, n);
 	assert_memory_equal(end->sent, bytes, n);
-	assert_int_equal(end->last.address.type, IPADDR_TYPE_ANY);
-	assert_int_equal(end->last.port, 0);
+	assert_int_equal(end->last.remote.family, 0);
 }
 
 /* ---- Receiving -------------------------------------------------------------------------- */

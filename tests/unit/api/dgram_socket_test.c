@@ -53,7 +53,7 @@ static void b113_connected_round_trip(void **state)
 	assert_int_equal(send_to(c, "ping", 4, (struct rws_address){0}), 0);
 	fake_turn(sel, 1);
 	assert_memory_equal(end->sent, "ping", 4);
-	assert_int_equal(end->last.address.type, IPADDR_TYPE_ANY);
+	assert_int_equal(end->last.remote.family, 0);
 	fake_datagram(end, "pong", 4, 80);
 	assert_int_equal(rws_await(c, RWS_EV_READABLE, rws_now(sel) + MS), RWS_EV_READABLE);
 	assert_int_equal(rws_receive(c, &d), 0);
@@ -61,6 +61,58 @@ static void b113_connected_round_trip(void **state)
 	assert_false(d.truncated);
 	assert_memory_equal(buf, "pong", 4);
 	assert_int_equal(d.address.port, 80);
+}
+
+/* What was received goes back as it is; what cannot be right is refused at once. */
+static void local_addresses_are_looked_at(void **state)
+{
+	const struct rws_address v6 = {.family = RWS_IPV6, .ip = {0xfd, [15] = 1}};
+	char buf[16];
+	struct rws_datagram d = {.data = buf, .capacity = sizeof(buf)};
+
+	fake_datagram(end, "ask", 3, 99);
+	fake_turn(sel, 1);
+	assert_int_equal(rws_receive(s, &d), 0);
+	assert_int_equal(d.local.family, RWS_IPV4);
+	assert_int_equal(d.local.port, 53);
+	assert_memory_equal(d.local.ip, ((uint8_t[]){10, 0, 0, 1}), 4);
+	assert_int_equal(rws_send(s, &d), 0);
+	fake_turn(sel, 1);
+	assert_true(rws_address_equal(&end->last.remote, &d.address));
+	assert_memory_equal(end->last.local, d.local.ip, 16);
+	/* Those that are only sent to: as none. */
+	const struct rws_address many[] = {{.family = RWS_IPV4, .ip = {239, 1, 2, 3}},
+		{.family = RWS_IPV4, .ip = {255, 255, 255, 255}}, {.family = RWS_IPV4}, {0}};
+	for (unsigned i = 0; i < 4; i++) {
+		d.local = many[i];
+		assert_int_equal(rws_send(s, &d), 0);
+		fake_turn(sel, 1);
+		assert_memory_equal(end->last.local, (uint8_t[16]){0}, 16);
+	}
+	d.local.port = 54;
+	assert_int_equal(rws_send(s, &d), -EINVAL);
+	d.local = v6;
+	assert_int_equal(rws_send(s, &d), -EAFNOSUPPORT);
+	d.local.family = 5;
+	assert_int_equal(rws_send(s, &d), -EAFNOSUPPORT);
+	d.local.family = d.address.family = 5;
+	assert_int_equal(rws_send(s, &d), -EAFNOSUPPORT);
+}
+
+/* A connected socket has one source. */
+static void local_address_of_a_connected_socket_is_its_own(void **state)
+{
+	rws_socket_t c = connect_udp();
+	struct rws_datagram d = {.data = "x", .length = 1};
+
+	assert_int_equal(rws_local_address(c, &d.local), 0);
+	assert_int_equal(rws_send(c, &d), 0);
+	d.local.port = 0;
+	assert_int_equal(rws_send(c, &d), 0);
+	d.local.ip[3]++;
+	assert_int_equal(rws_send(c, &d), -EADDRNOTAVAIL);
+	d.local = (struct rws_address){.family = RWS_IPV6, .ip = {0xfd, [15] = 1}};
+	assert_int_equal(rws_send(c, &d), -EAFNOSUPPORT);
 }
 
 static void b116_large_datagrams_keep_their_bytes(void **state)
@@ -275,6 +327,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(b113_connected_round_trip),
+		CASE(local_addresses_are_looked_at),
+		CASE(local_address_of_a_connected_socket_is_its_own),
 		CASE(b116_large_datagrams_keep_their_bytes),
 		CASE(b117_broadcast_needs_the_option),
 		CASE(b118_close_is_complete_at_once),

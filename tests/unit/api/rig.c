@@ -14,6 +14,12 @@
 #define STEP_NS     5000000 /* time never jumps farther, so that the other end's timers run */
 #define PATIENCE_NS 60000000000
 
+/* How a rig differs from the plain one. */
+struct rig_kind {
+	const char *cores_of_end_1;
+	bool second_addresses;
+};
+
 int rig_group_setup(void **state)
 {
 	struct eal_config eal = {.memory_mb = 512};
@@ -50,6 +56,8 @@ static void advance(struct rig *rig, int64_t until)
 	if (next > rig->now)
 		rig->now = next;
 	wire_set_now(rig->wire, (uint64_t)rig->now);
+	if (rig->stub != NULL)
+		wire_set_now(rig->stub, (uint64_t)rig->now);
 }
 
 static void run_selectors(struct rig *rig)
@@ -102,37 +110,56 @@ int64_t rig_after(const struct rig *rig, int64_t ns)
 	return rig->now + ns;
 }
 
-static struct rws *make_end(struct rig *rig, unsigned end, const char *cores)
+static struct rws *make_end(struct rig *rig, unsigned end, const struct rig_kind *kind)
 {
-	const char *const addresses[2][2] = {
-		{"10.0.0.1/24", "fd00::1/64"}, {"10.0.0.2/24", "fd00::2/64"}};
-	struct rws_interface interface = {
-		.device = "wire", .addresses = addresses[end], .address_count = 2};
-	struct port *port = wire_port(rig->wire, end);
+	static const char *const addresses[2][3] = {
+		{"10.0.0.1/24", "fd00::1/64"}, {"10.0.0.2/24", "fd00::2/64", "fd00::22/64"}};
+	static const char *const of_stub[] = {"10.9.0.2/24"}, *const gateways[] = {"10.0.0.2"};
+	static const char *const dns[] = {"10.0.0.2", "fd00::2"};
+	bool more = kind->second_addresses;
+	struct rws_interface interfaces[] = {{.device = "wire",
+						     .addresses = addresses[end],
+						     .address_count = more && end == 1 ? 3 : 2,
+						     .gateways = gateways,
+						     .gateway_count = more && end == 0},
+		{.device = "stub", .addresses = of_stub, .address_count = 1}};
+	struct port *const ports[] = {
+		wire_port(rig->wire, end), more ? wire_port(rig->stub, end) : NULL};
 	struct runtime_test test = {
-		.ports = &port, .clock = rig_clock, .wait = rig_wait, .user = rig};
+		.ports = ports, .clock = rig_clock, .wait = rig_wait, .user = rig};
 	struct rws_config config;
 	struct rws_error error;
 	struct rws *rws;
-
-	static const char *const dns[] = {"10.0.0.2", "fd00::2"};
 
 	rws_config_init(&config);
 	if (end == 0) {
 		config.dns = dns;
 		config.dns_count = 2;
 	}
-	config.interfaces = &interface;
-	config.interface_count = 1;
+	config.interfaces = interfaces;
+	config.interface_count = more && end == 1 ? 2 : 1;
 	config.placement = rig->placement;
-	config.cores = cores;
+	config.cores = end == 1 ? kind->cores_of_end_1 : NULL;
 	config.sockets = 1024;
 	if (runtime_create(&config, &test, &rws, &error) != 0)
 		fail_msg("runtime: %s", error.text);
 	return rws;
 }
 
-static int set_up(void **state, const char *cores_of_end_1)
+static struct wire *make_wire(struct rig *rig)
+{
+	struct wire_config config = {.seed = 1, .queues = 1, .pool = rig->pool};
+	struct fault fault = {.text = ""};
+	struct wire *wire;
+
+	if (wire_create(&config, &wire, &fault) != 0)
+		fail_msg("wire: %s", fault.text);
+	wire_set_now(wire, (uint64_t)rig->now);
+	wire_set_link(wire, true);
+	return wire;
+}
+
+static int set_up(void **state, struct rig_kind kind)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct fault fault = {.text = ""};
@@ -143,18 +170,16 @@ static int set_up(void **state, const char *cores_of_end_1)
 	struct pktpool_config pool = {.name = "rig", .count = 16384, .numa_node = -1};
 	if (pktpool_create(&pool, &rig->pool, &fault) != 0)
 		fail_msg("pool: %s", fault.text);
-	struct wire_config wire = {.seed = 1, .queues = 1, .pool = rig->pool};
-	if (wire_create(&wire, &rig->wire, &fault) != 0)
-		fail_msg("wire: %s", fault.text);
 	struct wire_impairment cable = {.delay_ns = 50000};
-	wire_set_now(rig->wire, (uint64_t)rig->now);
-	wire_set_link(rig->wire, true);
+	rig->wire = make_wire(rig);
+	if (kind.second_addresses)
+		rig->stub = make_wire(rig);
 	for (unsigned end = 0; end < 2; end++) {
 		wire_impair(rig->wire, end, &cable);
-		rig->rws[end] = make_end(rig, end, end == 1 ? cores_of_end_1 : NULL);
+		rig->rws[end] = make_end(rig, end, &kind);
 		assert_int_equal(rws_selector_create(rig->rws[end], 0, &rig->sel[end]), 0);
 	}
-	if (cores_of_end_1 != NULL)
+	if (kind.cores_of_end_1 != NULL)
 		assert_int_equal(rws_selector_create(rig->rws[1], 1, &rig->second), 0);
 	rig_run(rig, 3000000000); /* link up, duplicate address detection (RFC 4862 5.4) */
 	*state = rig;
@@ -163,12 +188,17 @@ static int set_up(void **state, const char *cores_of_end_1)
 
 int rig_setup(void **state)
 {
-	return set_up(state, NULL);
+	return set_up(state, (struct rig_kind){0});
 }
 
 int rig_setup_two_cores(void **state)
 {
-	return set_up(state, "0-1");
+	return set_up(state, (struct rig_kind){.cores_of_end_1 = "0-1"});
+}
+
+int rig_setup_addresses(void **state)
+{
+	return set_up(state, (struct rig_kind){.second_addresses = true});
 }
 
 int rig_teardown(void **state)
@@ -188,6 +218,8 @@ int rig_teardown(void **state)
 	for (unsigned end = 0; end < 2; end++)
 		assert_int_equal(rws_destroy(rig->rws[end]), 0);
 	wire_free(rig->wire);
+	if (rig->stub != NULL)
+		wire_free(rig->stub);
 	assert_int_equal(pktpool_free(rig->pool), 0);
 	free(rig);
 	return 0;
@@ -214,14 +246,26 @@ void rig_read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n)
 	assert_int_equal(result, 0);
 }
 
-struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)
+static struct rws_address parse(const char *host, uint16_t port)
 {
 	struct rws_address address;
-	char text[32];
 
-	snprintf(text, sizeof(text), ipv6 ? "[fd00::%u]:%u" : "10.0.0.%u:%u", end + 1, port);
-	assert_int_equal(rws_address_parse(text, &address), 0);
+	assert_int_equal(rws_address_parse(host, &address), 0);
+	address.port = port;
 	return address;
+}
+
+struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port)
+{
+	char host[32];
+
+	snprintf(host, sizeof(host), ipv6 ? "fd00::%u" : "10.0.0.%u", end + 1);
+	return parse(host, port);
+}
+
+struct rws_address rig_second_address(bool ipv6, uint16_t port)
+{
+	return parse(ipv6 ? "fd00::22" : "10.9.0.2", port);
 }
 
 void rig_use_packets(struct rig *rig, unsigned end, unsigned percent)

@@ -13,7 +13,7 @@
 
 struct rig {
 	struct pktpool *pool;
-	struct wire *wire;
+	struct wire *wire, *stub; /* stub: of a second interface that leads nowhere, or NULL */
 	struct rws *rws[2];
 	struct rws_selector *sel[2];
 	struct rws_selector
@@ -36,6 +36,11 @@ int rig_group_teardown(void **state);
 int rig_setup(void **state);
 /* The same with two stack cores at end 1, which have one queue between them. */
 int rig_setup_two_cores(void **state);
+/*
+ * As rig_setup, and end 1 has second addresses: fd00::22, and 10.9.0.2 on a second interface
+ * that leads nowhere; end 0 reaches that by end 1.
+ */
+int rig_setup_addresses(void **state);
 int rig_teardown(void **state); /* fails when a buffer is missing */
 
 /* Lets both ends run for that long. */
@@ -50,6 +55,9 @@ void rig_read_all(struct rig *rig, rws_channel_t in, void *bytes, size_t n);
 
 /* Address of an end: "10.0.0.1" or "fd00::1" with a port. */
 struct rws_address rig_address(unsigned end, bool ipv6, uint16_t port);
+
+/* The second address of end 1. */
+struct rws_address rig_second_address(bool ipv6, uint16_t port);
 
 /* Takes buffers for received packets off an end, until so many per cent are in use; 0: all back. */
 void rig_use_packets(struct rig *rig, unsigned end, unsigned percent);

@@ -481,6 +481,62 @@ static void b126_bursts_keep_senders_and_say_what_was_cut(void **state)
 	dispose(rig, client[0], server);
 }
 
+/* ---- From the address asked ------------------------------------------------------------- */
+
+/* RFC 1122 4.1.3.5: what was received goes back as it is, from where it was asked. */
+static void answers_come_from_the_address_asked(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address any = {.port = PORT}, from;
+	rws_socket_t server;
+	char buf[64];
+
+	assert_int_equal(rws_udp_bind(rig->sel[1], &any, NULL, &server), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		bool ipv6 = i / 4 != 0;
+		struct rws_address asked =
+			i % 2 == 0 ? rig_second_address(ipv6, PORT) : rig_address(1, ipv6, PORT);
+		rws_socket_t client = bind_at(rig, 0, ipv6, 0);
+		struct rws_datagram d = {.data = buf, .capacity = 64};
+		assert_int_equal(send_to(client, "question", 8, asked), 0);
+		assert_int_equal(
+			rws_await(server, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+		assert_int_equal(rws_receive(server, &d), 0);
+		assert_true(rws_address_equal(&d.local, &asked));
+		assert_int_equal(rws_send(server, &d), 0);
+		assert_int_equal(receive(rig, client, buf, &from), 8);
+		assert_true(rws_address_equal(&from, &asked));
+		rws_dispose(client);
+	}
+	rws_dispose(server);
+	rig_run(rig, SECOND);
+}
+
+/* The stack core knows which addresses are ours; the datagram is not sent, the socket lives. */
+static void a_source_that_is_not_ours_is_an_error(void **state)
+{
+	struct rig *rig = *state;
+	rws_socket_t server = bind_at(rig, 1, false, PORT), any, bound = bind_at(rig, 0, false, 0);
+	struct rws_address to = rig_address(1, false, PORT), from;
+	struct rws_datagram d = {.data = "x", .length = 1, .address = to};
+	char buf[64];
+
+	assert_int_equal(rws_udp_bind(rig->sel[0], NULL, NULL, &any), 0);
+	d.local = rig_address(1, false, 0);
+	assert_int_equal(rws_send(any, &d), 0);
+	assert_int_equal(next_error(rig, any), -EADDRNOTAVAIL);
+	assert_int_equal(rws_send(bound, &d), 0);
+	assert_int_equal(next_error(rig, bound), -EADDRNOTAVAIL);
+	expect_nothing(rig, server);
+	d.local = rig_address(0, false, 0);
+	assert_int_equal(rws_send(any, &d), 0);
+	assert_int_equal(receive(rig, server, buf, &from), 1);
+	from.port = 0;
+	assert_true(rws_address_equal(&from, &d.local));
+	rws_dispose(bound);
+	dispose(rig, any, server);
+}
+
 static void b127_a_port_is_free_as_soon_as_it_is_closed(void **state)
 {
 	struct rig *rig = *state;
@@ -558,7 +614,8 @@ static void groups_are_refused_with_several_stack_cores(void **state)
 	rig_run(rig, SECOND);
 }
 
-#define CASE(test) BOTH_CASE(test, rig_setup, rig_teardown)
+#define CASE(test)           BOTH_CASE(test, rig_setup, rig_teardown)
+#define ADDRESSES_CASE(test) BOTH_CASE(test, rig_setup_addresses, rig_teardown)
 
 int main(void)
 {
@@ -581,6 +638,8 @@ int main(void)
 		CASE(b125_overflow_keeps_the_oldest_and_counts_the_rest),
 		CASE(b126_bursts_keep_senders_and_say_what_was_cut),
 		CASE(b127_a_port_is_free_as_soon_as_it_is_closed),
+		ADDRESSES_CASE(answers_come_from_the_address_asked),
+		ADDRESSES_CASE(a_source_that_is_not_ours_is_an_error),
 		CASE(groups_of_ipv4_reach_their_members),
 		CASE(groups_of_ipv6_reach_their_members),
 		BOTH_CASE(groups_are_refused_with_several_stack_cores, rig_setup_two_cores,
