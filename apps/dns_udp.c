@@ -54,6 +54,7 @@ static void answer(struct dns_udp *udp, const struct rws_datagram *query)
 	reply->length = dns_answer(
 		udp->zones, query->data, query->length, false, reply->data, udp->counters);
 	reply->address = query->address;
+	reply->local = query->local; /* RFC 1122 4.1.3.5: from the address that was asked */
 	if (reply->length > 0)
 		udp->count++;
 }

@@ -2,7 +2,8 @@
 /*
  * Theory of operation
  * -------------------
- * A burst is received into one block of memory and sent back from it before the next is received.
+ * A burst is received into one block of memory and sent back from it, from the addresses it came to,
+ * before the next is received.
  * While the send buffer is full the socket's receive queue fills; what it cannot hold is dropped and
  * counted there.
  */

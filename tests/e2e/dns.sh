@@ -3,8 +3,8 @@
 # axes: placement cores family
 # default: inline/2/6 channel/1/4
 #
-# rws-dns and dig, over UDP and TCP; messages that are none, pipelining, limits; zone files that are
-# wrong.
+# rws-dns and dig, over UDP and TCP, by either of two addresses; messages that are none, pipelining,
+# limits; zone files that are wrong.
 
 . "$(dirname "$0")/lib.sh"
 e2e_begin
@@ -50,6 +50,23 @@ sizes() {
 	expect_says "whole by TCP, which dig turns to" 'ANSWER: 500' +notcp more.example A
 }
 
+# An interface has one IPv4 address: the second is on an interface of its own that leads nowhere.
+if [ "$family" = 4 ]; then
+	second=10.78.0.2 second_options=(--dev "net_tap1,iface=rws1" --addr 10.78.0.2/24)
+else
+	second=fd77::3 second_options=(--addr fd77::3/64)
+fi
+
+# dig takes no answer that comes from another address than it asked.
+second_address() {
+	local to
+	[ "$family" = 6 ] || ip -n "$NS" route add "$second" via "$RWS4"
+	for to in "$second" "$RWS" "$second"; do
+		expect "answer of $to" "$(peer dig "@$to" +notcp +tries=3 +time=2 +short www.example AAAA)" \
+			"fd00::2"
+	done
+}
+
 zone_files() {
 	{
 		cat <<-'END'
@@ -90,8 +107,10 @@ wrong_file 'www.elsewhere. A 10.0.0.2' 'within'
 
 threads=1
 [ "$placement" = channel ] || threads=$cores
-tap_server dns rws-dns --zone "$WORK/example" --zone "$WORK/other" --connections 8 --idle-timeout 3
+tap_server dns rws-dns --zone "$WORK/example" --zone "$WORK/other" --connections 8 --idle-timeout 3 \
+	"${second_options[@]}"
 questions
+second_address
 sizes
 peer_python dns_client "$RWS" 53 $((8 * threads))
 finish_clean dns drop.conn_closed
