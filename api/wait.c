@@ -270,9 +270,13 @@ static uint32_t possible_of_sock(uint64_t handle)
 {
 	struct sock *s;
 
-	if (sock_of_part(handle, &s) == 0 && s->kind == SOCK_LISTENER)
+	if (sock_of_part(handle, &s) != 0 || s->kind == SOCK_TCP)
+		return ~(uint32_t)RWS_EV_ACCEPTABLE;
+	if (s->kind == SOCK_LISTENER)
 		return RWS_EV_ACCEPTABLE | RWS_EV_CONTEXT_DONE | RWS_EV_ERROR;
-	return ~(uint32_t)RWS_EV_ACCEPTABLE;
+	if (!s->connected) /* UDP, without channels or jobs */
+		return RWS_EV_READABLE | RWS_EV_WRITABLE | RWS_EV_CONTEXT_DONE | RWS_EV_ERROR;
+	return ~(uint32_t)(RWS_EV_ACCEPTABLE | RWS_EV_RX_EOF); /* datagrams have no end */
 }
 
 static uint32_t possible_of(uint64_t handle)

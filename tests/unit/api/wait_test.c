@@ -209,6 +209,31 @@ static void await_of_a_failed_socket_is_the_cause(void **state)
 	assert_int_equal(rws_await(s, RWS_EV_ERROR, in_ms(5)), RWS_EV_ERROR);
 }
 
+/* Datagrams have no end; without a peer there is nothing that connections have. */
+static void b111_await_for_what_udp_never_has_is_an_error(void **state)
+{
+	const struct rws_address any = {0};
+	rws_channel_t from, to;
+	rws_socket_t bound, connected;
+
+	assert_int_equal(rws_udp_bind(sel, &any, NULL, &bound), 0);
+	assert_int_equal(rws_udp_connect(sel, &fake_peer, NULL, NULL, &connected), 0);
+	assert_int_equal(rws_connection(connected, &from, &to), 0);
+	assert_int_equal(rws_await(bound, RWS_EV_RX_EOF, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(connected, RWS_EV_RX_EOF, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(from, RWS_EV_RX_EOF, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(bound, RWS_EV_CONNECTED | RWS_EV_TX_DRAINED | RWS_EV_TX_ACKED,
+				 RWS_FOREVER),
+		-EINVAL);
+	assert_int_equal(rws_await(bound, RWS_EV_JOB_DONE, RWS_FOREVER), -EINVAL);
+	assert_int_equal(rws_await(bound, RWS_EV_READABLE | RWS_EV_RX_EOF, in_ms(1)), -ETIMEDOUT);
+	assert_int_equal(rws_await(bound, RWS_EV_WRITABLE, in_ms(1)), RWS_EV_WRITABLE);
+	assert_int_equal(rws_await(connected, RWS_EV_TX_DRAINED, in_ms(1)), RWS_EV_TX_DRAINED);
+	assert_int_equal(rws_close(bound), 0);
+	assert_int_equal(rws_await(bound, RWS_EV_RX_EOF, RWS_FOREVER), -ECANCELED);
+	assert_int_equal(rws_await(bound, RWS_EV_CONTEXT_DONE, in_ms(1)), RWS_EV_CONTEXT_DONE);
+}
+
 static void b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error(void **state)
 {
 	const struct rws_address any = {0};
@@ -446,6 +471,7 @@ int main(void)
 		CASE(await_is_a_level),
 		CASE(await_past_the_deadline_has_no_effect),
 		CASE(await_of_a_failed_socket_is_the_cause),
+		CASE(b111_await_for_what_udp_never_has_is_an_error),
 		CASE(b111_await_on_a_closed_handle_or_for_the_impossible_is_an_error),
 		CASE(await_drained_and_acked),
 		CASE(callbacks_run_in_the_loop_and_not_in_select_too),
