@@ -84,6 +84,20 @@ void dgram_set_options(struct dgram *dgram, const struct dgram_options *options)
 #define DGRAM_GROUPS_MAX 32u /* memberships of a socket, each on one interface */
 int dgram_membership(struct dgram *dgram, const ip_addr_t *group, uint32_t nif, bool join);
 
+/*
+ * The first stack is a member on behalf of another stack's sockets, whom stack_config.claim_group
+ * asks for, or no longer. 0, -EINVAL (no group) or -ENOBUFS. release: of one that is held.
+ */
+int dgram_hold_group(struct nif *nif, const ip_addr_t *group);
+void dgram_release_group(struct nif *nif, const ip_addr_t *group);
+
+/*
+ * Takes a datagram to a group, and to that port, that another stack sent on the interface
+ * (stack_config.share); owns its payload from here on.
+ */
+void dgram_input_shared(
+	struct stack *st, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
+
 /* Frees it with all that waits; the pointer is dead on return. */
 void dgram_close(struct dgram *dgram);
 

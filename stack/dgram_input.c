@@ -53,6 +53,23 @@ static void give_to_all(struct stack *st, struct pbuf *p, const struct flow *flo
 	dgram_receive(socket, p, flow);
 }
 
+void dgram_input_shared(
+	struct stack *st, struct nif *nif, const struct dgram_rx *datagram, uint16_t port)
+{
+	struct flow flow = {.local = datagram->to,
+		.remote = datagram->from,
+		.local_port = port,
+		.remote_port = datagram->from_port};
+	stack_enter(st);
+	struct dgram_socket *first = dgram_find_member(st, &flow, nif, NULL);
+	if (first == NULL) {
+		pbuf_free(datagram->payload); /* its port is here, no member is */
+		return;
+	}
+	give_to_all(st, datagram->payload, &flow, nif, first);
+	st->counters.udp_rx++;
+}
+
 static bool deliver_to_group(struct stack *st, const struct ip_rx *rx, const struct flow *flow)
 {
 	struct dgram_socket *first = dgram_find_member(st, flow, rx->nif, NULL);

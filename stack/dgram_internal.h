@@ -38,17 +38,24 @@ struct dgram_received {
 	struct dgram_rx rx;
 };
 
-/* A membership on one interface. */
+/* A group that the stack is a member of on one interface. */
 struct dgram_group {
-	SLIST_ENTRY(dgram_group) entry;
+	SLIST_ENTRY(dgram_group) entry; /* dgrams.groups */
 	struct nif *nif;
-	ip_addr_t group; /* without zone */
+	ip_addr_t group;  /* without zone */
+	uint32_t members; /* sockets of this stack, and other stacks that this one speaks for */
+};
+
+/* A socket's membership. */
+struct dgram_member {
+	SLIST_ENTRY(dgram_member) entry;
+	struct dgram_group *group;
 };
 
 struct dgram_socket {
 	struct dgram dgram; /* first member */
-	SLIST_HEAD(, dgram_group) groups;
-	uint32_t group_count;
+	SLIST_HEAD(, dgram_member) memberships;
+	uint32_t membership_count;
 	STAILQ_HEAD(, dgram_received) queue;
 	struct dgram_options options;
 	bool connected, holds_port, listed;
@@ -67,6 +74,7 @@ struct dgram_table {
 	struct flow_hash_key key;
 	struct dgram_sockets all, port[DGRAM_BUCKETS];
 	struct slab received; /* struct dgram_received */
+	SLIST_HEAD(, dgram_group) groups;
 };
 
 static inline struct dgram_socket *dgram_socket_of(struct dgram *dgram)

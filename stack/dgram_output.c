@@ -158,15 +158,19 @@ static int send_home(struct dgram_socket *socket, struct pbuf *payload, struct f
 	return 0;
 }
 
-/* RFC 1112 6.1: the members here hear it, too; no device brings it back. */
+/* RFC 1112 6.1: the members here hear it, too, on whichever stack; no device brings it back. */
 static void loop_back(struct dgram_socket *socket, struct pbuf *payload, struct flow *flow)
 {
 	struct stack *st = socket->dgram.stack;
-	const struct nif *nif = dst_nif(socket->dst);
+	struct nif *nif = dst_nif(socket->dst);
 	struct dgram_socket *member = NULL;
 	flow->remote = socket->dst_source;
 	while ((member = dgram_find_member(st, flow, nif, member)) != NULL)
 		st->counters.udp_rx += dgram_give_copy(member, payload, flow);
+	if (st->share == NULL)
+		return;
+	const struct dgram_rx datagram = {payload, flow->remote, flow->local, flow->remote_port};
+	st->share(st->steering, nif, &datagram, flow->local_port);
 }
 
 static int send_to(struct dgram_socket *socket, struct pbuf *payload, const ip_addr_t *from,

@@ -53,6 +53,9 @@ static void take_config(struct stack *st, const struct stack_config *config)
 	st->primary = config->primary;
 	st->claim_port = config->claim_port;
 	st->release_port = config->release_port;
+	st->claim_group = config->claim_group;
+	st->release_group = config->release_group;
+	st->share = config->share;
 	st->redirect = config->redirect;
 	st->steering = config->steering;
 	st->syn_cookies = config->syn_cookies;

@@ -35,6 +35,7 @@
 struct stack;
 struct nif;
 struct ready;
+struct dgram_rx;
 
 struct stack_config {
 	void *arena; /* memory for all that the stack allocates; owner: caller, until stack_free */
@@ -56,10 +57,24 @@ struct stack_config {
 	int (*claim_port)(void *steering, uint8_t proto, uint16_t port, bool shared);
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
 	/*
+	 * Asks the first stack to tell the network that this one is a member of a group on an
+	 * interface (dgram_hold_group), or no longer; once for all of its sockets. NULL for the
+	 * first stack itself. claim returns 0 or -ENOBUFS.
+	 */
+	int (*claim_group)(void *steering, struct nif *nif, const ip_addr_t *group);
+	void (*release_group)(void *steering, struct nif *nif, const ip_addr_t *group);
+	/*
+	 * Copies a datagram that was sent to a group, and to that port, for dgram_input_shared on the
+	 * stacks that may have members. NULL where one stack is alone.
+	 */
+	void (*share)(
+		void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
+	/*
 	 * Takes a packet for a port that another core holds, from its IP header on, for
-	 * stack_input_ip there, and nothing in between may rely on its tot_len; returns whether it did. Needed where one was put together from
-	 * fragments, which had to be brought to some core before their ports were known. NULL
-	 * where one stack is alone.
+	 * stack_input_ip there, and nothing in between may rely on its tot_len; returns whether it
+	 * did. Needed where one was put together from fragments, which had to be brought to some
+	 * core before their ports were known. Not asked of what was sent to many, whose fragments
+	 * come to every stack. NULL where one stack is alone.
 	 */
 	bool (*redirect)(
 		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);

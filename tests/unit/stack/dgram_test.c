@@ -607,6 +607,36 @@ static void multicast_membership_is_the_sockets_own(void **state)
 	lab_close(&lab);
 }
 
+/* lwIP counts no further than 255. */
+static void multicast_group_may_have_many_members(void **state)
+{
+	enum { MEMBERS = 257 };
+	static struct dgram *member[MEMBERS];
+	struct lab lab;
+	struct dgram_options shared = {.reuse_port = true};
+	ip_addr_t groups[] = {
+		IPADDR4_INIT_BYTES(239, 1, 2, 3), IPADDR6_INIT_HOST(0xff150000, 0, 0, 0x1234)};
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0);
+	for (unsigned g = 0; g < 2; g++) {
+		for (unsigned i = 0; i < MEMBERS; i++) {
+			assert_int_equal(dgram_open(lab.node[1].stack, IP_ANY_TYPE, 53, NULL, 0,
+						 &shared, &member[i]),
+				0);
+			assert_int_equal(dgram_membership(member[i], &groups[g], 0, true), 0);
+		}
+		for (unsigned i = 1; i < MEMBERS; i++)
+			dgram_close(member[i]);
+		assert_int_equal(dgram_send(client, lab_pbuf("x", 1), &groups[g], 53), 0);
+		lab_pump(&lab);
+		assert_int_equal(member[0]->rx_count, 1);
+		dgram_close(member[0]);
+	}
+	dgram_close(client);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
 static void multicast_memberships_are_bounded(void **state)
 {
 	struct lab lab;
@@ -746,6 +776,7 @@ int main(void)
 		cmocka_unit_test(chosen_source_holds_at_home),
 		cmocka_unit_test(multicast_reaches_members_only),
 		cmocka_unit_test(multicast_membership_is_the_sockets_own),
+		cmocka_unit_test(multicast_group_may_have_many_members),
 		cmocka_unit_test(multicast_memberships_are_bounded),
 		cmocka_unit_test(multicast_stays_near_and_is_heard_at_home),
 		cmocka_unit_test(udp_length_bounds_the_payload),
