@@ -5,6 +5,8 @@
  */
 #include "api/core.h"
 
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
@@ -16,6 +18,7 @@
 #include "api/endpoint.h"
 #include "driver/pktbuf.h"
 #include "driver/port.h"
+#include "stack/dgram.h"
 #include "stack/gso.h"
 
 int64_t core_clock(const struct core *core)
@@ -33,6 +36,15 @@ int64_t core_clock(const struct core *core)
 /* Marks in pkt_flags of what crosses the rings between cores and is no frame just received. */
 #define PKT_TO_SEND     (1U << 15) /* to be sent by a core that has a queue */
 #define PKT_REASSEMBLED (1U << 14) /* put together from fragments, from its IP header on */
+#define PKT_SHARED      (1U << 13) /* payload of a datagram to a group, below it struct shared */
+
+/* Of a datagram that another core sent to a group; lies below its payload. */
+struct shared {
+	ip_addr_t from, to;
+	uint16_t from_port, port;
+};
+
+_Static_assert(sizeof(struct shared) <= PKTBUF_HEADROOM, "there is room for it");
 
 static bool forward(struct core *core, unsigned to, struct pbuf *p)
 {
@@ -52,7 +64,8 @@ static struct pbuf *copy_frame(struct core *core, const struct nif_frame *frame)
 	struct pbuf *copy = NULL;
 	unsigned length = frame->header_length + frame->length;
 
-	for (unsigned done = 0; done < length;) {
+	unsigned done = 0;
+	do {
 		struct pbuf *part = pktbuf_alloc(core->pool);
 		if (part == NULL) {
 			stack_drop(core->stack, copy, DROP_NO_PBUF);
@@ -67,17 +80,17 @@ static struct pbuf *copy_frame(struct core *core, const struct nif_frame *frame)
 			copy = part;
 		else
 			pbuf_cat(copy, part);
-	}
+	} while (done < length);
 	return copy;
 }
 
-/* A copy for each other core of a frame that all must learn from; the original stays. */
-static void forward_copies(struct core *core, struct pbuf *p)
+/* A copy for each of these cores; the original stays. */
+static void forward_copies(struct core *core, uint32_t cores, struct pbuf *p)
 {
 	struct nif_frame frame = nif_frame_of(p);
 
 	for (unsigned to = 0; to < core->rws->core_count; to++) {
-		if (to == core->id)
+		if ((cores >> to & 1) == 0)
 			continue;
 		struct pbuf *copy = copy_frame(core, &frame);
 		if (copy == NULL)
@@ -147,6 +160,46 @@ enum drop_reason core_output_elsewhere(struct core_port *cp, const struct nif_fr
 	return DROP_NONE;
 }
 
+uint8_t core_interface_of(const struct core *core, const struct nif *nif)
+{
+	unsigned i = 0;
+
+	while (i + 1 < core->port_count && core->ports[i].nif != nif)
+		i++;
+	return (uint8_t)i;
+}
+
+/* stack_config.share: to the other cores that have a socket on the port. */
+void core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port)
+{
+	struct core *core = container_of(steering, struct core, steering);
+	const struct shared shared = {datagram->from, datagram->to, datagram->from_port, port};
+	uint32_t cores = steer_owners(core->rws->steer, IPPROTO_UDP, port) & ~(1u << core->id);
+	struct nif_frame payload = nif_frame_of(datagram->payload);
+
+	for (; cores != 0; cores &= cores - 1) {
+		unsigned to = (unsigned)__builtin_ctz(cores);
+		struct pbuf *copy = copy_frame(core, &payload);
+		if (copy == NULL)
+			continue;
+		memcpy((uint8_t *)copy->payload - sizeof(shared), &shared, sizeof(shared));
+		copy->pkt_flags = PKT_SHARED;
+		copy->if_idx = core_interface_of(core, nif);
+		if (forward(core, to, copy))
+			core_wake(core->rws->cores[to]);
+	}
+}
+
+static void receive_shared(struct core *core, struct pbuf *p)
+{
+	struct shared shared;
+
+	memcpy(&shared, (const uint8_t *)p->payload - sizeof(shared), sizeof(shared));
+	const struct dgram_rx datagram = {p, shared.from, shared.to, shared.from_port};
+	p->pkt_flags = 0;
+	dgram_input_shared(core->stack, core->ports[p->if_idx].nif, &datagram, shared.port);
+}
+
 /* stack_config.redirect: a packet whose port another core holds goes there. */
 bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p)
 {
@@ -155,9 +208,7 @@ bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port
 
 	if (to == core->id)
 		return false;
-	for (unsigned i = 0; i < core->port_count; i++)
-		if (core->ports[i].nif == nif)
-			p->if_idx = (uint8_t)i;
+	p->if_idx = core_interface_of(core, nif);
 	p->pkt_flags = PKT_REASSEMBLED;
 	if (forward(core, to, p))
 		core_wake(core->rws->cores[to]);
@@ -180,20 +231,20 @@ static void send_forwarded(struct core *core, struct pbuf *p)
 /* Keeps the frames that belong to this core, at the front; sends the others where they belong. */
 static unsigned steer_burst(struct core *core, struct pbuf **pkts, unsigned n)
 {
-	uint32_t woken = 0;
+	uint32_t mine = 1u << core->id, woken = 0;
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct pbuf *p = pkts[i];
-		unsigned to = steer_frame(core->rws->steer, core->id, p->payload, p->len);
-		if (to == core->id) {
+		uint32_t to = steer_frame(core->rws->steer, core->id, p->payload, p->len);
+		/* The original stays here, or goes to the first of them. */
+		uint32_t first = (to & mine) != 0 ? mine : to & -to;
+		if (to != first)
+			forward_copies(core, to & ~first, p);
+		if (first == mine)
 			pkts[kept++] = p;
-		} else if (to == STEER_ALL) {
-			forward_copies(core, p);
-			pkts[kept++] = p;
-		} else if (forward(core, to, p)) {
-			woken |= 1u << to;
-		}
+		else if (forward(core, (unsigned)__builtin_ctz(first), p))
+			woken |= first;
 	}
 	for (; woken != 0; woken &= woken - 1)
 		core_wake(core->rws->cores[__builtin_ctz(woken)]);
@@ -228,6 +279,8 @@ static bool receive_forwarded(struct core *core, unsigned from)
 			send_forwarded(core, pkts[i]);
 		else if (pkts[i]->pkt_flags & PKT_REASSEMBLED)
 			stack_input_ip(core->stack, core->ports[pkts[i]->if_idx].nif, pkts[i]);
+		else if (pkts[i]->pkt_flags & PKT_SHARED)
+			receive_shared(core, pkts[i]);
 		else
 			stack_input(core->stack, core->ports[pkts[i]->if_idx].nif, &pkts[i], 1);
 	return n > 0;
@@ -439,6 +492,8 @@ bool core_spares_packets(const struct core *core)
 
 static void core_housekeeping(struct core *core)
 {
+	if (core->id == 0)
+		core_follow_groups(core);
 	if (core->now < core->next_publish)
 		return;
 	core->next_publish = core->now + CORE_PUBLISH_NS;

@@ -29,6 +29,8 @@ static bool anything_waiting(const struct core *core)
 {
 	if (!rte_ring_empty(core->calls) || atomic_load_explicit(&core->stop, memory_order_relaxed))
 		return true;
+	if (core->id == 0 && core_groups_changed(core))
+		return true;
 	for (unsigned c = 0; c < core->chan_count; c++)
 		if (chan_requests_waiting(core->chans[c]))
 			return true;

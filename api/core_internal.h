@@ -37,6 +37,20 @@ struct core_port {
 	uint32_t known_sequence; /* last copied from struct runtime_interface */
 };
 
+/* A multicast group that sockets of a core are members of. */
+struct core_group {
+	ip_addr_t group;
+	uint8_t interface;
+	bool used;
+};
+
+#define CORE_GROUPS 256u /* of each core but the first, on all interfaces together */
+
+struct core_groups {
+	_Atomic uint32_t sequence; /* odd while it is written */
+	struct core_group slot[CORE_GROUPS];
+};
+
 /* A call that another thread makes on this core; lives on the caller's stack until done. */
 struct core_call {
 	void (*fn)(struct core *core, struct core_call *call);
@@ -63,6 +77,7 @@ struct core {
 	struct core_counters counters;
 	int64_t next_publish, next_link;
 	unsigned idle_turns;
+	uint32_t groups_seen; /* core 0: rws.groups_changed when it looked last */
 
 	/* Written by others. */
 	_Alignas(64) struct endpoint_pool endpoints;
@@ -70,6 +85,10 @@ struct core {
 	_Atomic bool taken;                 /* RWS_INLINE: a selector has it */
 	_Atomic bool stop;
 	struct rte_ring *calls; /* struct core_call *, from any thread */
+
+	/* Read by core 0: see core_groups.c; `held`, what it found there last, is core 0's alone. */
+	_Alignas(64) struct core_groups groups;
+	struct core_group held[CORE_GROUPS];
 
 	/* Read by others, relaxed: as of a moment ago. */
 	_Alignas(64) _Atomic bool spares_packets;
@@ -98,8 +117,27 @@ void core_tell_waiters(struct core *core);
 /* nif_ops.output of an interface without a queue for this core. */
 enum drop_reason core_output_elsewhere(struct core_port *cp, const struct nif_frame *frame);
 
+/* The index of one of the core's interfaces. */
+uint8_t core_interface_of(const struct core *core, const struct nif *nif);
+
 /* stack_config.redirect, where there is more than one core. */
 bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
+
+/* stack_config.share, likewise. */
+void core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
+
+/* core_groups.c: stack_config.claim_group and release_group of all cores but the first. */
+int core_claim_group(void *steering, struct nif *nif, const ip_addr_t *group);
+void core_release_group(void *steering, struct nif *nif, const ip_addr_t *group);
+
+/* Core 0: another core's list changed since core_follow_groups looked. */
+bool core_groups_changed(const struct core *core);
+
+/* Core 0 joins and leaves what the other cores' lists say; a load while nothing changed. */
+void core_follow_groups(struct core *core);
+
+/* Core 0's stack is gone, the next one has joined nothing yet. */
+void core_forget_groups(struct core *core);
 
 /* On the core's thread: builds its stack; and takes it down. core_thread.c */
 int core_enter(struct core *core, struct fault *fault);

@@ -94,6 +94,9 @@ int core_enter(struct core *core, struct fault *fault)
 		.primary = core->id == 0,
 		.claim_port = steer_claim,
 		.release_port = steer_release,
+		.claim_group = core->id > 0 ? core_claim_group : NULL,
+		.release_group = core->id > 0 ? core_release_group : NULL,
+		.share = core->rws->core_count > 1 ? core_share : NULL,
 		.redirect = core->rws->core_count > 1 ? core_redirect : NULL,
 		.steering = &core->steering,
 	};
@@ -122,6 +125,8 @@ void core_leave(struct core *core)
 			port_tx_flush(core->ports[i].port, core->ports[i].queue);
 	core->stack = NULL;
 	core->port_count = 0;
+	if (core->id == 0)
+		core_forget_groups(core);
 }
 
 static void pin(const struct core *core)

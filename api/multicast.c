@@ -9,10 +9,7 @@ static int check(const struct sock *s, const struct rws_address *group)
 {
 	if (s->kind != SOCK_UDP || group == NULL || !address_is_multicast(group))
 		return -EINVAL;
-	if (s->closing)
-		return -ESHUTDOWN;
-	/* Only the first core speaks IGMP and MLD, and a frame comes to one core. */
-	return s->sel->rws->core_count > 1 ? -EOPNOTSUPP : 0;
+	return s->closing ? -ESHUTDOWN : 0;
 }
 
 static int change(rws_socket_t handle, const struct rws_address *group, uint32_t interface,

@@ -79,6 +79,7 @@ struct rws {
 	struct runtime_interface interfaces[RUNTIME_INTERFACES_MAX];
 	unsigned interface_count;
 	struct steer *steer;
+	_Atomic uint32_t groups_changed;          /* counts changes of any core.groups */
 	struct pktpool *pools[RUNTIME_CORES_MAX]; /* receive buffers of each core */
 	/* Transmit buffers of selectors, by id; made with the first selector of that id. */
 	struct pktpool *tx_pools[RUNTIME_SELECTORS_MAX];

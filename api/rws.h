@@ -433,11 +433,11 @@ uint64_t rws_receive_dropped(rws_socket_t s);
 /*
  * Joins a multicast group (224.0.0.0/4, ff00::/8) on an interface, by its index as in
  * rws_interface_info, or leaves it; RWS_ALL_INTERFACES: on all of them. A member gets what is sent to
- * the group and to its port; IGMP and MLD tell the network of the first and the last one. To send to
- * a group takes no membership. Closing leaves all. Waits until the stack answered. 0; -EINVAL (not a
- * group, no such interface, not a UDP socket), -EADDRINUSE (joined already), -EADDRNOTAVAIL (leaves
- * what it never joined), -ENOBUFS (more than 32), -ESHUTDOWN, -EBADF, -EXDEV; -EOPNOTSUPP with more
- * than one stack core so far.
+ * the group and to its port, on whichever stack core it lives; IGMP and MLD tell the network of the
+ * first and the last one. To send to a group takes no membership. Closing leaves all. Waits until the
+ * stack answered. 0; -EINVAL (not a group, no such interface, not a UDP socket), -EADDRINUSE (joined
+ * already), -EADDRNOTAVAIL (leaves what it never joined), -ENOBUFS (more than 32 of the socket, or
+ * different ones of a stack core other than the first than 256), -ESHUTDOWN, -EBADF, -EXDEV.
  */
 #define RWS_ALL_INTERFACES UINT32_MAX
 int rws_multicast_join(rws_socket_t s, const struct rws_address *group, uint32_t interface);

@@ -51,25 +51,47 @@ static uint32_t spread(const uint8_t *addresses, unsigned length, uint32_t ports
 	return hash * 0x2c1b3c6du >> 8;
 }
 
-static unsigned nth_owner(uint64_t owners, unsigned n)
+static unsigned nth_owner(uint32_t owners, unsigned n)
 {
 	while (n-- > 0)
 		owners &= owners - 1;
-	return (unsigned)__builtin_ctzll(owners);
+	return (unsigned)__builtin_ctz(owners);
+}
+
+static uint32_t owners_of(const struct steer *steer, unsigned table, uint16_t port)
+{
+	uint64_t held = atomic_load_explicit(&steer->owners[table][port], memory_order_relaxed);
+
+	return (uint32_t)(held & ~OWNED_ALONE);
 }
 
 /* One of the owners of a local port: the receiver itself where it may be. */
 static unsigned owner_of_port(
 	const struct steer *steer, unsigned self, unsigned table, uint16_t port, uint32_t hash)
 {
-	uint64_t owners = atomic_load_explicit(&steer->owners[table][port], memory_order_relaxed) &
-		~OWNED_ALONE;
+	uint32_t owners = owners_of(steer, table, port);
 
 	if (owners == 0)
 		return self;
 	if (steer->every_core_has_queue && (owners >> self & 1) != 0)
 		return self;
-	return nth_owner(owners, hash % (unsigned)__builtin_popcountll(owners));
+	return nth_owner(owners, hash % (unsigned)__builtin_popcount(owners));
+}
+
+/* The core itself as a set. */
+static uint32_t only(unsigned core)
+{
+	return (uint32_t)1 << core;
+}
+
+/* The owners of a local port: all of them of a datagram to many, the receiver where none is. */
+static uint32_t to_owners(const struct steer *steer, unsigned self, bool many, unsigned table,
+	uint16_t port, uint32_t hash)
+{
+	if (!many || table != TABLE_UDP)
+		return only(owner_of_port(steer, self, table, port, hash));
+	uint32_t owners = owners_of(steer, table, port);
+	return owners != 0 ? owners : only(self);
 }
 
 static uint16_t be16_at(const uint8_t *bytes)
@@ -103,41 +125,43 @@ static bool icmp4_is_error(uint8_t type)
 	return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 
-static unsigned steer_ip4(
-	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length)
+/* many: the frame was sent to a link-layer address of many. */
+static uint32_t steer_ip4(
+	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length, bool many)
 {
 	if (length < 20)
-		return self;
+		return only(self);
 	unsigned header = (ip[0] & 15u) * 4;
 	uint8_t proto = ip[9];
 	uint32_t hash;
 
+	many |= (ip[16] & 0xf0) == 0xe0;
 	if ((be16_at(ip + 6) & 0x3fff) != 0) { /* more fragments, or an offset: no ports to go by */
 		hash = spread(ip + 12, 8, be16_at(ip + 4));
-		return hash % steer->cores;
+		return many ? STEER_ALL : only(hash % steer->cores);
 	}
 	if (proto == IPPROTO_IGMP)
 		return STEER_ALL;
 	if (header < 20 || length < header + 8)
-		return self;
+		return only(self);
 	const uint8_t *l4 = ip + header;
 	if (proto == IPPROTO_ICMP)
-		return icmp4_is_error(l4[0])
-			? steer_quoted(steer, self, l4 + 8, length - header - 8, false)
-			: self;
+		return only(icmp4_is_error(l4[0])
+				? steer_quoted(steer, self, l4 + 8, length - header - 8, false)
+				: self);
 	unsigned table = table_of(proto);
 	if (table == TABLE_NONE)
-		return self;
+		return only(self);
 	if (proto == IPPROTO_UDP &&
 		be16_at(l4 + 2) == 68) /* the DHCP client is on the first core */
-		return 0;
+		return only(0);
 	hash = steer->every_core_has_queue
 		? be16_at(l4)
 		: spread(ip + 12, 8, be16_at(l4) ^ (uint32_t)be16_at(l4 + 2));
-	return owner_of_port(steer, self, table, be16_at(l4 + 2), hash);
+	return to_owners(steer, self, many, table, be16_at(l4 + 2), hash);
 }
 
-static unsigned steer_icmp6(
+static uint32_t steer_icmp6(
 	const struct steer *steer, unsigned self, const uint8_t *icmp, unsigned length)
 {
 	uint8_t type = icmp[0];
@@ -145,60 +169,65 @@ static unsigned steer_icmp6(
 	if (type >= 130 && type <= 137) /* MLD, router and neighbour discovery, redirect */
 		return STEER_ALL;
 	if (type < 128) /* RFC 4443 2.1: errors */
-		return steer_quoted(steer, self, icmp + 8, length - 8, true);
-	return self;
+		return only(steer_quoted(steer, self, icmp + 8, length - 8, true));
+	return only(self);
 }
 
-static unsigned steer_ip6(
-	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length)
+static uint32_t steer_ip6(
+	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length, bool many)
 {
 	if (length < 48)
-		return self;
+		return only(self);
 	uint8_t next = ip[6];
 	const uint8_t *l4 = ip + 40;
 
-	if (next == IPPROTO_FRAGMENT)
-		return spread(ip + 8, 32, (uint32_t)be16_at(l4 + 4) ^ be16_at(l4 + 6)) %
-			steer->cores;
+	many |= ip[24] == 0xff;
+	if (next == IPPROTO_FRAGMENT && !many)
+		return only(spread(ip + 8, 32, (uint32_t)be16_at(l4 + 4) ^ be16_at(l4 + 6)) %
+			steer->cores);
 	if (next == IPPROTO_HOPOPTS) /* MLD with its router alert (RFC 2710 3) */
 		return STEER_ALL;
 	if (next == IPPROTO_ICMPV6)
 		return steer_icmp6(steer, self, l4, length - 40);
 	unsigned table = table_of(next);
 	if (table == TABLE_NONE)
-		return self;
+		return many ? STEER_ALL : only(self);
 	uint32_t hash = steer->every_core_has_queue
 		? be16_at(l4)
 		: spread(ip + 8, 32, be16_at(l4) ^ (uint32_t)be16_at(l4 + 2));
-	return owner_of_port(steer, self, table, be16_at(l4 + 2), hash);
+	return to_owners(steer, self, many, table, be16_at(l4 + 2), hash);
 }
 
-unsigned steer_frame(
+uint32_t steer_frame(
 	const struct steer *steer, unsigned self, const uint8_t *frame, unsigned length)
 {
 	if (length < 14)
-		return self;
+		return only(self);
+	bool many = (frame[0] & 1) != 0;
 	switch (be16_at(frame + 12)) {
 	case 0x0800:
-		return steer_ip4(steer, self, frame + 14, length - 14);
+		return steer_ip4(steer, self, frame + 14, length - 14, many);
 	case 0x86dd:
-		return steer_ip6(steer, self, frame + 14, length - 14);
+		return steer_ip6(steer, self, frame + 14, length - 14, many);
 	case 0x0806:
 		return STEER_ALL;
 	default:
-		return self;
+		return only(self);
 	}
+}
+
+uint32_t steer_owners(const struct steer *steer, uint8_t proto, uint16_t port)
+{
+	unsigned table = table_of(proto);
+
+	return table != TABLE_NONE ? owners_of(steer, table, port) : 0;
 }
 
 unsigned steer_port(const struct steer *steer, unsigned self, uint8_t proto, uint16_t port)
 {
-	unsigned table = table_of(proto);
-	uint64_t owners = 0;
+	uint32_t owners = steer_owners(steer, proto, port);
 
-	if (table != TABLE_NONE)
-		owners = atomic_load_explicit(&steer->owners[table][port], memory_order_relaxed) &
-			~OWNED_ALONE;
 	if (owners == 0 || (owners >> self & 1) != 0)
 		return self;
-	return nth_owner(owners, port % (unsigned)__builtin_popcountll(owners));
+	return nth_owner(owners, port % (unsigned)__builtin_popcount(owners));
 }

@@ -12,7 +12,8 @@
  * receives: a table, one word for each protocol and port, holds a bit for each core on which a
  * socket has that port. A frame for a port that its receiver does not hold goes to a core that
  * does, over a ring. Where all cores hold it (a listener) it stays where the device put it, and so
- * do the frames of its connections.
+ * do the frames of its connections. A datagram to many (a group, a broadcast address) goes to each
+ * core that holds its port, and its fragments, which do not tell that, to every core.
  *
  * The table is written when sockets open and close and read for each frame. It is, with the rings'
  * indices, the only memory that several stack cores write.
@@ -27,7 +28,7 @@
 #define STEER_PORTS     65536u
 #define STEER_CORES_MAX 32u
 
-#define STEER_ALL STEER_CORES_MAX /* every core learns from it: ARP, neighbour discovery, ... */
+#define STEER_ALL UINT32_MAX /* every core gets it: ARP, neighbour discovery, ... */
 
 struct steer {
 	unsigned cores;
@@ -54,11 +55,15 @@ int steer_claim(void *steer_core, uint8_t proto, uint16_t port, bool shared);
 void steer_release(void *steer_core, uint8_t proto, uint16_t port);
 
 /*
- * The core that frame belongs to, `self` when it may stay, or STEER_ALL. frame: the first length
- * bytes of it, contiguous, from the Ethernet header on; a frame too short to tell stays.
+ * The cores that a frame belongs to, a bit for each: `self` when it may stay, or STEER_ALL. frame:
+ * the first length bytes of it, contiguous, from the Ethernet header on; a frame too short to tell
+ * stays.
  */
-unsigned steer_frame(
+uint32_t steer_frame(
 	const struct steer *steer, unsigned self, const uint8_t *frame, unsigned length);
+
+/* The cores with a socket on a local port, a bit for each. */
+uint32_t steer_owners(const struct steer *steer, uint8_t proto, uint16_t port);
 
 /* The core that a packet for a local port belongs to, `self` when it may stay. */
 unsigned steer_port(const struct steer *steer, unsigned self, uint8_t proto, uint16_t port);

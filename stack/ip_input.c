@@ -437,7 +437,7 @@ static void put_header6(struct ip_rx *rx, uint8_t proto)
 static bool redirect6(struct stack *st, struct ip_rx *rx, uint8_t proto)
 {
 	const uint8_t *ports = rx->p->payload;
-	if (st->redirect == NULL || rx->p->len < 4)
+	if (st->redirect == NULL || rx->to_group || rx->p->len < 4)
 		return false;
 	put_header6(rx, proto);
 	if (st->redirect(st->steering, rx->nif, proto, be16_get(ports + 2), rx->p))

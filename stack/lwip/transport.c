@@ -25,20 +25,20 @@ static void mend_length(struct pbuf *p)
 		IP6H_PLEN_SET((struct ip6_hdr *)p->payload, p->tot_len - IP6_HLEN);
 }
 
+static bool is_to_group(const ip_addr_t *local, struct netif *netif)
+{
+	return ip_addr_ismulticast(local) || ip_addr_isbroadcast(local, netif);
+}
+
 static bool redirect(struct stack *st, uint8_t proto, struct pbuf *p)
 {
 	uint8_t ports[PORTS_SIZE];
-	if (st->redirect == NULL ||
+	if (st->redirect == NULL || is_to_group(ip_current_dest_addr(), ip_current_input_netif()) ||
 		pbuf_copy_partial(p, ports, PORTS_SIZE, ip_current_header_tot_len()) < PORTS_SIZE)
 		return false;
 	uint16_t local = (uint16_t)(ports[2] << 8 | ports[3]);
 	mend_length(p);
 	return st->redirect(st->steering, nif_of(ip_current_input_netif()), proto, local, p);
-}
-
-static bool is_to_group(const ip_addr_t *local, struct netif *netif)
-{
-	return ip_addr_ismulticast(local) || ip_addr_isbroadcast(local, netif);
 }
 
 /* The interface's flags are those of the frame that lwIP has in hand (nif_input). */

@@ -16,9 +16,8 @@ struct rig {
 	struct wire *wire, *stub; /* stub: of a second interface that leads nowhere, or NULL */
 	struct rws *rws[2];
 	struct rws_selector *sel[2];
-	struct rws_selector
-		*second;   /* at end 1, with RWS_INLINE of its second core; NULL without */
-	struct pbuf *held; /* by rig_use_packets */
+	struct rws_selector *second; /* of end 1's second stack core; NULL without */
+	struct pbuf *held;           /* by rig_use_packets */
 	enum rws_placement placement;
 	int64_t now;
 	unsigned stays; /* turns since a frame is due */

@@ -79,9 +79,20 @@ static struct frame ip6(uint8_t next, unsigned source, unsigned destination)
 	return f;
 }
 
-static unsigned to(const struct fixture *f, unsigned self, const struct frame *frame)
+static uint32_t all_to(const struct fixture *f, unsigned self, const struct frame *frame)
 {
 	return steer_frame(&f->steer, self, frame->bytes, frame->length);
+}
+
+/* The one core, or STEER_ALL. */
+static unsigned to(const struct fixture *f, unsigned self, const struct frame *frame)
+{
+	uint32_t cores = all_to(f, self, frame);
+
+	if (cores == STEER_ALL)
+		return STEER_ALL;
+	assert_int_equal(__builtin_popcount(cores), 1);
+	return (unsigned)__builtin_ctz(cores);
 }
 
 /* ---- Claims ----------------------------------------------------------------------------- */
@@ -179,6 +190,62 @@ static void flow_without_queues_for_all_goes_to_one_owner_wherever_it_lands(void
 	assert_int_equal(seen, 1u << 1 | 1u << 3); /* both get some */
 }
 
+/* What makes a frame one to many: its group, or its link-layer address. */
+static struct frame to_many(unsigned kind, unsigned port)
+{
+	struct frame f = kind < 2 ? ip4(IPPROTO_UDP, 1234, port) : ip6(IPPROTO_UDP, 1234, port);
+
+	if (kind == 0)
+		memcpy(f.bytes + 30, "\xef\x01\x02\x03", 4);
+	else if (kind == 1)
+		memset(f.bytes, 0xff, 6);
+	else
+		f.bytes[38] = 0xff;
+	return f;
+}
+
+/* RFC 1122 3.3.6, 3.3.7: each socket that may be meant gets it, on whichever core it lives. */
+static void datagram_to_many_goes_to_every_core_with_its_port(void **state)
+{
+	struct fixture *f = *state;
+
+	steer_claim(&f->core[1], IPPROTO_UDP, 53, true);
+	steer_claim(&f->core[3], IPPROTO_UDP, 53, true);
+	steer_claim(&f->core[2], IPPROTO_UDP, 54, false);
+	for (unsigned queues = 0; queues < 2; queues++) {
+		f->steer.every_core_has_queue = queues == 1;
+		for (unsigned i = 0; i < 3 * CORES; i++) {
+			struct frame both = to_many(i / CORES, 53), one = to_many(i / CORES, 54);
+			struct frame none = to_many(i / CORES, 55), dhcp = to_many(1, 68);
+			unsigned self = i % CORES;
+			assert_int_equal(all_to(f, self, &both), 1u << 1 | 1u << 3);
+			assert_int_equal(to(f, self, &one), 2);
+			assert_int_equal(to(f, self, &none), self);
+			assert_int_equal(to(f, self, &dhcp), 0);
+			both.bytes[both.bytes[14] == 0x45 ? 23 : 20] = IPPROTO_TCP;
+			assert_int_equal(to(f, self, &both), self);
+		}
+	}
+	assert_int_equal(steer_owners(&f->steer, IPPROTO_UDP, 53), 1u << 1 | 1u << 3);
+	assert_int_equal(steer_owners(&f->steer, IPPROTO_UDP, 54), 1u << 2);
+	assert_int_equal(steer_owners(&f->steer, IPPROTO_ICMP, 54), 0);
+}
+
+static void fragments_of_a_datagram_to_many_go_to_all(void **state)
+{
+	struct fixture *f = *state;
+
+	steer_claim(&f->core[2], IPPROTO_UDP, 53, false);
+	for (unsigned i = 0; i < 3; i++) {
+		struct frame frame = to_many(i, 53);
+		if (i < 2)
+			put16(frame.bytes + 14 + 6, 0x2000);
+		else
+			frame.bytes[20] = IPPROTO_FRAGMENT;
+		assert_int_equal(to(f, 1, &frame), STEER_ALL);
+	}
+}
+
 static void fragments_of_a_datagram_meet_on_one_core(void **state)
 {
 	struct fixture *f = *state;
@@ -254,8 +321,8 @@ static void truncated_frames_stay_within_bounds(void **state)
 			uint8_t *exact = malloc(length > 0 ? length : 1);
 			assert_non_null(exact);
 			memcpy(exact, frames[i].bytes, length);
-			unsigned core = steer_frame(&f->steer, 1, exact, length);
-			assert_true(core <= STEER_ALL);
+			uint32_t cores = steer_frame(&f->steer, 1, exact, length);
+			assert_true(cores == STEER_ALL || (cores != 0 && cores < 1u << CORES));
 			free(exact);
 		}
 }
@@ -273,6 +340,8 @@ int main(void)
 		CASE(frame_to_claimed_port_goes_to_its_core),
 		CASE(frame_to_port_of_all_stays_with_each),
 		CASE(flow_without_queues_for_all_goes_to_one_owner_wherever_it_lands),
+		CASE(datagram_to_many_goes_to_every_core_with_its_port),
+		CASE(fragments_of_a_datagram_to_many_go_to_all),
 		CASE(fragments_of_a_datagram_meet_on_one_core),
 		CASE(arp_and_neighbour_discovery_go_to_all),
 		CASE(ping_stays_and_an_icmp_error_follows_the_packet_it_quotes),

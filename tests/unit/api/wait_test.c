@@ -120,6 +120,7 @@ static void a_deadline_below_0_is_one_that_has_passed(void **state)
 {
 	static const int64_t passed[] = {RWS_NOW, 1, -1, INT64_MIN};
 	int64_t before = fake.now;
+	unsigned waits = fake.waits;
 
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(rws_selector_select(sel, events, 16, passed[i]), 0);
@@ -129,7 +130,7 @@ static void a_deadline_below_0_is_one_that_has_passed(void **state)
 		assert_int_equal(rws_job_join(rws_socket_context(s), passed[i]), -ETIMEDOUT);
 	}
 	assert_int_equal(fake.now, before);
-	assert_int_equal(fake.waits, 0);
+	assert_int_equal(fake.waits, waits);
 }
 
 static void events_behind_a_dispose_have_no_user(void **state)

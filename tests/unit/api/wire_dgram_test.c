@@ -603,14 +603,296 @@ static void groups_of_ipv6_reach_their_members(void **state)
 	groups_reach_their_members(*state, "ff15::1234", true);
 }
 
-static void groups_are_refused_with_several_stack_cores(void **state)
+/* ---- Groups with two stack cores -------------------------------------------------------- */
+
+/* What end 1 tells of one group: reports that it joined, messages that it left. */
+struct memberships {
+	unsigned joined, left;
+};
+
+static bool ends_with_group(const uint8_t *at, bool ipv6)
+{
+	static const uint8_t v4[] = {239, 1, 2, 3}, v6[] = {0xff, 0x15, [14] = 0x12, 0x34};
+
+	return ipv6 ? memcmp(at, v6, 16) == 0 : memcmp(at, v4, 4) == 0;
+}
+
+/* RFC 2236 2, RFC 2710 3: IGMPv2 behind IPv4 with or without options, MLDv1 behind a router alert. */
+static void watch(void *user, unsigned from, uint64_t now_ns, const uint8_t *frame, unsigned length)
+{
+	struct memberships *m = user;
+	const uint8_t *ip = frame + 14;
+
+	if (from != 1 || length < 14 + 20)
+		return;
+	if (frame[12] == 0x08 && frame[13] == 0 && ip[9] == 2) {
+		const uint8_t *igmp = ip + (size_t)(ip[0] & 15) * 4;
+		m->joined += igmp[0] == 0x16 && ends_with_group(igmp + 4, false);
+		m->left += igmp[0] == 0x17 && ends_with_group(igmp + 4, false);
+	}
+	if (frame[12] == 0x86 && ip[6] == 0 && ip[40] == 58 && length >= 14 + 40 + 8 + 24) {
+		const uint8_t *mld = ip + 48;
+		m->joined += mld[0] == 131 && ends_with_group(mld + 8, true);
+		m->left += mld[0] == 132 && ends_with_group(mld + 8, true);
+	}
+}
+
+/* A member on each core, on one port. */
+struct members {
+	struct rws_address group;
+	rws_socket_t client, on[2];
+};
+
+static struct members make_members(struct rig *rig, bool ipv6)
+{
+	const struct rws_options shared = {.reuse_port = true};
+	struct rws_selector *sel[2] = {rig->sel[1], rig->second};
+	struct rws_address any = {.port = PORT};
+	struct members m;
+
+	assert_int_equal(rws_address_parse(ipv6 ? "ff15::1234" : "239.1.2.3", &m.group), 0);
+	m.group.port = PORT;
+	m.client = bind_at(rig, 0, ipv6, 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(rws_udp_bind(sel[i], &any, &shared, &m.on[i]), 0);
+	return m;
+}
+
+static void dispose_members(struct rig *rig, const struct members *m)
+{
+	rws_dispose(m->on[1]);
+	dispose(rig, m->client, m->on[0]);
+}
+
+/* It comes to each of the sockets once. */
+static void expect_at(struct rig *rig, const struct members *m, bool first, bool second)
+{
+	uint8_t *got = malloc(RWS_DATAGRAM_MAX);
+	bool expected[2] = {first, second};
+
+	assert_non_null(got);
+	rig_run(rig, SECOND / 10);
+	for (unsigned i = 0; i < 2; i++) {
+		struct rws_datagram d = {.data = got, .capacity = RWS_DATAGRAM_MAX};
+		assert_int_equal(rws_receive(m->on[i], &d), expected[i] ? 0 : -EAGAIN);
+		if (expected[i])
+			assert_int_equal(rws_receive(m->on[i], &d), -EAGAIN);
+	}
+	free(got);
+}
+
+/* The network hears of the first that joins and the last that leaves, on whichever cores. */
+static void groups_span_cores(struct rig *rig, bool ipv6)
+{
+	static const size_t sizes[] = {5, 0, 5000, 40000};
+	struct memberships told = {0};
+	struct members m = make_members(rig, ipv6);
+	uint8_t *bytes = pattern(RWS_DATAGRAM_MAX);
+
+	wire_tap(rig->wire, watch, &told);
+	assert_int_equal(rws_multicast_join(m.on[1], &m.group, 0), 0);
+	rig_run(rig, 20 * SECOND);
+	assert_true(told.joined > 0);
+	unsigned joined = told.joined;
+	assert_int_equal(rws_multicast_join(m.on[0], &m.group, RWS_ALL_INTERFACES), 0);
+	rig_run(rig, 20 * SECOND);
+	assert_int_equal(told.joined, joined);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(send_to(m.client, bytes, sizes[i], m.group), 0);
+		expect_at(rig, &m, true, true);
+	}
+	assert_int_equal(rws_multicast_leave(m.on[1], &m.group, 0), 0);
+	assert_int_equal(send_to(m.client, bytes, 5, m.group), 0);
+	assert_int_equal(send_to(m.client, bytes, 5000, m.group), 0);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(told.left, 0);
+	assert_int_equal(rws_close(m.on[0]), 0);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(told.left, 1);
+	wire_tap(rig->wire, NULL, NULL);
+	free(bytes);
+	dispose_members(rig, &m);
+}
+
+static void groups_of_ipv4_span_cores(void **state)
+{
+	groups_span_cores(*state, false);
+}
+
+static void groups_of_ipv6_span_cores(void **state)
+{
+	groups_span_cores(*state, true);
+}
+
+/* RFC 1112 6.1: what a member sends, the others on its host hear; of every size, whole. */
+static void groups_hear_their_own_on_every_core(void **state)
+{
+	static const size_t sizes[] = {5, 0, 9000, RWS_DATAGRAM_MAX};
+	struct rig *rig = *state;
+	uint8_t *bytes = pattern(RWS_DATAGRAM_MAX), *got = malloc(RWS_DATAGRAM_MAX);
+
+	assert_non_null(got);
+	for (unsigned i = 0; i < 8; i++) {
+		bool ipv6 = i >= 4;
+		size_t size = ipv6 && i == 7 ? 65487 : sizes[i % 4];
+		struct members m = make_members(rig, ipv6);
+		assert_int_equal(rws_multicast_join(m.on[0], &m.group, 0), 0);
+		assert_int_equal(rws_multicast_join(m.on[1], &m.group, 0), 0);
+		assert_int_equal(send_to(m.on[i % 2], bytes, size, m.group), 0);
+		rig_run(rig, SECOND / 10);
+		for (unsigned j = 0; j < 2; j++) {
+			struct rws_datagram d = {.data = got, .capacity = RWS_DATAGRAM_MAX};
+			struct rws_address own = rig_address(1, ipv6, PORT);
+			assert_int_equal(rws_receive(m.on[j], &d), 0);
+			assert_int_equal(d.length, size);
+			assert_memory_equal(bytes, got, size);
+			assert_true(rws_address_equal(&d.address, &own));
+			assert_true(rws_address_equal(&d.local, &m.group));
+			assert_int_equal(rws_receive(m.on[j], &d), -EAGAIN);
+		}
+		/* A core whose socket has the port and did not join hears nothing. */
+		assert_int_equal(rws_multicast_leave(m.on[1], &m.group, 0), 0);
+		assert_int_equal(send_to(m.on[0], bytes, size, m.group), 0);
+		expect_at(rig, &m, true, false);
+		dispose_members(rig, &m);
+	}
+	free(bytes);
+	free(got);
+}
+
+/* A socket's port says which core it lives on. */
+static void groups_reach_members_on_either_core(void **state)
 {
 	struct rig *rig = *state;
-	rws_socket_t s = bind_at(rig, 1, false, PORT);
-	struct rws_address group = {.family = RWS_IPV4, .ip = {239, 1, 2, 3}};
+	char buf[64];
 
-	assert_int_equal(rws_multicast_join(s, &group, 0), -EOPNOTSUPP);
-	rws_dispose(s);
+	for (uint16_t i = 0; i < 4; i++) {
+		bool ipv6 = i / 2 != 0;
+		struct memberships told = {0};
+		struct rws_address any = {.port = (uint16_t)(PORT + i % 2)}, group;
+		rws_socket_t client = bind_at(rig, 0, ipv6, 0), member;
+		assert_int_equal(rws_address_parse(ipv6 ? "ff15::1234" : "239.1.2.3", &group), 0);
+		group.port = any.port;
+		assert_int_equal(rws_udp_bind(rig->sel[1], &any, NULL, &member), 0);
+		wire_tap(rig->wire, watch, &told);
+		assert_int_equal(rws_multicast_join(member, &group, 0), 0);
+		assert_int_equal(rws_multicast_join(member, &group, 0), -EADDRINUSE);
+		rig_run(rig, 20 * SECOND);
+		assert_true(told.joined > 0);
+		assert_int_equal(send_to(client, "member", 6, group), 0);
+		assert_int_equal(receive(rig, member, buf, NULL), 6);
+		assert_int_equal(rws_multicast_leave(member, &group, 0), 0);
+		rig_run(rig, SECOND / 10);
+		assert_int_equal(told.left, 1);
+		assert_int_equal(send_to(client, "nobody", 6, group), 0);
+		expect_nothing(rig, member);
+		wire_tap(rig->wire, NULL, NULL);
+		dispose(rig, client, member);
+	}
+}
+
+static void broadcasts_reach_every_core(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address all = {.family = RWS_IPV4, .port = PORT, .ip = {255, 255, 255, 255}};
+	struct rws_address subnet = {.family = RWS_IPV4, .port = PORT, .ip = {10, 0, 0, 255}};
+	struct rws_options options = {.broadcast = true};
+	struct members m = make_members(rig, false);
+	uint8_t *bytes = pattern(5000);
+
+	rws_dispose(m.client);
+	assert_int_equal(rws_udp_bind(rig->sel[0], NULL, &options, &m.client), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(
+			send_to(m.client, bytes, i < 2 ? 5 : 5000, i % 2 ? all : subnet), 0);
+		expect_at(rig, &m, true, true);
+	}
+	free(bytes);
+	dispose_members(rig, &m);
+}
+
+/* A core that puts it together and has not got the port does not hand it on: the other did, too. */
+static void fragments_to_many_come_once(void **state)
+{
+	static const char *const many[] = {"239.1.2.3", "ff15::1234", "10.0.0.255"};
+	struct rig *rig = *state;
+	struct rws_options options = {.broadcast = true};
+	struct rws_address here = {.port = PORT}, elsewhere = {.port = PORT + 1}, to;
+	uint8_t *bytes = pattern(5000);
+	char byte;
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct rws_selector *sel[2] = {rig->sel[1], rig->second};
+		rws_socket_t client, member, other;
+		assert_int_equal(rws_address_parse(many[i % 3], &to), 0);
+		to.port = PORT;
+		assert_int_equal(rws_udp_bind(rig->sel[0], NULL, &options, &client), 0);
+		assert_int_equal(rws_udp_bind(sel[i / 3], &here, NULL, &member), 0);
+		assert_int_equal(rws_udp_bind(sel[1 - i / 3], &elsewhere, NULL, &other), 0);
+		if (i % 3 < 2) {
+			assert_int_equal(rws_multicast_join(member, &to, 0), 0);
+			assert_int_equal(rws_multicast_join(other, &to, 0), 0);
+		}
+		for (unsigned n = 0; n < 8; n++) /* each with fragments of another identification */
+			assert_int_equal(send_to(client, bytes, 5000, to), 0);
+		rig_run(rig, SECOND / 10);
+		struct rws_datagram d = {.data = &byte, .capacity = 1};
+		for (unsigned n = 0; n < 8; n++)
+			assert_int_equal(rws_receive(member, &d), 0);
+		assert_int_equal(rws_receive(member, &d), -EAGAIN);
+		rws_dispose(other);
+		dispose(rig, client, member);
+	}
+	free(bytes);
+}
+
+/* Its next stack is a member again of what the other cores' sockets joined. */
+static void groups_outlive_the_first_core(void **state)
+{
+	struct rig *rig = *state;
+	struct memberships told = {0};
+	struct rws_address group, any = {.port = PORT};
+	rws_socket_t member;
+
+	assert_int_equal(rws_address_parse("239.1.2.3", &group), 0);
+	assert_int_equal(rws_udp_bind(rig->second, &any, NULL, &member), 0);
+	assert_int_equal(rws_multicast_join(member, &group, 0), 0);
+	rig_run(rig, 20 * SECOND);
+	assert_int_equal(rws_selector_close(rig->sel[1]), 0);
+	rig->sel[1] = NULL;
+	rig_run(rig, SECOND);
+	wire_tap(rig->wire, watch, &told);
+	assert_int_equal(rws_selector_create(rig->rws[1], 0, &rig->sel[1]), 0);
+	rig_run(rig, 20 * SECOND);
+	assert_true(told.joined > 0);
+	wire_tap(rig->wire, NULL, NULL);
+	rws_dispose(member);
+	rig_run(rig, SECOND);
+}
+
+/* Those of core 1 that core 0 is told of are bounded; what is left makes room. */
+static void groups_of_a_core_are_bounded(void **state)
+{
+	enum { SOCKETS = 9, EACH = 32, MOST = 256 };
+	struct rig *rig = *state;
+	struct rws_address group = {.family = RWS_IPV4, .ip = {239}};
+	struct rws_address any = {0};
+	rws_socket_t s[SOCKETS];
+
+	for (unsigned i = 0; i < SOCKETS; i++) {
+		assert_int_equal(rws_udp_bind(rig->second, &any, NULL, &s[i]), 0);
+		for (unsigned g = 0; g < EACH; g++) {
+			group.ip[2] = (uint8_t)i;
+			group.ip[3] = (uint8_t)g;
+			assert_int_equal(rws_multicast_join(s[i], &group, 0),
+				i * EACH + g < MOST ? 0 : -ENOBUFS);
+		}
+	}
+	rws_dispose(s[0]);
+	rig_run(rig, SECOND / 10);
+	assert_int_equal(rws_multicast_join(s[SOCKETS - 1], &group, 0), 0);
+	for (unsigned i = 1; i < SOCKETS; i++)
+		rws_dispose(s[i]);
 	rig_run(rig, SECOND);
 }
 
@@ -642,8 +924,15 @@ int main(void)
 		ADDRESSES_CASE(a_source_that_is_not_ours_is_an_error),
 		CASE(groups_of_ipv4_reach_their_members),
 		CASE(groups_of_ipv6_reach_their_members),
-		BOTH_CASE(groups_are_refused_with_several_stack_cores, rig_setup_two_cores,
-			rig_teardown),
+		INLINE_CASE(groups_of_ipv4_span_cores, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(groups_of_ipv6_span_cores, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(groups_hear_their_own_on_every_core, rig_setup_two_cores, rig_teardown),
+		CHANNEL_CASE(
+			groups_reach_members_on_either_core, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(broadcasts_reach_every_core, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(fragments_to_many_come_once, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(groups_outlive_the_first_core, rig_setup_two_cores, rig_teardown),
+		INLINE_CASE(groups_of_a_core_are_bounded, rig_setup_two_cores, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name(
