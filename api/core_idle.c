@@ -12,10 +12,10 @@
 #include "api/core_internal.h"
 #include "driver/port.h"
 
-#define IDLE_SPINS   64                  /* turns without work before a core yields or sleeps */
-#define IDLE_POLL_NS (50 * 1000)         /* sleep at most, while a device cannot wake us */
-#define IDLE_FULL_NS (1000 * 1000)       /* sleep at most, while a ring to a selector is full */
-#define IDLE_MAX_NS  (100 * 1000 * 1000) /* sleep at most in any case: links and counters */
+#define IDLE_SPINS   64        /* turns without work before a core yields or sleeps */
+#define IDLE_POLL_NS 50000     /* sleep at most, while a device cannot wake us */
+#define IDLE_FULL_NS 1000000   /* sleep at most, while a ring to a selector is full */
+#define IDLE_MAX_NS  100000000 /* sleep at most in any case: links and counters */
 
 void core_wake(struct core *core)
 {
