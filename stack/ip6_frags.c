@@ -10,11 +10,19 @@
 #include "stack/lwip/lwip_hooks.h"
 #include "stack/stack_internal.h"
 
-#define DATAGRAMS_MAX 64u    /* waiting at once; the oldest goes first */
-#define FRAGMENTS_MAX 2048u  /* of all of them */
-#define LENGTH_MAX    65535u /* RFC 8200 4.5: of the fragmentable part */
-#define TIMEOUT_MS    60000u /* RFC 8200 4.5 */
-#define ECN_CE        3u
+/*
+ * What waits at once. At a bound the oldest datagram goes, so that nobody keeps out what comes
+ * next by what never becomes whole; beyond its share a source loses its own.
+ */
+#define DATAGRAMS_MAX          64u
+#define FRAGMENTS_MAX          2048u
+#define SOURCE_DATAGRAMS_MAX   (DATAGRAMS_MAX / 4)
+#define SOURCE_FRAGMENTS_MAX   (FRAGMENTS_MAX / 4)
+#define DATAGRAM_FRAGMENTS_MAX 128u   /* the longest, by the least MTU (RFC 8200 5), needs 54 */
+#define LENGTH_MAX             65535u /* RFC 8200 4.5: of the fragmentable part */
+#define TIMEOUT_MS             60000u /* RFC 8200 4.5 */
+#define ECN_CE                 3u
+_Static_assert(DATAGRAM_FRAGMENTS_MAX < SOURCE_FRAGMENTS_MAX, "of several, one is not the current");
 
 #define AT_PAYLOAD_LENGTH 4u /* in an IPv6 header */
 
@@ -34,13 +42,13 @@ struct datagram {
 	uint32_t identification;
 	uint32_t length; /* 0: the last fragment is missing */
 	uint32_t received;
+	unsigned fragment_count;
 	uint64_t deadline_ms;
 	bool congestion; /* RFC 3168 5.3: one of them carried CE */
 };
 
 struct ip6_frags {
 	TAILQ_HEAD(datagrams, datagram) datagrams;
-	unsigned datagram_count, fragment_count;
 };
 
 bool ip6_frags_init(struct stack *st)
@@ -57,14 +65,13 @@ bool ip6_frags_init(struct stack *st)
 static void free_fragment(struct stack *st, struct datagram *datagram, struct fragment *fragment)
 {
 	TAILQ_REMOVE(&datagram->fragments, fragment, entry);
-	st->ip6_frags->fragment_count--;
+	datagram->fragment_count--;
 	arena_free(&st->arena, fragment);
 }
 
 static void free_datagram(struct stack *st, struct datagram *datagram)
 {
 	TAILQ_REMOVE(&st->ip6_frags->datagrams, datagram, entry);
-	st->ip6_frags->datagram_count--;
 	arena_free(&st->arena, datagram);
 }
 
@@ -150,11 +157,40 @@ static struct datagram *find(struct stack *st, const struct ip_rx *rx, uint32_t 
 	return NULL;
 }
 
+/* What waits of one source; or of all. */
+struct share {
+	unsigned datagrams, fragments;
+	struct datagram *oldest; /* but for the current one */
+};
+
+static void count_in(struct share *share, struct datagram *datagram, const struct datagram *current)
+{
+	share->datagrams++;
+	share->fragments += datagram->fragment_count;
+	if (share->oldest == NULL && datagram != current)
+		share->oldest = datagram;
+}
+
+/* For one fragment more of the current datagram; NULL: of a new one. */
+static void make_room(struct stack *st, const struct ip_rx *rx, const struct datagram *current)
+{
+	struct share source = {0}, all = {0};
+	unsigned more = current == NULL;
+	struct datagram *datagram;
+	TAILQ_FOREACH (datagram, &st->ip6_frags->datagrams, entry) {
+		count_in(&all, datagram, current);
+		if (ip_addr_eq(&datagram->remote, &rx->remote))
+			count_in(&source, datagram, current);
+	}
+	if (source.fragments >= SOURCE_FRAGMENTS_MAX ||
+		source.datagrams + more > SOURCE_DATAGRAMS_MAX)
+		give_up(st, source.oldest);
+	else if (all.fragments >= FRAGMENTS_MAX || all.datagrams + more > DATAGRAMS_MAX)
+		give_up(st, all.oldest);
+}
+
 static struct datagram *start(struct stack *st, const struct ip_rx *rx, uint32_t identification)
 {
-	struct ip6_frags *reass = st->ip6_frags;
-	if (reass->datagram_count == DATAGRAMS_MAX)
-		give_up(st, TAILQ_FIRST(&reass->datagrams));
 	struct datagram *datagram = arena_calloc(&st->arena, 1, sizeof(*datagram));
 	if (datagram == NULL)
 		return NULL;
@@ -163,8 +199,7 @@ static struct datagram *start(struct stack *st, const struct ip_rx *rx, uint32_t
 	datagram->remote = rx->remote;
 	datagram->identification = identification;
 	datagram->deadline_ms = st->now_ms + TIMEOUT_MS;
-	TAILQ_INSERT_TAIL(&reass->datagrams, datagram, entry);
-	reass->datagram_count++;
+	TAILQ_INSERT_TAIL(&st->ip6_frags->datagrams, datagram, entry);
 	return datagram;
 }
 
@@ -226,7 +261,8 @@ static enum drop_reason add(
 	struct fragment *before = fragment_before(datagram, fragment->start);
 	if (is_duplicate(before, fragment))
 		return DROP_FRAGMENT_REFUSED;
-	if (contradicts(datagram, before, fragment, last)) {
+	if (datagram->fragment_count == DATAGRAM_FRAGMENTS_MAX ||
+		contradicts(datagram, before, fragment, last)) {
 		give_up(st, datagram);
 		return DROP_FRAGMENT_REFUSED;
 	}
@@ -234,7 +270,7 @@ static enum drop_reason add(
 		TAILQ_INSERT_AFTER(&datagram->fragments, before, fragment, entry);
 	else
 		TAILQ_INSERT_HEAD(&datagram->fragments, fragment, entry);
-	st->ip6_frags->fragment_count++;
+	datagram->fragment_count++;
 	datagram->received += fragment->end - fragment->start;
 	if (last)
 		datagram->length = fragment->end;
@@ -268,10 +304,10 @@ static enum drop_reason keep(struct stack *st, struct ip_rx *rx, struct fragment
 	uint32_t field = wrong_field(fragment, last);
 	if (field != 0)
 		tell_of_field(rx, field);
-	if (field != 0 || fragment->end == fragment->start ||
-		st->ip6_frags->fragment_count == FRAGMENTS_MAX)
+	if (field != 0 || fragment->end == fragment->start)
 		return DROP_FRAGMENT_REFUSED;
 	struct datagram *datagram = find(st, rx, identification);
+	make_room(st, rx, datagram);
 	if (datagram == NULL)
 		datagram = start(st, rx, identification);
 	if (datagram == NULL)

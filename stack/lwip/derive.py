@@ -124,6 +124,44 @@ FIXES = [
      "2.2.1 reads behind it.",
      "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP) {\n",
      "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP && p->len >= iphdr_hlen + UDP_HLEN) {\n"),
+    ("core/ipv4/ip4_frag.c",
+     "A datagram that never becomes whole must not take the room of all others (lwipopts.h).",
+     "  clen = pbuf_clen(p);\n"
+     "  if ((ip_reass_pbufcount + clen) > IP_REASS_MAX_PBUFS) {\n",
+     "  for (ipr = reassdatagrams; ipr != NULL; ipr = ipr->next) {\n"
+     "    u16_t count = 0;\n"
+     "    if (!(IP_ADDRESSES_AND_ID_MATCH(&ipr->iphdr, fraghdr))) {\n"
+     "      continue;\n"
+     "    }\n"
+     "    for (r = ipr->p; r != NULL; r = ((struct ip_reass_helper *)r->payload)->next_pbuf) {\n"
+     "      count++;\n"
+     "    }\n"
+     "    if (count >= IP_REASS_MAX_FRAGMENTS) {\n"
+     "      goto nullreturn;\n"
+     "    }\n"
+     "  }\n"
+     "  clen = pbuf_clen(p);\n"
+     "  if ((ip_reass_pbufcount + clen) > IP_REASS_MAX_PBUFS) {\n"),
+    ("core/ipv4/ip4_frag.c",
+     "Fragments of a datagram that was given up are dropped, too: each is counted.",
+     "    pbuf_free(pcur);\n",
+     "    IPFRAG_STATS_INC(ip_frag.drop);\n"
+     "    pbuf_free(pcur);\n"),
+    ("core/ipv4/ip4_frag.c",
+     "As above.",
+     "    icmp_time_exceeded(p, ICMP_TE_FRAG);\n",
+     "    icmp_time_exceeded(p, ICMP_TE_FRAG);\n"
+     "    IPFRAG_STATS_INC(ip_frag.drop);\n"),
+    ("core/ipv6/ip6_frag.c",
+     "As above.",
+     "    pbuf_free(pcur);\n",
+     "    IP6_FRAG_STATS_INC(ip6_frag.drop);\n"
+     "    pbuf_free(pcur);\n"),
+    ("core/ipv6/ip6_frag.c",
+     "As above.",
+     "      icmp6_time_exceeded_with_addrs(p, ICMP6_TE_FRAG, &src_addr, &dest_addr);\n",
+     "      icmp6_time_exceeded_with_addrs(p, ICMP6_TE_FRAG, &src_addr, &dest_addr);\n"
+     "      IP6_FRAG_STATS_INC(ip6_frag.drop);\n"),
     ("core/ipv6/ip6.c",
      "An extension header that is not there has no length: 2.2.1 reads it before it looks whether "
      "the packet goes so far, which what it does next refuses.",

@@ -95,9 +95,11 @@ static void datagrams_echo_at_mtu_9000_and_576(void **state)
 {
 	struct lab_config jumbo[2] = {{.mtu = 9000}, {.mtu = 9000}};
 	struct lab_config small[2] = {{.mtu = 576}, {.mtu = 576}};
+	struct lab_config least[2] = {{.mtu = 1280}, {.mtu = 1280}}; /* RFC 8200 5 */
 	echo_all(jumbo, false);
 	echo_all(jumbo, true);
 	echo_all(small, false);
+	echo_all(least, true);
 }
 
 /* The checksum of the UDP header of an IPv4 frame. */

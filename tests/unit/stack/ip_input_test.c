@@ -545,6 +545,130 @@ static void icmp_errors_have_a_number(void **state)
 	lab_close(&lab);
 }
 
+/* Floods of fragments of UDP, 8 bytes each, of datagrams whose first fragment never comes. */
+
+static void forged_fragment(struct lab *lab, bool ip6, unsigned source, unsigned id, unsigned at)
+{
+	struct packet_shape shape = from_peer(ip6, UDP);
+	uint8_t frame[FRAME_MAX] = {0};
+	size_t ip_header = ip6 ? 40 + 8 : 20;
+	packet_write(&shape, ours, peer, "", 0, frame);
+	uint8_t *ip = frame + 14;
+	if (ip6) {
+		put16(ip + 4, 8 + 8);
+		ip[6] = 44;
+		put16(ip + 22, source);
+		memcpy(ip + 40, (const uint8_t[]){UDP, 0}, 2);
+		put16(ip + 42, at | 1);
+		put32(ip + 44, id);
+	} else {
+		put16(ip + 2, 20 + 8);
+		put16(ip + 4, id);
+		put16(ip + 6, 0x2000 | at / 8);
+		ip[15] = (uint8_t)source;
+		put16(ip + 10, 0);
+		put16(ip + 10, complement(sum_bytes(0, ip, 20)));
+	}
+	lab_inject(lab, 0, frame, 14 + ip_header + 8);
+}
+
+/* A datagram of the peer's, in two fragments; first and last may be sent apart. */
+static void honest_fragment(struct lab *lab, bool ip6, unsigned id, bool last)
+{
+	struct packet_shape shape = from_peer(ip6, UDP);
+	uint8_t frame[FRAME_MAX], payload[120] = {7}, out[FRAME_MAX];
+	size_t length = packet_write(&shape, ours, peer, payload, sizeof(payload), frame);
+	size_t header = ip6 ? 54 : 34, half = (length - header) / 2, added = ip6 ? 8 : 0;
+	memcpy(out, frame, header);
+	memcpy(out + header + added, frame + header + (last ? half : 0), half);
+	uint8_t *ip = out + 14;
+	if (ip6) {
+		put16(ip + 4, (unsigned)(8 + half));
+		ip[6] = 44;
+		memcpy(ip + 40, (const uint8_t[]){UDP, 0}, 2);
+		put16(ip + 42, last ? (unsigned)half : 1);
+		put32(ip + 44, id);
+	} else {
+		put16(ip + 2, (unsigned)(20 + half));
+		put16(ip + 4, id);
+		put16(ip + 6, last ? (unsigned)half / 8 : 0x2000);
+		put16(ip + 10, 0);
+		put16(ip + 10, complement(sum_bytes(0, ip, 20)));
+	}
+	lab_inject(lab, 0, out, header + added + half);
+}
+
+static void assert_received(struct lab *lab, struct dgram *server, unsigned count)
+{
+	struct dgram_rx rx;
+	assert_int_equal(server->rx_count, count);
+	while (dgram_next(server, &rx))
+		stack_free_pbufs(lab->node[0].stack, rx.payload);
+}
+
+/* Nor do fragments that came before keep out what comes next, nor do those that come between. */
+static void flood_of_fragments_of_one_datagram_stops_no_other(void **state)
+{
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		open_lab(&lab);
+		struct dgram *server = bind88(&lab);
+		honest_fragment(&lab, ip6, 1, false);
+		for (unsigned i = 1; i < 4096; i++)
+			forged_fragment(&lab, ip6, 66, 999, i * 8);
+		honest_fragment(&lab, ip6, 1, true);
+		honest_fragment(&lab, ip6, 2, false);
+		honest_fragment(&lab, ip6, 2, true);
+		assert_received(&lab, server, 2);
+		struct stack_counters counters; /* with lwIP's */
+		stack_get_counters(lab.node[0].stack, &counters);
+		assert_true(stack_drops(lab.node[0].stack)->count[DROP_FRAGMENT_REFUSED] > 2048);
+		lab_discard(&lab, 0);
+		dgram_close(server);
+		lab_close(&lab);
+	}
+}
+
+/* Whatever is waiting is the oldest once so much came after it; what comes next is not kept out. */
+static void flood_of_fragments_of_many_datagrams_does_not_last(void **state)
+{
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		open_lab(&lab);
+		struct dgram *server = bind88(&lab);
+		for (unsigned i = 0; i < 3000; i++)
+			forged_fragment(&lab, ip6, 10 + i % 40, 0, (1 + i / 40) * 8);
+		honest_fragment(&lab, ip6, 2, false);
+		honest_fragment(&lab, ip6, 2, true);
+		assert_received(&lab, server, 1);
+		lab_discard(&lab, 0);
+		dgram_close(server);
+		lab_close(&lab);
+	}
+}
+
+/* One that sends many loses its own. */
+static void flood_of_fragments_of_one_source_stops_no_other(void **state)
+{
+	struct lab lab;
+	open_lab(&lab);
+	struct stack *st = lab.node[0].stack;
+	struct dgram *server = bind88(&lab);
+	for (unsigned each = 1; each <= 100; each += 99) {
+		uint64_t refused = stack_drops(st)->count[DROP_FRAGMENT_REFUSED];
+		honest_fragment(&lab, true, each, false);
+		for (unsigned i = 0; i < 100 * each; i++)
+			forged_fragment(&lab, true, 66, i / each, (1 + i % each) * 8);
+		honest_fragment(&lab, true, each, true);
+		assert_received(&lab, server, 1);
+		refused = stack_drops(st)->count[DROP_FRAGMENT_REFUSED] - refused;
+		assert_in_range(100 * each - refused, each == 1 ? 16 : 400, each == 1 ? 16 : 512);
+	}
+	lab_discard(&lab, 0);
+	dgram_close(server);
+	lab_close(&lab);
+}
+
 static unsigned redirected;
 
 /* Another core's: from its IP header on, as it would have come in one piece. */
@@ -825,6 +949,9 @@ int main(void)
 		cmocka_unit_test(sum_of_a_datagram_in_fragments_is_verified),
 		cmocka_unit_test(datagram_in_fragments_for_nobody_is_answered),
 		cmocka_unit_test(datagram_that_stays_in_fragments_is_given_up),
+		cmocka_unit_test(flood_of_fragments_of_one_datagram_stops_no_other),
+		cmocka_unit_test(flood_of_fragments_of_many_datagrams_does_not_last),
+		cmocka_unit_test(flood_of_fragments_of_one_source_stops_no_other),
 		cmocka_unit_test(datagram_in_fragments_of_another_core_goes_there),
 		cmocka_unit_test(longest_datagram_in_fragments_reaches_another_core),
 		cmocka_unit_test(fragment_with_a_part_of_8_bytes_is_told),
