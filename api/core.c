@@ -349,7 +349,7 @@ static void follow_link(struct core *core, unsigned index)
 	nif_set_link(cp->nif, up);
 }
 
-/* Takes over the IPv4 lease. IPv6 a core learns from the same advertisements as core 0. */
+/* Takes over the IPv4 lease, and that there is none any more. IPv6 a core learns from the same advertisements as core 0. */
 static void follow_lease(struct core *core, unsigned index)
 {
 	struct core_port *cp = &core->ports[index];
@@ -363,10 +363,14 @@ static void follow_lease(struct core *core, unsigned index)
 	unsigned count;
 	ip_addr_t gateway;
 	cp->known_sequence = runtime_read_known(interface, known, &count, &gateway);
-	for (unsigned i = 0; i < count; i++)
-		if (IP_IS_V4_VAL(known[i].address))
-			nif_add_address(cp->nif, &known[i].address, known[i].prefix);
-	nif_set_gateway(cp->nif, &gateway);
+	for (unsigned i = 0; i < count; i++) {
+		if (!IP_IS_V4_VAL(known[i].address))
+			continue;
+		nif_add_address(cp->nif, &known[i].address, known[i].prefix);
+		nif_set_gateway(cp->nif, &gateway);
+		return;
+	}
+	nif_remove_ip4(cp->nif);
 }
 
 static void follow_interfaces(struct core *core)

@@ -283,6 +283,12 @@ int nif_add_address(struct nif *nif, const ip_addr_t *address, unsigned prefix)
 	return set_ip4(nif, ip_2_ip4(address), prefix);
 }
 
+void nif_remove_ip4(struct nif *nif)
+{
+	stack_enter(nif->stack);
+	netif_set_addr(&nif->netif, NULL, NULL, NULL);
+}
+
 int nif_set_gateway(struct nif *nif, const ip_addr_t *gateway)
 {
 	stack_enter(nif->stack);

@@ -124,6 +124,9 @@ uint16_t nif_mtu(const struct nif *nif, bool ip6);
 #define NIF_IPV6_MAX 4
 int nif_add_address(struct nif *nif, const ip_addr_t *address, unsigned prefix);
 
+/* Takes the IPv4 address and gateway away, as the end of a DHCP lease does. */
+void nif_remove_ip4(struct nif *nif);
+
 /* Default gateway; IPv6 gateways besides come from router advertisements. 0 or -EINVAL. */
 int nif_set_gateway(struct nif *nif, const ip_addr_t *gateway);
 

@@ -11,6 +11,7 @@
 
 #include "api/core_internal.h"
 #include "api/runtime.h"
+#include "stack/stack_internal.h"
 #include "tests/unit/api/rig.h"
 
 #define PORT   7000
@@ -60,9 +61,47 @@ static void what_a_program_was_told_holds_on_every_core(void **state)
 	rig_run(rig, SECOND);
 }
 
+/* RFC 2131 4.4.5: at the end of the lease, or when it is refused (NAK), core 0 stops to use it. */
+static void a_lease_that_ends_ends_on_every_core(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address remote = {.family = RWS_IPV4, .ip = {10, 0, 9, 1}, .port = PORT};
+	ip_addr_t leased = IPADDR4_INIT_BYTES(10, 0, 9, 2);
+	struct core *const *cores = rig->rws[1]->cores;
+	rws_socket_t client;
+
+	lease(rig, "10.0.9.2");
+	rig_run(rig, SECOND);
+	for (unsigned i = 0; i < 2; i++) {
+		stack_enter(cores[i]->stack);
+		assert_true(stack_has_address(cores[i]->stack, &leased));
+	}
+
+	nif_remove_ip4(cores[0]->ports[0].nif);
+	rig_run(rig, SECOND);
+	assert_false(tells(rig, "10.0.9.2/24"));
+	for (unsigned i = 0; i < 2; i++) {
+		ip_addr_t gateway;
+		stack_enter(cores[i]->stack);
+		assert_false(stack_has_address(cores[i]->stack, &leased));
+		nif_gateway(cores[i]->ports[0].nif, &gateway);
+		assert_true(ip_addr_isany(&gateway));
+	}
+	assert_int_equal(rws_tcp_connect(rig->second, &remote, NULL, &client), 0);
+	assert_int_equal(rws_await(client, RWS_EV_CONNECTED, rig_after(rig, 0)), -ENETUNREACH);
+	rws_dispose(client);
+
+	lease(rig, "10.0.9.2"); /* and a new one is taken over again */
+	rig_run(rig, SECOND);
+	stack_enter(cores[1]->stack);
+	assert_true(stack_has_address(cores[1]->stack, &leased));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		INLINE_CASE(
+			a_lease_that_ends_ends_on_every_core, rig_setup_two_cores, rig_teardown),
 		INLINE_CASE(what_a_program_was_told_holds_on_every_core, rig_setup_two_cores,
 			rig_teardown),
 	};
