@@ -46,6 +46,48 @@ static bool is_station_address(const ip_addr_t *address)
 		!(IP_IS_V4(address) && ip4_addr_get_u32(ip_2_ip4(address)) == IPADDR_BROADCAST);
 }
 
+static uint32_t ip4_number(const ip_addr_t *address)
+{
+	return lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(address)));
+}
+
+static uint32_t ip4_host_mask(uint8_t prefix)
+{
+	return prefix == 32 ? 0 : UINT32_MAX >> prefix;
+}
+
+/*
+ * RFC 1122 3.2.1.3: a host part of all zeros or all ones is nobody's. RFC 3021: of two addresses
+ * (/31) both are a station's.
+ */
+static bool is_host4(uint32_t address, uint8_t prefix)
+{
+	uint32_t mask = ip4_host_mask(prefix), host = address & mask;
+
+	return prefix >= 31 || (host != 0 && host != mask);
+}
+
+static const char *ip4_text(uint32_t address, char text[IP4ADDR_STRLEN_MAX])
+{
+	const ip4_addr_t ip4 = {lwip_htonl(address)};
+
+	return ip4addr_ntoa_r(&ip4, text, IP4ADDR_STRLEN_MAX);
+}
+
+static int check_host4(const char *text, const struct nif_address *at, struct rws_error *error)
+{
+	uint32_t address = ip4_number(&at->address), mask = ip4_host_mask(at->prefix);
+	char first[IP4ADDR_STRLEN_MAX], last[IP4ADDR_STRLEN_MAX];
+
+	if (is_host4(address, at->prefix))
+		return 0;
+	return runtime_fail(error, -EINVAL,
+		"\"%s\" is the %s address of its network; give one from %s to %s, or another prefix "
+		"length",
+		text, (address & mask) == 0 ? "first (network)" : "last (broadcast)",
+		ip4_text((address & ~mask) + 1, first), ip4_text((address | mask) - 1, last));
+}
+
 static int parse_address(const char *text, struct nif_address *out, struct rws_error *error)
 {
 	char host[64];
@@ -71,7 +113,7 @@ static int parse_address(const char *text, struct nif_address *out, struct rws_e
 			"\"%s\" is not a prefix length; it is 1 to 32 for IPv4 and 1 to 128 for "
 			"IPv6",
 			slash + 1);
-	return 0;
+	return IP_IS_V4_VAL(out->address) ? check_host4(text, out, error) : 0;
 }
 
 static int parse_addresses(
@@ -105,6 +147,40 @@ static int parse_addresses(
 	return 0;
 }
 
+/*
+ * RFC 1122 3.3.1.1: the gateway is a neighbour. Which ones DHCP will bring is not known yet, and
+ * /32 is no network: whoever uses it has all neighbours by the gateway.
+ */
+static int check_gateway4(
+	const char *text, const struct runtime_interface *interface, struct rws_error *error)
+{
+	const struct nif_address *own = interface->addresses;
+	const struct nif_address *end = own + interface->address_count;
+	uint32_t gateway = ip4_number(&interface->gateways[0]);
+
+	while (own < end && !IP_IS_V4_VAL(own->address))
+		own++;
+	if (own == end && interface->dhcp)
+		return 0;
+	if (own == end)
+		return runtime_fail(error, -EINVAL,
+			"gateway \"%s\" is of no use without an IPv4 address; give one in its network",
+			text);
+	uint32_t address = ip4_number(&own->address), mask = ip4_host_mask(own->prefix);
+	char number[IP4ADDR_STRLEN_MAX];
+	if (gateway == address)
+		return runtime_fail(error, -EINVAL,
+			"gateway \"%s\" is the interface's own address; give that of the router",
+			text);
+	if (own->prefix == 32 ||
+		((gateway & ~mask) == (address & ~mask) && is_host4(gateway, own->prefix)))
+		return 0;
+	return runtime_fail(error, -EINVAL,
+		"gateway \"%s\" is no station in the network of %s/%u; give one that is, or another "
+		"prefix length",
+		text, ip4_text(address, number), own->prefix);
+}
+
 static int parse_gateways(
 	const struct rws_interface *from, struct runtime_interface *to, struct rws_error *error)
 {
@@ -122,6 +198,9 @@ static int parse_gateways(
 				"more than one gateway for the same family: \"%s\"",
 				from->gateways[i]);
 		*slot = gateway;
+		int code = IP_IS_V4_VAL(gateway) ? check_gateway4(from->gateways[i], to, error) : 0;
+		if (code != 0)
+			return code;
 	}
 	return 0;
 }

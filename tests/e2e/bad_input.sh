@@ -75,6 +75,10 @@ refused_httpd "PCI device that does not exist" '0000:7f:1f.7' --dev 0000:7f:1f.7
 refused_httpd "address without prefix" 'prefix' "${tap[@]}" --addr 10.77.0.2
 refused_httpd "prefix that is too long" 'prefix' "${tap[@]}" --addr 10.77.0.2/33
 refused_httpd "not an address" 'address' "${tap[@]}" --addr 10.77.0/24
+refused_httpd "address of a network" '10\.77\.0\.1 to 10\.77\.0\.254' "${tap[@]}" --addr 10.77.0.0/24
+refused_httpd "broadcast address" '10\.77\.0\.1 to 10\.77\.0\.254' "${tap[@]}" --addr 10.77.0.255/24
+refused_httpd "gateway in no network" 'network of 10\.77\.0\.2/24' "${tap[@]}" "${address[@]}" \
+	--gateway 10.78.0.1
 refused_httpd "no address" 'address' "${tap[@]}"
 refused_httpd "core that does not exist" 'core|cpu' "${tap[@]}" "${address[@]}" --cores 1000
 refused_httpd "list of cores that is none" 'cores' "${tap[@]}" "${address[@]}" --cores 0-
