@@ -171,7 +171,7 @@ enum drop_reason tcp_cookie_ack(struct tcp_listener *listener, struct tcp_seg *s
 	if (seg->opt.has_ts)
 		take_stamp(st, seg, &embryo);
 	if (tcp_listener_full(listener))
-		return tcp_refuse(seg, DROP_ACCEPT_QUEUE_FULL);
+		return tcp_refuse(seg, tcp_syn_cache_hold(listener, seg, &embryo));
 	st->counters.tcp_syn_cookies_accepted++;
 	tcp_handshake_fill(&hs, listener, &embryo, seg);
 	return tcp_listener_complete(listener, &hs, NULL, seg, &made);

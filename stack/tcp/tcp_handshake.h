@@ -53,6 +53,13 @@ enum drop_reason tcp_syn_ack_send(struct tcp_listener *listener, const struct tc
 bool tcp_syn_cache_has_room(const struct stack *st);
 enum drop_reason tcp_syn_cache_add(
 	struct tcp_listener *listener, const struct tcp_seg *seg, const struct tcp_embryo *embryo);
+/*
+ * A cookie came back, and the accept queue is full: what it says is kept from now on, if there is
+ * room, as if it had been all along. The next SYN-ACK makes the peer say it again. Why the segment
+ * is dropped.
+ */
+enum drop_reason tcp_syn_cache_hold(
+	struct tcp_listener *listener, const struct tcp_seg *seg, const struct tcp_embryo *embryo);
 /* The listener closes: RST to all that wait for it. */
 void tcp_syn_cache_drop(struct tcp_listener *listener);
 

@@ -792,7 +792,6 @@ struct tcp_listener {
 	struct tcb_list acceptable;
 	uint32_t waiting; /* on acceptable */
 	uint32_t embryos; /* in the SYN cache */
-	uint32_t stale;   /* of those: whose first SYN-ACK was not answered in time */
 	bool rcv_auto;    /* no receive_window was given: see TCB_RCV_AUTO */
 	bool cookies_sent;
 	uint64_t cookie_ms; /* when a SYN cookie was sent last */

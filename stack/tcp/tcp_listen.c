@@ -8,9 +8,10 @@
  * Theory of operation. Nothing but an entry of the SYN cache exists of a connection until its
  * handshake is complete. Then it becomes a tcb on the accept queue of its listener, `waiting`
  * counts those; conn_accept hands it to the socket above. A listener takes as many as its backlog,
- * half open ones included. Of those, `stale` counts the ones whose SYN-ACK was not answered in
- * time: when only they fill the backlog it is a flood, or as good as one, and SYN cookies go out
- * instead of nothing.
+ * half open ones included. When these fill it and the accept queue does not, SYN cookies go out: a
+ * flood then costs nobody the second until the SYN is sent again. More handshakes may so complete
+ * than the accept queue has room for. The peers of those take themselves for connected and may have
+ * nothing to say, so each is half open again until there is room, and is sent its SYN-ACK.
  */
 #include "lwip/prot/ip.h"
 #include <errno.h>
@@ -152,9 +153,9 @@ bool tcp_listener_full(const struct tcp_listener *listener)
 	return listener->waiting >= listener->options.backlog;
 }
 
-static bool has_room(const struct tcp_listener *listener, uint32_t embryos)
+static bool has_room(const struct tcp_listener *listener)
 {
-	return listener->waiting + embryos < listener->options.backlog;
+	return listener->waiting + listener->embryos < listener->options.backlog;
 }
 
 /* RFC 3168 6.1.1: an ECN-setup SYN has both bits. */
@@ -192,19 +193,6 @@ static uint32_t choose_iss(struct stack *st, const struct tcp_seg *seg, const ui
 	uint32_t iss =
 		tcp_isn(st, &seg->rx.local, seg->local_port, &seg->rx.remote, seg->remote_port);
 	return after != NULL && seq_leq(iss, *after) ? *after + 1 + 0xffff : iss;
-}
-
-/* Whether an answer without memory of it is better than none. */
-static bool wants_cookie(const struct tcp_listener *listener)
-{
-	switch (listener->conn.stack->syn_cookies) {
-	case STACK_SYN_COOKIES_ALWAYS:
-		return true;
-	case STACK_SYN_COOKIES_NEVER:
-		return false;
-	default:
-		return has_room(listener, listener->embryos - listener->stale);
-	}
 }
 
 /*
@@ -253,13 +241,13 @@ static enum drop_reason take_syn(
 	if (listener->options.fast_open && seg->opt.has_fast_open &&
 		open_fast(listener, seg, &embryo, after))
 		return DROP_NONE;
-	bool kept = has_room(listener, listener->embryos) && tcp_syn_cache_has_room(st);
+	bool kept = has_room(listener) && tcp_syn_cache_has_room(st);
 	if (kept && (!always || after != NULL)) {
 		embryo.iss = choose_iss(st, seg, after);
 		return tcp_syn_cache_add(listener, seg, &embryo);
 	}
 	/* A cookie lies where it lies: not for sure beyond the last connection. */
-	if (after != NULL || !wants_cookie(listener))
+	if (after != NULL || st->syn_cookies == STACK_SYN_COOKIES_NEVER)
 		return DROP_ACCEPT_QUEUE_FULL;
 	return tcp_cookie_answer(listener, seg, &embryo);
 }

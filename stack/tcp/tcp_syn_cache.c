@@ -100,8 +100,6 @@ static void forget(struct stack *st, struct tcp_syn *syn)
 	struct tcp_syn_cache *cache = tcp_of(st)->syn_cache;
 	TAILQ_REMOVE(&cache->waiting[syn->retries], syn, entry);
 	syn->listener->embryos--;
-	if (syn->retries > 0)
-		syn->listener->stale--;
 	slab_free(&cache->entries, syn);
 }
 
@@ -165,25 +163,46 @@ static void challenge(struct stack *st, const struct tcp_syn *syn)
 
 /* A SYN for a listener */
 
-enum drop_reason tcp_syn_cache_add(
+static struct tcp_syn *insert(
 	struct tcp_listener *listener, const struct tcp_seg *seg, const struct tcp_embryo *embryo)
 {
 	struct stack *st = listener->conn.stack;
 	struct tcp_syn_cache *cache = tcp_of(st)->syn_cache;
 	struct tcp_syn *syn = slab_alloc(&cache->entries);
 	if (syn == NULL)
-		return DROP_NO_MEMORY;
+		return NULL;
 	*syn = (struct tcp_syn){
 		.embryo = *embryo, .hash = seg->hash, .listener = listener, .sent_us = now_us(st)};
 	tcp_flow_key_of(&syn->key, seg);
 	if (!flow_table_insert(&tcp_of(st)->flows, syn->hash, tcp_tagged(syn, TCP_FLOW_SYN))) {
 		slab_free(&cache->entries, syn);
-		return DROP_NO_MEMORY;
+		return NULL;
 	}
 	listener->embryos++;
 	wait_for_answer(cache, syn, tcp_now_ms(st));
+	return syn;
+}
+
+enum drop_reason tcp_syn_cache_add(
+	struct tcp_listener *listener, const struct tcp_seg *seg, const struct tcp_embryo *embryo)
+{
+	if (insert(listener, seg, embryo) == NULL)
+		return DROP_NO_MEMORY;
 	send_syn_ack(listener, seg, embryo); /* the timer sends it again if it did not leave */
 	return DROP_NONE;
+}
+
+enum drop_reason tcp_syn_cache_hold(
+	struct tcp_listener *listener, const struct tcp_seg *seg, const struct tcp_embryo *embryo)
+{
+	if (listener->embryos < listener->options.backlog &&
+		tcp_syn_cache_has_room(listener->conn.stack)) {
+		struct tcp_syn *syn = insert(listener, seg, embryo);
+		if (syn == NULL)
+			return DROP_NO_MEMORY;
+		syn->repeated = true;
+	}
+	return DROP_ACCEPT_QUEUE_FULL;
 }
 
 /* Segments in */
@@ -318,8 +337,7 @@ static void time_out(struct stack *st, struct tcp_syn *syn)
 		return;
 	}
 	TAILQ_REMOVE(&cache->waiting[syn->retries], syn, entry);
-	if (syn->retries++ == 0)
-		syn->listener->stale++;
+	syn->retries++;
 	syn->repeated = true;
 	wait_for_answer(cache, syn, tcp_now_ms(st));
 	ends_of(syn, &ends);

@@ -207,7 +207,6 @@ static void unanswered_syn_ack_is_sent_five_times_again_then_forgotten(void **st
 	assert_int_equal(listener_of(&f)->embryos, 1);
 	lab_advance(&f.lab, 200);
 	assert_int_equal(listener_of(&f)->embryos, 0);
-	assert_int_equal(listener_of(&f)->stale, 0);
 	peer_expect_nothing(&f.lab);
 	close_all(&f);
 }
@@ -490,10 +489,11 @@ static void fill_with_half_open(struct fixture *f, unsigned count)
 	}
 }
 
-static void syn_beyond_the_backlog_is_dropped(void **state)
+static void syn_beyond_the_backlog_without_cookies_is_dropped(void **state)
 {
 	struct fixture f;
-	open_listener(&f, 3);
+	struct conn_options options = {.backlog = 3};
+	open_with(&f, &options, STACK_SYN_COOKIES_NEVER);
 	fill_with_half_open(&f, 3);
 	struct peer_frame frame = syn(1, 1000);
 	peer_send(&f.lab, &frame);
@@ -503,15 +503,17 @@ static void syn_beyond_the_backlog_is_dropped(void **state)
 	close_all(&f);
 }
 
-/* RFC 4987 3.6: half-open connections that nobody completes fill the backlog: cookies go out. */
-static void stale_backlog_is_answered_with_cookies(void **state)
+/*
+ * RFC 4987 3.6: half-open connections fill the backlog: cookies go out, at once as later, as long
+ * as the accept queue has room for what comes of them.
+ */
+static void backlog_of_half_open_is_answered_with_cookies(uint64_t after_ms)
 {
 	struct fixture f;
 	open_listener(&f, 3);
 	fill_with_half_open(&f, 3);
-	lab_advance(&f.lab, 1000);
+	lab_advance(&f.lab, after_ms);
 	lab_discard(&f.lab, 0);
-	assert_int_equal(listener_of(&f)->stale, 3);
 	for (unsigned i = 0; i < 3; i++) {
 		struct peer_frame frame = syn(2, (uint16_t)(3000 + i));
 		handshake(&f, &frame);
@@ -522,6 +524,62 @@ static void stale_backlog_is_answered_with_cookies(void **state)
 	struct peer_frame frame = syn(2, 4000);
 	peer_send(&f.lab, &frame);
 	peer_expect_nothing(&f.lab);
+	assert_int_equal(counters_of(&f).tcp_syn_cookies_sent, 3);
+	assert_int_equal(drops(&f, DROP_ACCEPT_QUEUE_FULL), 1);
+	close_all(&f);
+}
+
+static void fresh_backlog_is_answered_with_cookies(void **state)
+{
+	backlog_of_half_open_is_answered_with_cookies(0);
+}
+
+static void stale_backlog_is_answered_with_cookies(void **state)
+{
+	backlog_of_half_open_is_answered_with_cookies(1000);
+}
+
+/* Who answered a cookie need not say so again: it is asked until the accept queue has room. */
+static void cookie_that_finds_the_accept_queue_full_is_not_forgotten(void **state)
+{
+	struct fixture f;
+	struct peer_segment kept[2], cookie, again;
+	open_listener(&f, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		struct peer_frame frame = syn(1, (uint16_t)(2000 + i));
+		peer_send(&f.lab, &frame);
+		peer_expect(&f.lab, TH_SYN | TH_ACK, &kept[i]);
+	}
+	struct peer_frame late = syn(2, 1000);
+	peer_send(&f.lab, &late);
+	peer_expect(&f.lab, TH_SYN | TH_ACK, &cookie);
+	assert_int_equal(counters_of(&f).tcp_syn_cookies_sent, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct peer_frame frame = syn(1, (uint16_t)(2000 + i)),
+				  ack = ack_of(&frame, &kept[i]);
+		peer_send(&f.lab, &ack);
+	}
+	assert_int_equal(listener_of(&f)->waiting, 2);
+	struct peer_frame ack = ack_of(&late, &cookie);
+	peer_send(&f.lab, &ack);
+	peer_expect_nothing(&f.lab);
+	assert_int_equal(drops(&f, DROP_ACCEPT_QUEUE_FULL), 1);
+	assert_int_equal(listener_of(&f)->embryos, 1);
+	/* Asked again, it answers; there is no room yet. */
+	for (unsigned i = 0; i < 2; i++) {
+		lab_advance(&f.lab, 1000 << i);
+		peer_expect(&f.lab, TH_SYN | TH_ACK, &again);
+		assert_int_equal(again.seq, cookie.seq);
+		assert_int_equal(again.ack, cookie.ack);
+		assert_int_equal(again.opt.has_wscale, cookie.opt.has_wscale);
+		assert_int_equal(again.opt.sack_permitted, cookie.opt.sack_permitted);
+		if (i == 1)
+			conn_abort(conn_accept(f.listener));
+		lab_discard(&f.lab, 0);
+		peer_send(&f.lab, &ack);
+		assert_int_equal(listener_of(&f)->embryos, 1 - i);
+	}
+	assert_int_equal(listener_of(&f)->waiting, 2);
 	close_all(&f);
 }
 
@@ -700,7 +758,6 @@ static void random_segments_leave_the_counts_right(void **state)
 			conn_close(conn);
 		else if (conn != NULL)
 			conn_abort(conn);
-		assert_true(listener_of(&f)->stale <= listener_of(&f)->embryos);
 		assert_true(listener_of(&f)->waiting <= 8);
 		assert_int_equal(entries_of(&f, TCP_FLOW_SYN), listener_of(&f)->embryos);
 		assert_int_equal(entries_of(&f, TCP_FLOW_TCB) + entries_of(&f, TCP_FLOW_TIME_WAIT),
@@ -1071,8 +1128,10 @@ int main(void)
 		cmocka_unit_test(segment_for_no_listener_is_reset_as_the_rfc_words_it),
 		cmocka_unit_test(listener_resets_an_ack_and_ignores_the_rest),
 		cmocka_unit_test(resets_in_a_second_are_limited),
-		cmocka_unit_test(syn_beyond_the_backlog_is_dropped),
+		cmocka_unit_test(syn_beyond_the_backlog_without_cookies_is_dropped),
+		cmocka_unit_test(fresh_backlog_is_answered_with_cookies),
 		cmocka_unit_test(stale_backlog_is_answered_with_cookies),
+		cmocka_unit_test(cookie_that_finds_the_accept_queue_full_is_not_forgotten),
 		cmocka_unit_test(full_accept_queue_leaves_the_handshake_open),
 		cmocka_unit_test(closed_listener_resets_half_open_connections),
 		cmocka_unit_test(full_cache_is_answered_with_cookies),
