@@ -20,7 +20,7 @@
 #include "stack/stack_internal.h"
 
 #define VLAN_TAG   4u
-#define IP6_PREFIX 64u /* the only one that lwIP takes for on-link */
+#define IP6_PREFIX 64u /* RFC 4291 2.5.1, 2.5.6: of link-local and SLAAC's addresses */
 #define LINK_LOCAL 0   /* its place among the IPv6 addresses */
 #define TX_CHECKSUMS                                                               \
 	(NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_TCP | \
@@ -261,7 +261,7 @@ static int set_ip4(struct nif *nif, const ip4_addr_t *address, unsigned prefix)
 
 static int add_ip6(struct nif *nif, const ip6_addr_t *address, unsigned prefix)
 {
-	if (!has_ip6(nif) || prefix != IP6_PREFIX || ip6_addr_isany(address) ||
+	if (!has_ip6(nif) || prefix < 1 || prefix > 128 || ip6_addr_isany(address) ||
 		ip6_addr_ismulticast(address))
 		return -EINVAL;
 	if (netif_get_ip6_addr_match(&nif->netif, address) >= 0)
@@ -271,6 +271,7 @@ static int add_ip6(struct nif *nif, const ip6_addr_t *address, unsigned prefix)
 		netif_add_ip6_address(&nif->netif, address, &index) != ERR_OK)
 		return -ENOSPC;
 	nif->ip6_added++;
+	nif->ip6_prefix[index] = (uint8_t)prefix;
 	start_ip6_address(nif, index);
 	return 0;
 }
@@ -315,6 +316,31 @@ const ip6_addr_t *lwip_hook_ip6_gateway(struct netif *netif, const ip6_addr_t *d
 	return ip6_addr_isany_val(nif->gateway6) ? NULL : &nif->gateway6;
 }
 
+static bool begin_equally(const ip6_addr_t *a, const ip6_addr_t *b, unsigned bits)
+{
+	unsigned words = bits / 32, rest = bits % 32;
+	if (memcmp(a->addr, b->addr, words * sizeof(a->addr[0])) != 0)
+		return false;
+	uint32_t mask = rest == 0 ? 0 : lwip_htonl(~(uint32_t)0 << (32 - rest));
+	return mask == 0 || ((a->addr[words] ^ b->addr[words]) & mask) == 0;
+}
+
+/* RFC 5942 4: an address that nobody gave a prefix for says of itself alone that it is here. */
+unsigned lwip_hook_ip6_on_link(struct netif *netif, const ip6_addr_t *destination)
+{
+	unsigned longest = 0;
+	for (unsigned i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+		unsigned bits = nif_of(netif)->ip6_prefix[i];
+		if (!ip6_addr_isvalid(netif_ip6_addr_state(netif, i)))
+			continue;
+		if (ip6_addr_zoneless_eq(destination, netif_ip6_addr(netif, i)))
+			return 128;
+		if (bits > longest && begin_equally(destination, netif_ip6_addr(netif, i), bits))
+			longest = bits;
+	}
+	return longest;
+}
+
 static uint8_t mask_bits(const ip4_addr_t *mask)
 {
 	return (uint8_t)__builtin_popcount(mask->addr);
@@ -329,9 +355,10 @@ unsigned nif_addresses(const struct nif *nif, struct nif_address *out, unsigned 
 			*netif_ip_addr4(netif), mask_bits(netif_ip4_netmask(netif)), true};
 	for (unsigned i = 0; i < LWIP_IPV6_NUM_ADDRESSES && count < max; i++) {
 		uint8_t state = netif_ip6_addr_state(netif, i);
+		uint8_t prefix = nif->ip6_prefix[i] != 0 ? nif->ip6_prefix[i] : IP6_PREFIX;
 		if (ip6_addr_isvalid(state))
 			out[count++] = (struct nif_address){
-				*netif_ip_addr6(netif, i), IP6_PREFIX, ip6_addr_ispreferred(state)};
+				*netif_ip_addr6(netif, i), prefix, ip6_addr_ispreferred(state)};
 	}
 	return count;
 }

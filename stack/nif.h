@@ -118,8 +118,8 @@ uint16_t nif_mtu(const struct nif *nif, bool ip6);
 
 /*
  * Sets the IPv4 address, replacing the one before, or adds an IPv6 address (at most
- * NIF_IPV6_MAX besides the link-local one). prefix in bits, for IPv6 always 64 (RFC 4291 2.5.4;
- * lwIP knows no other). Returns 0, -EINVAL, or -ENOSPC.
+ * NIF_IPV6_MAX besides the link-local one; one that is there stays as it is). What begins with
+ * prefix bits of it is on the link; 0 to 32, 1 to 128 for IPv6. Returns 0, -EINVAL, or -ENOSPC.
  */
 #define NIF_IPV6_MAX 4
 int nif_add_address(struct nif *nif, const ip_addr_t *address, unsigned prefix);

@@ -19,8 +19,10 @@ struct nif {
 	uint32_t frame_max;    /* bytes of the longest frame that is received */
 	uint16_t tx_checksums; /* NETIF_CHECKSUM_GEN_*: what the device leaves to us */
 	unsigned ip6_added;    /* by nif_add_address */
-	ip6_addr_t gateway6;   /* any: none */
-	uint8_t ip6_last;      /* place of the address that was last found by ip_judge */
+	/* By place: bits of what nif_add_address added, which are on the link; 0: of no other. */
+	uint8_t ip6_prefix[LWIP_IPV6_NUM_ADDRESSES];
+	ip6_addr_t gateway6; /* any: none */
+	uint8_t ip6_last;    /* place of the address that was last found by ip_judge */
 	bool holds_dhcp_port;
 	uint32_t generation;
 	ip_addr_t dns[DNS_MAX_SERVERS]; /* as nif_generation saw them last */

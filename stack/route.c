@@ -13,17 +13,10 @@ static bool leads_nowhere4(const struct netif *netif, const ip4_addr_t *remote)
 		!ip4_addr_ismulticast(remote) && !ip4_addr_isbroadcast(remote, netif);
 }
 
-static bool is_on_link6(const struct netif *netif, const ip6_addr_t *remote)
+static bool is_on_link6(struct netif *netif, const ip6_addr_t *remote)
 {
-	if (ip6_addr_islinklocal(remote) || ip6_addr_ismulticast(remote))
-		return true;
-	for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-		if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
-			netif_ip6_addr_isstatic(netif, i) &&
-			ip6_addr_net_eq(remote, netif_ip6_addr(netif, i)))
-			return true;
-	}
-	return false;
+	return ip6_addr_islinklocal(remote) || ip6_addr_ismulticast(remote) ||
+		lwip_hook_ip6_on_link(netif, remote) != 0;
 }
 
 /*

@@ -175,6 +175,57 @@ FIXES = [
      "As above.",
      "hlen = 8 * (1 + rout_hdr->_hlen);",
      "hlen = p->len < 8 ? 8 : 8 * (1 + rout_hdr->_hlen);"),
+    ("core/ipv6/ip6.c",
+     "RFC 5942 4: a prefix set by hand is as long as it was set, and the longest leads; for 2.2.1 it "
+     "has 64 bits, and the first leads.",
+     "  NETIF_FOREACH(netif) {\n"
+     "    if (!netif_is_up(netif) || !netif_is_link_up(netif)) {\n"
+     "      continue;\n"
+     "    }\n"
+     "    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {\n"
+     "      if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&\n"
+     "          ip6_addr_net_eq(dest, netif_ip6_addr(netif, i)) &&\n"
+     "          (netif_ip6_addr_isstatic(netif, i) ||\n"
+     "          ip6_addr_nethost_eq(dest, netif_ip6_addr(netif, i)))) {\n"
+     "        return netif;\n"
+     "      }\n"
+     "    }\n"
+     "  }\n",
+     "  {\n"
+     "    struct netif *closest = NULL;\n"
+     "    unsigned longest = 0;\n"
+     "    NETIF_FOREACH(netif) {\n"
+     "      unsigned bits = lwip_hook_ip6_on_link(netif, dest);\n"
+     "      if (netif_is_up(netif) && netif_is_link_up(netif) && bits > longest) {\n"
+     "        closest = netif;\n"
+     "        longest = bits;\n"
+     "      }\n"
+     "    }\n"
+     "    if (closest != NULL) {\n"
+     "      return closest;\n"
+     "    }\n"
+     "  }\n"),
+    ("core/ipv6/nd6.c",
+     "As above.",
+     "  for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {\n"
+     "    if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&\n"
+     "        netif_ip6_addr_isstatic(netif, i) &&\n"
+     "        ip6_addr_net_eq(ip6addr, netif_ip6_addr(netif, i))) {\n"
+     "      return 1;\n"
+     "    }\n"
+     "  }\n"
+     "  return 0;\n",
+     "  return lwip_hook_ip6_on_link(netif, ip6addr) != 0;\n"),
+    ("core/ipv6/nd6.c",
+     "RFC 4861 7.2.2: any address of the interface may ask for a neighbour; 2.2.1 asks for those only "
+     "whose first 64 bits it has itself.",
+     "    if (i == LWIP_IPV6_NUM_ADDRESSES) {\n"
+     "      LWIP_DEBUGF(IP6_DEBUG | LWIP_DBG_LEVEL_WARNING, (\"ICMPv6 NS: no",
+     "    if (src_addr == NULL && ip6_select_source_address(netif, target_addr) != NULL) {\n"
+     "      src_addr = ip_2_ip6(ip6_select_source_address(netif, target_addr));\n"
+     "    }\n\n"
+     "    if (src_addr == NULL) {\n"
+     "      LWIP_DEBUGF(IP6_DEBUG | LWIP_DBG_LEVEL_WARNING, (\"ICMPv6 NS: no"),
     ("core/ipv6/ip6_frag.c",
      "A pbuf counts the whole packet in 16 bits, the IPv6 header included: what RFC 8200 4.5 allows "
      "beyond that would make the count wrap.",

@@ -14,6 +14,12 @@ const ip6_addr_t *lwip_hook_ip6_gateway(struct netif *netif, const ip6_addr_t *d
 #define LWIP_HOOK_ND6_GET_GW lwip_hook_ip6_gateway
 
 /*
+ * Bits of the longest prefix of an address set by hand that the destination has, 128 for an address
+ * of the interface itself; 0: they do not say that it is on the link. See derive.py.
+ */
+unsigned lwip_hook_ip6_on_link(struct netif *netif, const ip6_addr_t *destination);
+
+/*
  * Ours in lwIP (derive.py): a frame was sent by this entry of the ARP cache. Asks for the address
  * again when the entry is about to expire.
  */

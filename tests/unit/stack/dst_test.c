@@ -369,6 +369,101 @@ static void confirmed_neighbour_is_not_probed(void **state)
 	lab_close(&lab);
 }
 
+/* What is asked for on the link before a datagram can leave, or NULL: there is no way. */
+static const uint8_t *solicited_for(struct lab *lab, const ip_addr_t *remote)
+{
+	static uint8_t target[16];
+	struct dgram_options options = {0};
+	struct dgram *dgram;
+	assert_int_equal(
+		dgram_open(lab->node[0].stack, IP_ANY_TYPE, 0, NULL, 0, &options, &dgram), 0);
+	lab_discard(lab, 0);
+	int error = dgram_send(dgram, lab_pbuf("x", 1), remote, 9);
+	dgram_close(dgram);
+	if (error != 0) {
+		assert_int_equal(error, -ENETUNREACH);
+		return NULL;
+	}
+	struct lab_frame *frame = lab_take(lab, 0);
+	assert_non_null(frame);
+	assert_int_equal(frame->bytes[14 + 40], 135); /* RFC 4861 4.3 */
+	memcpy(target, frame->bytes + 14 + 40 + 8, sizeof(target));
+	free(frame);
+	return target;
+}
+
+/* RFC 4291 2.3, RFC 5942 4, RFC 6164: as many bits as were said, for what is on the link. */
+static void ip6_prefix_of_any_length_says_what_is_on_the_link(void **state)
+{
+	static const struct {
+		const char *own;
+		uint8_t prefix;
+		const char *on_link, *off_link;
+	} links[] = {
+		{"2001:db8::2", 1, "7fff::1", "8000::1"},
+		{"2001:db8::2", 32, "2001:db8:ffff::1", "2001:db9::1"},
+		{"2001:db8::2", 33, "2001:db8:7fff::1", "2001:db8:8000::1"},
+		{"2001:db8::2", 48, "2001:db8:0:ffff::1", "2001:db8:1::1"},
+		{"2001:db8:0:100::2", 56, "2001:db8:0:1ff::1", "2001:db8:0:200::1"},
+		{"2001:db8::2", 64, "2001:db8::ffff:0:0:1", "2001:db8:0:1::1"},
+		{"2001:db8::2", 65, "2001:db8::7fff:0:0:1", "2001:db8::8000:0:0:1"},
+		{"2001:db8::2", 127, "2001:db8::3", "2001:db8::1"},
+		{"2001:db8::", 127, "2001:db8::1", "2001:db8::2"},
+		{"2001:db8::2", 128, NULL, "2001:db8::3"},
+	};
+	struct lab_config config = {.no_address = true};
+	ip_addr_t gateway = address("fe80::1");
+	for (unsigned i = 0; i < 2 * sizeof(links) / sizeof(links[0]); i++) {
+		struct lab lab;
+		struct nif_address addresses[2];
+		bool by_gateway = i % 2;
+		ip_addr_t own = address(links[i / 2].own), far = address(links[i / 2].off_link);
+		lab_open(&lab, 1, &config);
+		assert_int_equal(nif_add_address(lab.node[0].nif, &own, links[i / 2].prefix), 0);
+		if (by_gateway)
+			assert_int_equal(nif_set_gateway(lab.node[0].nif, &gateway), 0);
+		lab_advance(&lab, 4000);
+		assert_int_equal(nif_addresses(lab.node[0].nif, addresses, 2), 2);
+		assert_int_equal(addresses[1].prefix, links[i / 2].prefix);
+		if (links[i / 2].on_link != NULL) {
+			ip_addr_t near = address(links[i / 2].on_link);
+			const uint8_t *target = solicited_for(&lab, &near);
+			assert_non_null(target);
+			assert_memory_equal(target, ip_2_ip6(&near)->addr, 16);
+		}
+		const uint8_t *target = solicited_for(&lab, &far);
+		assert_int_equal(target != NULL, by_gateway);
+		if (by_gateway)
+			assert_memory_equal(target, ip_2_ip6(&gateway)->addr, 16);
+		lab_discard(&lab, 0);
+		lab_close(&lab);
+	}
+}
+
+/* Of two interfaces that the prefix leads to, the one that says more of the address. */
+static void longest_ip6_prefix_leads(void **state)
+{
+	struct lab lab;
+	open_one(&lab);
+	struct stack *st = lab.node[0].stack;
+	struct nif_config config = lab.node[0].nif->config;
+	config.mac[5] = 7;
+	struct nif *second = nif_add(st, &config);
+	assert_non_null(second);
+	nif_set_link(second, true);
+	ip_addr_t wide = address("2001:db8::2"), narrow = address("2001:db8:0:5::2");
+	assert_int_equal(nif_add_address(lab.node[0].nif, &wide, 48), 0);
+	assert_int_equal(nif_add_address(second, &narrow, 64), 0);
+	lab_advance(&lab, 4000);
+	for (unsigned i = 0; i < 2; i++) {
+		struct dst *dst = get(st, i ? "2001:db8:0:5::9" : "2001:db8:0:6::9", NULL);
+		assert_ptr_equal(dst_nif(dst), i ? second : lab.node[0].nif);
+		dst_put(st, dst);
+	}
+	lab_discard(&lab, 0);
+	lab_close(&lab);
+}
+
 /* An address that went with its interface's: the entry no longer serves those who leave it open. */
 static void default_source_changes_with_the_address(void **state)
 {
@@ -552,6 +647,8 @@ int main(void)
 		cmocka_unit_test(entry_in_use_never_expires),
 		cmocka_unit_test(stale_neighbour_is_probed_while_packets_flow),
 		cmocka_unit_test(confirmed_neighbour_is_not_probed),
+		cmocka_unit_test(ip6_prefix_of_any_length_says_what_is_on_the_link),
+		cmocka_unit_test(longest_ip6_prefix_leads),
 		cmocka_unit_test(default_source_changes_with_the_address),
 		cmocka_unit_test(path_mtu_is_forgotten_in_time),
 		cmocka_unit_test(path_mtu_is_bounded),

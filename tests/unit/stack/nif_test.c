@@ -437,7 +437,8 @@ static void addresses_gateway_and_generation_are_told(void **state)
 	assert_int_equal(addresses[0].prefix, 16);
 	assert_int_equal(nif_add_address(nif, &other, 33), -EINVAL);
 	assert_int_equal(nif_add_address(nif, &group, 24), -EINVAL);
-	assert_int_equal(nif_add_address(nif, &own, 48), -EINVAL);
+	assert_int_equal(nif_add_address(nif, &own, 0), -EINVAL);
+	assert_int_equal(nif_add_address(nif, &own, 129), -EINVAL);
 	assert_int_equal(nif_set_gateway(nif, &group), -EINVAL);
 	for (unsigned i = 0; i < NIF_IPV6_MAX - 1; i++) {
 		ip_addr_t more = lab_ip6(10 + i);
