@@ -66,9 +66,9 @@ enum rws_idle {
 /* One network interface: a device and its addresses. */
 struct rws_interface {
 	const char *device;           /* DPDK devargs or PCI address, e.g. "net_tap0,iface=rws0" */
-	const char *const *addresses; /* "10.0.0.2/24", "fd00::2/64" */
+	const char *const *addresses; /* "10.0.0.2/24", "fd00::2/64"; prefix 1 to 32, to 128 */
 	unsigned address_count;       /* at most 8 */
-	const char *const *gateways;  /* "10.0.0.1", "fd00::1" */
+	const char *const *gateways;  /* "10.0.0.1" (of its address's network), "fd00::1" */
 	unsigned gateway_count;       /* one of each family at most */
 	bool dhcp;                    /* IPv4 address and gateway from a DHCP server */
 	bool slaac;                   /* IPv6 addresses from router advertisements */
