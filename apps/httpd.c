@@ -179,7 +179,10 @@ int main(int argc, char **argv)
 					"Besides files:\n"
 					"  GET /bytes/N          N bytes, up to 2^40\n"
 					"  PUT or POST /upload   answers length and SHA-256 of the body\n"
-					"  GET /stats            counters of the stack\n" PATTERN_TEXT,
+					"  GET /stats            counters of the stack\n" PATTERN_TEXT
+					"A head longer than 16 KiB gets 431, a URL longer than 2 KiB 414. "
+					"A Range or a condition on\nthe version too long to be kept is "
+					"ignored where HTTP allows that, else it gets 431, too.\n",
 			},
 		.check = check,
 		.start = start,

@@ -5,20 +5,23 @@
 #include <string.h>
 #include <strings.h>
 
+/* What may be ignored counts as absent when it is too long: a Range (RFC 9110 14.2), and conditions
+ * without which the whole body is sent. */
 static const struct {
 	const char *name;
 	size_t offset, size;
+	bool may_be_ignored;
 } kept[] = {
-#define KEPT(name, member)                               \
+#define KEPT(name, member, may_be_ignored)               \
 	{name, offsetof(struct request_headers, member), \
-		sizeof(((struct request_headers *)0)->member)}
-	KEPT("host", host),
-	KEPT("range", range),
-	KEPT("if-range", if_range),
-	KEPT("if-none-match", if_none_match),
-	KEPT("if-modified-since", if_modified_since),
-	KEPT("expect", expect),
-	KEPT("transfer-encoding", transfer_encoding),
+		sizeof(((struct request_headers *)0)->member), may_be_ignored}
+	KEPT("host", host, false),
+	KEPT("range", range, true),
+	KEPT("if-range", if_range, false),
+	KEPT("if-none-match", if_none_match, true),
+	KEPT("if-modified-since", if_modified_since, true),
+	KEPT("expect", expect, false),
+	KEPT("transfer-encoding", transfer_encoding, false),
 #undef KEPT
 };
 
@@ -32,6 +35,7 @@ static int on_begin(http_parser *parser)
 	request->url_length = 0;
 	request->field_length = 0;
 	request->in_value = false;
+	request->too_long = 0;
 	memset(&request->headers, 0, sizeof(request->headers));
 	return 0;
 }
@@ -76,14 +80,24 @@ static bool is_field(const struct httpd_request *request, const char *name)
 		strncasecmp(name, request->field, request->field_length) == 0;
 }
 
-static void append(char *value, size_t size, const char *data, size_t n)
+/* 0, or -1 for a value that does not fit and may not be ignored. Once too long it stays so, in
+ * however many pieces or fields it comes. */
+static int keep(struct httpd_request *request, unsigned i, const char *data, size_t n)
 {
+	char *value = (char *)&request->headers + kept[i].offset;
 	size_t length = strlen(value);
 
-	if (n < size - length)
+	if (n >= kept[i].size - length)
+		request->too_long |= 1u << i;
+	if ((request->too_long & 1u << i) == 0) {
 		memcpy(value + length, data, n);
-	else
-		value[0] = '\0';
+		return 0;
+	}
+	value[0] = '\0';
+	if (kept[i].may_be_ignored)
+		return 0;
+	request->refused = HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE;
+	return -1;
 }
 
 static int on_value(http_parser *parser, const char *data, size_t n)
@@ -93,9 +107,9 @@ static int on_value(http_parser *parser, const char *data, size_t n)
 	if (!request->in_value && is_field(request, "host"))
 		request->hosts++;
 	request->in_value = true;
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		if (is_field(request, kept[i].name))
-			append((char *)&request->headers + kept[i].offset, kept[i].size, data, n);
+			return keep(request, i, data, n);
 	}
 	return 0;
 }

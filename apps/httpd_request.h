@@ -27,7 +27,8 @@ enum request_event {
 	REQUEST_BAD,  /* as httpd_request_status says */
 };
 
-/* Values of headers, "" when absent. A value that does not fit counts as absent. */
+/* Values of headers, "" when absent. Of values that do not fit those that may be ignored count as
+ * absent (range, if_none_match, if_modified_since), the others are REQUEST_BAD with status 431. */
 struct request_headers {
 	char host[256];
 	char range[128], if_range[128];
@@ -52,6 +53,7 @@ struct httpd_request {
 	char field[32]; /* name of the header being read, "" when too long to be one of ours */
 	size_t field_length;
 	bool in_value;
+	unsigned too_long; /* bit per header that is kept */
 	struct request_headers headers;
 };
 

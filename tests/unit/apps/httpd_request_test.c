@@ -159,14 +159,54 @@ static void head_too_long_is_told(void **state)
 	assert_bad(long_text, 431);
 }
 
+/* However the bytes fall into segments. */
+static void assert_long_value(const char *text, enum request_event event)
+{
+	for (size_t piece = 1; piece <= strlen(text); piece++) {
+		size_t at = 0;
+
+		httpd_request_init(&request);
+		assert_int_equal(feed(text, piece, &at), event);
+		assert_string_equal(request.headers.range, "");
+		assert_string_equal(request.headers.if_none_match, "");
+		assert_string_equal(request.headers.if_modified_since, "");
+		if (event == REQUEST_BAD)
+			assert_int_equal(httpd_request_status(&request), 431);
+	}
+}
+
+/* Values of 300 letters, and behind each what would be one that fits. */
+#define LONG_THEN(name, rest)                                                                 \
+	(snprintf(long_text, sizeof(long_text),                                               \
+		 "GET / HTTP/1.1\r\nHost: a\r\n" name ": %0300d" rest "\r\nX: y\r\n\r\n", 0), \
+		long_text)
+
 static void value_too_long_counts_as_absent(void **state)
 {
-	char text[400];
+	assert_long_value(LONG_THEN("Range", "bytes=0-3"), REQUEST_HEAD);
+	assert_long_value(LONG_THEN("Range", "\r\nRange: bytes=0-3"), REQUEST_HEAD);
+	assert_long_value(LONG_THEN("If-None-Match", "*"), REQUEST_HEAD);
+	assert_long_value(LONG_THEN("If-Modified-Since", "x"), REQUEST_HEAD);
+}
 
-	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-1,%0200d\r\n\r\n",
-		1);
-	assert_int_equal(feed_all(text), REQUEST_DONE);
-	assert_string_equal(request.headers.range, "");
+/* RFC 6585 5 */
+static void value_too_long_that_matters_is_told(void **state)
+{
+	assert_long_value(LONG_THEN("If-Range", "x"), REQUEST_BAD);
+	assert_long_value(LONG_THEN("Expect", "100-continue"), REQUEST_BAD);
+	assert_long_value(LONG_THEN("Transfer-Encoding", "chunked"), REQUEST_BAD);
+	assert_long_value(LONG_THEN("Host", "a"), REQUEST_BAD);
+}
+
+static void value_too_long_is_forgotten_with_its_request(void **state)
+{
+	size_t at = 0;
+
+	LONG_THEN("Range", "");
+	assert_int_equal(feed_all(long_text), REQUEST_DONE);
+	assert_int_equal(feed("GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-3\r\n\r\n", 5, &at),
+		REQUEST_HEAD);
+	assert_string_equal(request.headers.range, "bytes=0-3");
 }
 
 static void two_hosts_are_counted(void **state)
@@ -200,6 +240,8 @@ int main(void)
 		CASE(url_too_long_is_told),
 		CASE(head_too_long_is_told),
 		CASE(value_too_long_counts_as_absent),
+		CASE(value_too_long_that_matters_is_told),
+		CASE(value_too_long_is_forgotten_with_its_request),
 		CASE(two_hosts_are_counted),
 	};
 
