@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define UDP_PLAIN   512u /* RFC 1035 4.2.1: without EDNS */
-#define CNAMES_MAX  16   /* on the way to an answer; a loop ends there */
+#define CNAMES_MAX  16   /* on the way to an answer */
 #define BAD_VERSION 1    /* RFC 6891 9: BADVERS, of which these are the upper eight bits */
 
 /* A question, and the answer as it grows. */
@@ -139,6 +139,27 @@ static bool is_ours(const ldns_pkt *reply)
 		ldns_rr_get_type(ldns_rr_list_rr(authority, 0)) == LDNS_RR_TYPE_SOA;
 }
 
+/* The way here is in the answer: a CNAME of each name that led on. */
+static bool was_visited(const ldns_pkt *reply, const ldns_rdf *name)
+{
+	const ldns_rr_list *way = ldns_pkt_answer(reply);
+
+	for (size_t i = 0; i < ldns_rr_list_rr_count(way); i++) {
+		if (ldns_dname_compare(ldns_rr_owner(ldns_rr_list_rr(way, i)), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where a CNAME led that closes a circle, all of it has been told: NULL, as at the end. */
+static const ldns_rdf *follow_once(
+	struct exchange *exchange, const struct dns_zone *zone, const ldns_rdf *name)
+{
+	const ldns_rdf *next = follow(exchange, zone, name);
+
+	return next != NULL && !was_visited(exchange->reply, next) ? next : NULL;
+}
+
 static void answer(struct exchange *exchange, const ldns_rdf *name)
 {
 	const struct dns_zone *zone = dns_zones_find(exchange->zones, name);
@@ -148,7 +169,7 @@ static void answer(struct exchange *exchange, const ldns_rdf *name)
 		return;
 	}
 	for (unsigned i = 0; i < CNAMES_MAX && name != NULL && zone != NULL; i++) {
-		name = follow(exchange, zone, name);
+		name = follow_once(exchange, zone, name);
 		zone = name != NULL ? dns_zones_find(exchange->zones, name) : NULL;
 	}
 	ldns_pkt_set_aa(exchange->reply, is_ours(exchange->reply));

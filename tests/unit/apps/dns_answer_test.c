@@ -21,7 +21,10 @@ static const char zone_text[] = "$ORIGIN example.\n"
 				"lost 60 CNAME nobody\n"
 				"below 60 CNAME x.sub\n"
 				"loop 60 CNAME pool\n"
-				"pool 60 CNAME loop\n"
+				"pool 60 CNAME LOOP\n"
+				"into 60 CNAME loop\n"
+				"self 60 CNAME self\n"
+				"*.circle 60 CNAME a.circle\n"
 				"*.wild 60 TXT wild\n"
 				"a.b 60 TXT x\n"
 				"sub 60 NS ns.sub\n"
@@ -52,6 +55,8 @@ static void load(void)
 
 	assert_non_null(file);
 	fputs(zone_text, file);
+	for (int i = 0; i < 20; i++)
+		fprintf(file, "row%d 60 CNAME row%d\n", i, i + 1);
 	for (int i = 0; i < 60; i++)
 		fprintf(file, "many 60 A 10.1.0.%d\n", i);
 	for (int i = 0; i < 300; i++)
@@ -241,10 +246,26 @@ static void cname_out_of_our_zones_is_all_we_know(void **state)
 	expect(LDNS_RCODE_NOERROR, true, 1, 2);
 }
 
-static void cnames_in_a_circle_end(void **state)
+static void cnames_in_a_circle_are_told_once(void **state)
 {
 	ask("loop.example.", LDNS_RR_TYPE_A);
+	expect(LDNS_RCODE_NOERROR, true, 2, 0);
+	expect_answer(0, "loop.example.\t60\tIN\tCNAME\tpool.example.");
+	expect_answer(1, "pool.example.\t60\tIN\tCNAME\tloop.example."); /* compressed */
+	ask("into.example.", LDNS_RR_TYPE_A);
+	expect(LDNS_RCODE_NOERROR, true, 3, 0);
+	ask("self.example.", LDNS_RR_TYPE_A);
+	expect(LDNS_RCODE_NOERROR, true, 1, 0);
+	ask("x.circle.example.", LDNS_RR_TYPE_A);
+	expect(LDNS_RCODE_NOERROR, true, 2, 0);
+}
+
+/* Each name once, and still no answer without a bound. */
+static void cnames_in_a_row_end(void **state)
+{
+	ask("row0.example.", LDNS_RR_TYPE_A);
 	expect(LDNS_RCODE_NOERROR, true, 16, 0);
+	expect_answer(15, "row15.example.\t60\tIN\tCNAME\trow16.example.");
 }
 
 /* RFC 4592 3.3.1: the answer has the name that was asked for. */
@@ -452,7 +473,8 @@ int main(void)
 		CASE(cname_is_followed),
 		CASE(cname_that_leads_nowhere_says_so),
 		CASE(cname_out_of_our_zones_is_all_we_know),
-		CASE(cnames_in_a_circle_end),
+		CASE(cnames_in_a_circle_are_told_once),
+		CASE(cnames_in_a_row_end),
 		CASE(wildcard_answers_under_the_name_asked_for),
 		CASE(name_below_a_cut_gets_a_referral),
 		CASE(any_type_gets_one_set),
