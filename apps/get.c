@@ -18,7 +18,8 @@ static struct get_options own = {
 };
 
 static const struct option_row rows[] = {
-	{.name = "o",
+	{.name = "output",
+		.letter = 'o',
 		.argument = "FILE",
 		.kind = OPTION_TEXT,
 		.offset = offsetof(struct get_options, output),

@@ -24,11 +24,6 @@ int options_reject(struct options *options, const char *format, ...)
 	return -EINVAL;
 }
 
-const char *options_dashes(const struct option_row *row)
-{
-	return row->name[1] == '\0' ? "-" : "--";
-}
-
 int options_number(
 	struct options *options, const struct option_row *row, const char *value, uint64_t *number)
 {
@@ -39,9 +34,9 @@ int options_number(
 	if (value[0] >= '0' && value[0] <= '9' && *end == '\0' && errno == 0 &&
 		*number >= row->min && *number <= row->max)
 		return 0;
-	return options_reject(options, "%s%s %s: give a whole number from %llu to %llu%s%s",
-		options_dashes(row), row->name, value, (unsigned long long)row->min,
-		(unsigned long long)row->max, row->unit ? " " : "", row->unit ? row->unit : "");
+	return options_reject(options, "--%s %s: give a whole number from %llu to %llu%s%s",
+		row->name, value, (unsigned long long)row->min, (unsigned long long)row->max,
+		row->unit ? " " : "", row->unit ? row->unit : "");
 }
 
 static int parse_choice(
@@ -51,8 +46,7 @@ static int parse_choice(
 		if (strcmp(value, row->choices[*index]) == 0)
 			return 0;
 	}
-	return options_reject(options, "%s%s %s: give one of %s", options_dashes(row), row->name,
-		value, row->argument);
+	return options_reject(options, "--%s %s: give one of %s", row->name, value, row->argument);
 }
 
 static int store(
@@ -77,34 +71,45 @@ static int store(
 	return -EINVAL;
 }
 
-/* Whether the argument names the row: "--port", "--port=80" or "-o"; *value is behind '='. */
+/* What follows the name of the row in the argument, "--port", "--port=80" or "-o"; NULL when it
+ * names another. */
+static const char *skip_name(const char *argument, const struct option_row *row)
+{
+	size_t length = strlen(row->name);
+
+	if (row->letter != '\0' && argument[0] == '-' && argument[1] == row->letter)
+		return argument + 2;
+	if (strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, row->name, length) == 0)
+		return argument + 2 + length;
+	return NULL;
+}
+
+/* Whether the argument names the row; *value is behind '='. */
 static bool names_row(const char *argument, const struct option_row *row, const char **value)
 {
-	size_t lead = strlen(options_dashes(row)), length = strlen(row->name);
+	const char *rest = skip_name(argument, row);
 
-	if (strncmp(argument, options_dashes(row), lead) != 0 ||
-		strncmp(argument + lead, row->name, length) != 0)
+	if (rest == NULL)
 		return false;
-	argument += lead + length;
-	*value = argument[0] == '=' ? argument + 1 : NULL;
-	return argument[0] == '\0' || argument[0] == '=';
+	*value = rest[0] == '=' ? rest + 1 : NULL;
+	return rest[0] == '\0' || rest[0] == '=';
 }
 
 static int take_row(struct options *options, const struct option_row *row, void *base,
 	const char *value, struct cursor *at)
 {
 	if (row->argument == NULL && value != NULL)
-		return options_reject(options, "%s%s takes no value; leave out =%s",
-			options_dashes(row), row->name, value);
+		return options_reject(
+			options, "--%s takes no value; leave out =%s", row->name, value);
 	if (row->argument != NULL && value == NULL) {
 		if (at->next == at->argc)
-			return options_reject(options, "%s%s: %s is missing behind it",
-				options_dashes(row), row->name, row->argument);
+			return options_reject(
+				options, "--%s: %s is missing behind it", row->name, row->argument);
 		value = at->argv[at->next++];
 	}
 	if (value != NULL && value[0] == '\0')
-		return options_reject(options, "%s%s: the value is empty; give %s",
-			options_dashes(row), row->name, row->argument);
+		return options_reject(
+			options, "--%s: the value is empty; give %s", row->name, row->argument);
 	return store(options, row, base, value);
 }
 
@@ -118,8 +123,8 @@ static int take_from(struct options *options, const struct option_row *rows, uns
 		if (!names_row(at->argv[at->next - 1], &rows[i], &value))
 			continue;
 		if ((*seen & UINT64_C(1) << i) != 0 && !rows[i].repeatable)
-			return options_reject(options, "%s%s is given twice; give it once",
-				options_dashes(&rows[i]), rows[i].name);
+			return options_reject(
+				options, "--%s is given twice; give it once", rows[i].name);
 		*seen |= UINT64_C(1) << i;
 		return take_row(options, &rows[i], base, value, at) < 0 ? -EINVAL : 1;
 	}
@@ -182,11 +187,11 @@ bool options_has_range(const struct option_row *row)
 
 static void print_row(FILE *out, const struct option_row *row)
 {
-	char left[64];
+	char left[64], letter[] = {'-', row->letter, ',', ' ', '\0'};
 
 	if (row->hidden)
 		return;
-	snprintf(left, sizeof(left), "%s%s %s", options_dashes(row), row->name,
+	snprintf(left, sizeof(left), "%s--%s %s", row->letter != '\0' ? letter : "", row->name,
 		row->argument != NULL ? row->argument : "");
 	fprintf(out, "  %-32s %s", left, row->text);
 	if (options_has_range(row))

@@ -30,12 +30,13 @@ enum option_kind {
 };
 
 struct option_row {
-	const char *name;     /* "port" is --port, "o" is -o */
+	const char *name;     /* "port" is --port */
 	const char *argument; /* what --help calls it; NULL for a flag */
 	const char *unit;     /* of a number, may be NULL */
 	const char *fallback; /* default as --help says it, may be NULL */
 	const char *text;
 	enum option_kind kind;
+	char letter; /* 'o' is -o as well, 0 for none */
 	bool repeatable;
 	bool hidden; /* for the build, not for people */
 	uint64_t min, max;
@@ -93,9 +94,6 @@ void options_print_help(FILE *out, const struct option_spec *spec);
 
 /* The manual page, for man(1). */
 void options_print_man(FILE *out, const struct option_spec *spec, const char *version);
-
-/* What stands before the name of the option. */
-const char *options_dashes(const struct option_row *row);
 
 /* Whether min and max mean something to people. */
 bool options_has_range(const struct option_row *row);

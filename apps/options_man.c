@@ -62,8 +62,10 @@ static void put_range(FILE *out, const struct option_row *row)
 
 static void put_row(FILE *out, const struct option_row *row)
 {
-	fputs(".TP\n\\fB", out);
-	put_text(out, options_dashes(row));
+	fputs(".TP\n", out);
+	if (row->letter != '\0')
+		fprintf(out, "\\fB\\-%c\\fR, ", row->letter);
+	fputs("\\fB\\-\\-", out);
 	put_text(out, row->name);
 	fputs("\\fR", out);
 	if (row->argument != NULL) {

@@ -29,7 +29,8 @@ static const struct option_row rows[] = {
 		.kind = OPTION_TEXT,
 		.offset = offsetof(struct own, root),
 		.text = "a folder"},
-	{.name = "o",
+	{.name = "output",
+		.letter = 'o',
 		.argument = "FILE",
 		.kind = OPTION_TEXT,
 		.offset = offsetof(struct own, output),
@@ -117,6 +118,21 @@ static void every_option_given_is_stored(void **state)
 	assert_string_equal(own.root, "/srv");
 	assert_string_equal(own.output, "file");
 	assert_true(own.loud);
+}
+
+static void option_with_a_letter_has_two_names(void **state)
+{
+	assert_int_equal(PARSE(DEV, "--dhcp", "--output", "file"), 0);
+	assert_string_equal(own.output, "file");
+	assert_int_equal(PARSE(DEV, "--dhcp", "--output=-"), 0);
+	assert_string_equal(own.output, "-");
+	assert_int_equal(PARSE(DEV, "--dhcp", "-o=file"), 0);
+	assert_string_equal(own.output, "file");
+	REFUSED("--output is given twice", "once", DEV, "--dhcp", "-o", "a", "--output", "b");
+	REFUSED("--output", "FILE is missing", DEV, "--dhcp", "-o");
+	REFUSED("unknown option --o", "--help", DEV, "--dhcp", "--o", "file");
+	REFUSED("unknown option -ofile", "--help", DEV, "--dhcp", "-ofile");
+	REFUSED("unknown option -p", "--help", DEV, "--dhcp", "-p", "80");
 }
 
 static void interface_options_belong_to_the_device_before_them(void **state)
@@ -298,9 +314,9 @@ static void help_and_version_need_nothing_else(void **state)
 
 static void help_names_every_option_of_the_tables(void **state)
 {
-	static const char *const names[] = {"--port", "--root", "-o FILE", "--dev", "--addr",
-		"--gateway", "--dhcp", "--slaac", "--mtu", "--cores", "--placement", "--idle",
-		"--memory", "--hugepages", "--quiet", "--stats", "--help", "--version"};
+	static const char *const names[] = {"--port", "--root", "-o, --output FILE", "--dev",
+		"--addr", "--gateway", "--dhcp", "--slaac", "--mtu", "--cores", "--placement",
+		"--idle", "--memory", "--hugepages", "--quiet", "--stats", "--help", "--version"};
 	const struct option_spec spec = {
 		.program = "test", .summary = "a test", .rows = rows, .row_count = 4, .own = &own};
 	char *text = NULL;
@@ -340,9 +356,10 @@ static void manual_page_has_every_option_of_the_tables(void **state)
 {
 	static const char *const parts[] = {".TH \"rws\\-test\" 1 \"\" \"rws 1.2.3\"",
 		".SH NAME\nrws\\-test \\- a test\n", "\\fIURL\\fR\n",
-		"\n.TP\n\\fB\\-\\-port\\fR \\fIN\\fR\n", "\n\\fB\\-o\\fR \\fIFILE\\fR\n",
-		"\n\\fB\\-\\-loud\\fR\n", "\n\\fB\\-\\-placement\\fR \\fIinline|channel\\fR\n",
-		"; 576 to 9000 bytes", ".SH \"EXIT STATUS\""};
+		"\n.TP\n\\fB\\-\\-port\\fR \\fIN\\fR\n",
+		"\n\\fB\\-o\\fR, \\fB\\-\\-output\\fR \\fIFILE\\fR\n", "\n\\fB\\-\\-loud\\fR\n",
+		"\n\\fB\\-\\-placement\\fR \\fIinline|channel\\fR\n", "; 576 to 9000 bytes",
+		".SH \"EXIT STATUS\""};
 	char *text = manual_page(rows, 4, NULL);
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -370,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_given_least_are_kept),
 		cmocka_unit_test(every_option_given_is_stored),
+		cmocka_unit_test(option_with_a_letter_has_two_names),
 		cmocka_unit_test(interface_options_belong_to_the_device_before_them),
 		cmocka_unit_test(device_missing_is_refused),
 		cmocka_unit_test(device_twice_is_refused),
