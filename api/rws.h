@@ -83,8 +83,12 @@ struct rws_config {
 	const char *cores;            /* CPUs of the stack cores, "0", "0-1", "2,4"; NULL for "0" */
 	enum rws_placement placement; /* where the application runs */
 	enum rws_idle idle;           /* what a stack core does that has nothing to do */
-	unsigned memory_mb;           /* for packet buffers and rings in all; 0 for a default */
-	bool hugepages;               /* needed by most PCI devices, not by virtual ones */
+	/*
+	 * MB for packet buffers and rings in all: 144 at least, and 80 more for each stack core after
+	 * the first; 0 for a default.
+	 */
+	unsigned memory_mb;
+	bool hugepages; /* needed by most PCI devices, not by virtual ones */
 	/*
 	 * Sockets of each selector at most, and connections of each stack core, 65,536 of those at
 	 * least: up to 16,777,215; 0 for 65,536. Memory is reserved for all of them, about 1.3 KB

@@ -47,9 +47,10 @@ const struct option_row options_common_rows[] = {
 	{.name = "idle", .argument = "poll|yield|sleep", .kind = OPTION_CHOICE, .choices = idles,
 	 .offset = offsetof(struct options, idle), .fallback = "poll",
 	 .text = "what a stack core with nothing to do does"},
-	{.name = "memory", .argument = "N", .kind = OPTION_NUMBER, .unit = "MB", .min = 1, .max = 1048576,
+	{.name = "memory", .argument = "N", .kind = OPTION_NUMBER, .unit = "MB", .min = 144, .max = 1048576,
 	 .offset = offsetof(struct options, memory_mb), .fallback = "the library's",
-	 .text = "packet buffers and rings in all"},
+	 .text = "packet buffers and rings in all; each stack core after the first adds\n"
+		 "                                   80 MB to the least"},
 	{.name = "hugepages", .kind = OPTION_FLAG, .offset = offsetof(struct options, hugepages),
 	 .text = "take memory from hugepages (most PCI devices need it)"},
 	{.name = "quiet", .kind = OPTION_FLAG, .offset = offsetof(struct options, quiet),

@@ -86,7 +86,9 @@ refused_httpd "placement" 'placement' "${tap[@]}" "${address[@]}" --placement no
 refused_httpd "MTU" 'mtu' "${tap[@]}" "${address[@]}" --mtu 100
 refused_httpd "port" 'port' "${tap[@]}" "${address[@]}" --port 70000
 refused_httpd "root that does not exist" '/no/such/folder' "${tap[@]}" "${address[@]}" --root /no/such/folder
-refused_httpd "memory limit too small" 'memory' "${tap[@]}" "${address[@]}" --memory 1
+refused_httpd "memory limit too small" 'memory' "${tap[@]}" "${address[@]}" --memory 143
+[ "$(allowed_cpus | wc -l)" -lt 2 ] || refused_httpd "memory limit too small for two cores" \
+	'2 stack cores need at least 224' "${tap[@]}" "${address[@]}" --cores "$(cpu_list 2)" --memory 223
 
 mapfile -t command < <(httpd "${tap[@]}" "${address[@]}")
 refused "no free core" 'core|cpu' taskset -c "$(cpu_list 1)" "${command[@]}" \

@@ -273,6 +273,7 @@ static void number_bad_is_refused(void **state)
 	REFUSED("--port -1", "1 to 65535", DEV, "--dhcp", "--port", "-1");
 	REFUSED("--port 80x", "1 to 65535", DEV, "--dhcp", "--port", "80x");
 	REFUSED("--port +8", "1 to 65535", DEV, "--dhcp", "--port", "+8");
+	REFUSED("--memory 143", "144", DEV, "--dhcp", "--memory", "143");
 	REFUSED("--memory 0", "MB", DEV, "--dhcp", "--memory", "0");
 	REFUSED("--memory 99999999999999999999", "MB", DEV, "--dhcp", "--memory",
 		"99999999999999999999");
