@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PART_NAMES 8 /* to find one that nothing has */
+
 void get_output_init(struct get_output *output, const char *name)
 {
 	output->name = name;
@@ -25,25 +27,37 @@ static bool is_special(const char *name)
 	return stat(name, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
+/* Never what is there already: the folder may be one where others, too, make files and links. */
+static int create_part(struct get_output *output, int number)
+{
+	int n = snprintf(output->part, sizeof(output->part), "%s.%d-%d.part", output->name,
+		(int)getpid(), number);
+
+	if ((size_t)n >= sizeof(output->part))
+		return -ENAMETOOLONG;
+	output->fd = open(output->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	return output->fd < 0 ? -errno : 0;
+}
+
+static int open_part(struct get_output *output)
+{
+	int result = -EEXIST;
+
+	for (int i = 0; i < PART_NAMES && result == -EEXIST; i++)
+		result = create_part(output, i);
+	if (result < 0)
+		output->part[0] = '\0'; /* not ours to remove */
+	return result;
+}
+
 int get_output_open(struct get_output *output)
 {
-	int n = 0;
-
 	if (output->name == NULL)
 		return 0;
-	if (strcmp(output->name, "-") == 0)
-		output->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	else if (is_special(output->name))
-		output->fd = open(output->name, O_WRONLY | O_CLOEXEC);
-	else
-		n = snprintf(output->part, sizeof(output->part), "%s.%d.part", output->name,
-			(int)getpid());
-	if ((size_t)n >= sizeof(output->part)) {
-		output->part[0] = '\0';
-		return -ENAMETOOLONG;
-	}
-	if (n > 0)
-		output->fd = open(output->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (strcmp(output->name, "-") != 0 && !is_special(output->name))
+		return open_part(output);
+	output->fd = strcmp(output->name, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+						    : open(output->name, O_WRONLY | O_CLOEXEC);
 	return output->fd < 0 ? -errno : 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Where rws-get puts a body. A file appears under its name only when it is whole: until then it is
- * NAME.PID.part beside it, and it is removed when anything fails.
+ * NAME.PID-0.part beside it, and it is removed when anything fails.
  *
  * Called from apps/get_exchange.c. Calls nothing of ours.
  */

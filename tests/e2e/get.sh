@@ -35,6 +35,15 @@ for size in $(body_sizes); do
 	rm "$WORK/up"
 done
 
+# A folder without room: it says so, and nothing is left there.
+mkdir "$WORK/small"
+mount -t tmpfs -o size=64k tmpfs "$WORK/small"
+cleanup_push umount "$WORK/small"
+tap_app full rws-get "http://$KERNEL_HOST:8000/bytes/$MIB" --output "$WORK/small/body"
+await_exit full 1 30
+grep -q 'small/body: No space left' "${LOG[full]}" || fail "a full folder is not told"
+expect "files in the full folder" "$(ls "$WORK/small")" ""
+
 tap_app missing rws-get "http://$KERNEL_HOST:8000/nothing" -o "$WORK/none"
 await_exit missing 1 30
 grep -q 404 "${LOG[missing]}" || fail "the status 404 is not told"

@@ -56,6 +56,38 @@ static void file_discarded_leaves_nothing_and_spares_the_old(void **state)
 	assert_int_equal(unlink("two"), 0);
 }
 
+/* A name of the part that somebody else made. */
+static void plant(int number, const char *target)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "four.%d-%d.part", (int)getpid(), number);
+	assert_int_equal(target != NULL ? symlink(target, name) : unlink(name), 0);
+}
+
+static void file_or_link_that_is_there_is_not_written_to(void **state)
+{
+	write_text("target", "theirs");
+	assert_int_equal(get_output_commit(&output), 0);
+	plant(0, "target");
+	plant(1, "nowhere");
+	write_text("four", "content");
+	assert_int_equal(get_output_commit(&output), 0);
+	assert_content("four", "content");
+	assert_content("target", "theirs");
+	assert_int_equal(access("nowhere", F_OK), -1);
+	for (int i = 2; i < 8; i++)
+		plant(i, "target");
+	get_output_init(&output, "four");
+	assert_int_equal(get_output_open(&output), -EEXIST);
+	get_output_discard(&output);
+	assert_content("target", "theirs");
+	for (int i = 0; i < 8; i++)
+		plant(i, NULL); /* all of them are still there */
+	assert_int_equal(unlink("four"), 0);
+	assert_int_equal(unlink("target"), 0);
+}
+
 static void pieces_beyond_the_table_are_written_in_order(void **state)
 {
 	char content[OUTPUT_PIECES + 20];
@@ -119,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(file_committed_has_its_name_and_content),
 		cmocka_unit_test(file_discarded_leaves_nothing_and_spares_the_old),
+		cmocka_unit_test(file_or_link_that_is_there_is_not_written_to),
 		cmocka_unit_test(pieces_beyond_the_table_are_written_in_order),
 		cmocka_unit_test(device_full_is_told),
 		cmocka_unit_test(folder_missing_is_told),
