@@ -33,6 +33,14 @@ def blank(text, strings):
     return _TOKEN.sub(replace, text)
 
 
+def comment_lines(text):
+    """(number, text) of each line of each comment."""
+    for match in _TOKEN.finditer(text):
+        if match.group(0)[0] == "/":
+            first = text.count("\n", 0, match.start()) + 1
+            yield from enumerate(match.group(0).splitlines(), first)
+
+
 def finish(name, complaints, looked_at):
     """Prints the complaints and ends the script: 0 well, 1 otherwise, also if it saw nothing."""
     for complaint in complaints:

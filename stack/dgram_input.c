@@ -2,7 +2,7 @@
 /*
  * A received UDP datagram, and what ICMP says of one that was sent.
  *
- * Called from stack/ip_input.c, stack/lwip/redirect.c and stack/lwip/icmp_errors.c.
+ * Called from stack/ip_input.c, stack/lwip/transport.c and stack/lwip/icmp_errors.c.
  */
 #include "lwip/prot/ip.h"
 

@@ -2,7 +2,7 @@
 /*
  * The way in of a received transport packet, past lwIP where nothing is special about it.
  *
- * Called from stack/stack.c and, for what lwIP put together, from stack/lwip/redirect.c; calls TCP
+ * Called from stack/stack.c and, for what lwIP put together, from stack/lwip/transport.c; calls TCP
  * and UDP, and lwIP for everything else.
  */
 #ifndef RWS_IP_INPUT_H

@@ -3,8 +3,8 @@
  * Local ports of one stack: which are in use, the choice of a free one, and the claims on them
  * with whoever steers frames to stack cores (stack_config.claim_port).
  *
- * Called from stack/lwip/conn_*.c and dgram_udp.c. A port is claimed when its first user comes and
- * given back when its last one is gone, TIME_WAIT included.
+ * Called from stack/tcp/, stack/dgram.c, and stack/nif.c for what lwIP opens itself. A port is
+ * claimed when its first user comes and given back when its last one is gone, TIME_WAIT included.
  */
 #ifndef RWS_PORTS_H
 #define RWS_PORTS_H

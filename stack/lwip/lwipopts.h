@@ -16,7 +16,7 @@
 #define LWIP_TIMERS          1
 #define LWIP_TIMERS_CUSTOM   1 /* stack/lwip/lwip_timers.c: no allocation that could fail */
 
-/* Every allocation goes to the arena of the current stack (stack/lwip/lwip_memory.c). */
+/* Every allocation goes to the arena of the current stack (stack/lwip/lwip_glue.c). */
 #define MEMP_MEM_MALLOC      1
 #define MEM_CUSTOM_ALLOCATOR 1
 void *lwip_arena_alloc(size_t size);

@@ -2,7 +2,7 @@
 /*
  * A burst of received segments: parsed, gathered, and given to their connections.
  *
- * Called from stack/ip_input.c and stack/lwip/redirect.c; calls tcp_segment.c, tcp_listen.c,
+ * Called from stack/ip_input.c and stack/lwip/transport.c; calls tcp_segment.c, tcp_listen.c,
  * tcp_syn_cache.c and tcp_time_wait.c.
  *
  * tcp_input only parses, joins a segment that continues the one before it with that one (generic

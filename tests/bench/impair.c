@@ -10,7 +10,7 @@
  * way: delay_us, jitter_us, rate_kbit, queue, loss_ppm, duplicate_ppm, reorder_ppm, reorder_us.
  * Runs until SIGTERM, then prints what became of the frames of each direction.
  *
- * Called from tests/e2e/impaired_link.sh. Calls driver/wire_impair.c and driver/wire_queue.c.
+ * Called from impaired_link in tests/e2e/lib.sh. Calls driver/wire_impair.c and driver/wire_queue.c.
  *
  * The interfaces must send without offloads: a frame is what the wire would carry.
  */

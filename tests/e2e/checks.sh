@@ -44,6 +44,8 @@ caught check_forbidden "'malloc'" stack/x.c 'void *f(void)\n{\n\treturn malloc(1
 caught check_forbidden "finish it" driver/x.c "/* TO""DO: later */"
 caught check_format 'not clang-formatted|violations' driver/x.c 'int  f( void );'
 caught check_path 'no_such_function' docs/path_of_a_packet.md '`no_such_function()` in stack/base/fault.c'
+caught check_path 'stack/x.c:3: no file stack/lwip/gone.c' stack/x.c '/*\n * Calls stack/lwip/gone.c. */'
+caught check_path 'stack/x.c:2: no file gone.c' stack/x.c '/* Called from gone.c; calls tcp_*.c. */'
 caught check_path 'no file' docs/path_of_a_packet.md '`f()` in stack/no_such_file.c'
 
 for check in "${!checks[@]}"; do

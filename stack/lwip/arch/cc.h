@@ -18,7 +18,7 @@ void lwip_check_failed(const char *message);
  */
 #define LWIP_CORE_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
-/* Keyed generator of the current stack (stack/lwip/lwip_random.c), not the C library's. */
+/* Keyed generator of the current stack (stack/lwip/lwip_glue.c), not the C library's. */
 uint32_t lwip_random(void);
 #define LWIP_RAND() lwip_random()
 
