@@ -63,6 +63,9 @@ library=$(dirname "$(find "$WORK/dest" -name 'librws.so*' -type f)")
 mkdir "$WORK/guide"
 unpack "$WORK/guide"
 
+(cd "$WORK/guide" && LD_LIBRARY_PATH=$library run_pasted "$RWS_ROOT/docs/guide/README.md" "cc echo.c") >"$WORK/said"
+grep -qx hello "$WORK/said" || fail "the page's commands give no echo: $(cat "$WORK/said")"
+
 begin interfaces
 says interfaces "  $RWS4/24"
 
@@ -98,6 +101,19 @@ await_exit https 1 30
 server wait ready
 knock 3
 says wait "3 connections"
+
+program capitals
+wait_until 20 talk </dev/null || fail "no capitals"
+pattern_bytes $((24 * MIB)) | base64 >"$WORK/sent"
+tr a-z A-Z <"$WORK/sent" >"$WORK/wanted"
+for i in 1 2 3; do # that take nothing for a while
+	talk <"$WORK/sent" | (sleep 2; cmp - "$WORK/wanted") &
+	talking[i]=$!
+done
+for i in 1 2 3; do
+	wait "${talking[i]}" || fail "the capitals differ"
+done
+stop_process "${PID[capitals]}"
 
 server checksum ready
 expect "the checksum" "$(printf 'abc' | talk)" $((97 + 98 + 99))

@@ -176,6 +176,16 @@ expect_no_runtime_folder() {
 	[ -z "$left" ] || fail "left behind: $left"
 }
 
+# run_pasted FILE FIRST: runs the commands that the page shows from the one that begins so, as they
+# stand there, each of which has to work. They are alone with what they leave: their names of
+# namespaces are no others', nor are their processes.
+run_pasted() {
+	sed -n "/^    $2/,"'/^[^ ]*$/s/^    //p' "$1" >"$WORK/pasted"
+	grep -q 'ip netns exec' "$WORK/pasted" || fail "$1 shows no commands"
+	timeout 60 unshare --mount --pid --fork --kill-child --mount-proc bash -ec \
+		'mount -t tmpfs none /run; . "$1"; wait' bash "$WORK/pasted"
+}
+
 # ---- Impairment ----------------------------------------------------------------------------------
 
 # impaired_link NAMESPACE KEY=VALUE... [-- KEY=VALUE...]: veth0 in NS, with the kernel's addresses,
