@@ -66,6 +66,27 @@ make_temp_dir() {
 	cleanup_push rm -rf "$made"
 }
 
+# ---- Building ------------------------------------------------------------------------------------
+
+# Where the words go that somebody should read at once, also from a step whose output goes to a log.
+SCREEN=1
+
+# alone_in FOLDER COMMAND...: two that build in one folder at once would spoil it for each other. A
+# build that outlives its script keeps the others out until it ends.
+alone_in() {
+	local folder=$1 lock status=0
+	shift
+	mkdir -p "$folder"
+	exec {lock}<"$folder"
+	if ! flock --nonblock "$lock"; then
+		say "Waiting for another script to end its build in $folder" >&"$SCREEN"
+		until flock --nonblock "$lock"; do sleep 0.2; done
+	fi
+	"$@" || status=$?
+	exec {lock}<&-
+	return "$status"
+}
+
 # ---- Waiting -------------------------------------------------------------------------------------
 
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; printf '%s\n' "${t%???}"; }

@@ -48,6 +48,14 @@ fake df 'echo Filesystem; echo "none 100 99 1 99% /"'
 refused "full disk" 'MB free' env "PATH=$WORK/bin:$PATH" "$tree/scripts/setup"
 rm "$WORK/bin/df"
 
+# The folder of the build alone, and one that is not there yet.
+mkdir "$WORK/small"
+mount -t tmpfs -o size=64k tmpfs "$WORK/small"
+cleanup_push umount "$WORK/small"
+refused "full disk of the build" 'small has [01] MB free, .* for the build' \
+	env "RWS_BUILD=$WORK/small/not/yet" "$tree/scripts/setup"
+expect "files in the folder of the build" "$(ls "$WORK/small")" ""
+
 fake dpkg-query 'exit 0'
 fake id 'echo 1000'
 refused "packages missing and not root" 'missing packages' \
