@@ -295,6 +295,7 @@ struct tcp_send {
 			bool repairing;   /* resent_ts holds: not all that was LOST has arrived */
 			bool tlp_out;     /* a tail loss probe is not yet judged (RFC 8985 7) */
 			bool rack_in_dsack_round; /* rack_dsack_round holds */
+			bool cwr_out; /* what carried our last CWR is not acknowledged: cwr_seq */
 		};
 		uint64_t unusual; /* 0: nothing of that */
 	};
@@ -311,7 +312,6 @@ struct tcp_send {
 		all_dsacked; /* bytes sent again, and told of by DSACK, without limit */
 	uint32_t resent_ts;  /* TSval of the first that was sent again, RetransmitTS of RFC 3522 */
 	uint32_t cwr_seq;    /* of the segment that carried our last CWR */
-	bool cwr_out;        /* it is not acknowledged: cwr_seq holds */
 	bool undo_cwr;       /* an earlier reduction was still to be told when the last one came */
 
 	/* RFC 8985; owner: tcp_rack.c. */

@@ -925,6 +925,22 @@ static void ecn_echo_behind_a_recovery_is_of_its_window(void **state)
 	with_each_algorithm(echo_behind_recovery);
 }
 
+/* Else sequence numbers that came round again would have marks taken for answered. */
+static void cwr_is_out_until_it_is_acknowledged(void **state)
+{
+	lab_send(40 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 4000}));
+	uint32_t point = lab.tcb->tx->recovery_point - LAB_SEQ;
+	lab_sack(0, 1, BLOCKS({1000, point}));
+	lab_wait(100);
+	lab_ack(point);
+	assert_int_equal(ca_state(), TCP_CA_OPEN);
+	assert_true(lab.tcb->tx->cwr_out);
+	lab_ack(lab.tcb->snd_nxt - LAB_SEQ);
+	assert_false(lab.tcb->tx->cwr_out);
+}
+
 static void echo_behind_timeout(void)
 {
 	lab_send(3 * LAB_MSS);
@@ -1523,6 +1539,7 @@ int main(void)
 		ECN(ecn_echo_with_nothing_left_reduces_once),
 		ECN(ecn_echo_behind_a_recovery_is_of_its_window),
 		ECN(ecn_echo_behind_a_timeout_is_of_its_window),
+		ECN(cwr_is_out_until_it_is_acknowledged),
 		ECN(ecn_echo_after_an_undone_recovery_reduces),
 		ECN(ecn_echo_does_not_open_the_window),
 		SACK(closed_window_is_probed_at_doubling_intervals),
