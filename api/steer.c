@@ -173,22 +173,31 @@ static uint32_t steer_icmp6(
 	return only(self);
 }
 
+/* RFC 8200 4.1: those before the upper layer's header, but the Fragment header. */
+static bool is_extension(uint8_t next)
+{
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_DSTOPTS;
+}
+
 static uint32_t steer_ip6(
 	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length, bool many)
 {
-	if (length < 48)
-		return only(self);
+	unsigned at = 40;
 	uint8_t next = ip[6];
-	const uint8_t *l4 = ip + 40;
 
+	while (is_extension(next) && length >= at + 8) {
+		next = ip[at];
+		at += 8u * (ip[at + 1] + 1u);
+	}
+	if (length < at + 8)
+		return only(self);
+	const uint8_t *l4 = ip + at;
 	many |= ip[24] == 0xff;
 	if (next == IPPROTO_FRAGMENT && !many)
 		return only(spread(ip + 8, 32, (uint32_t)be16_at(l4 + 4) ^ be16_at(l4 + 6)) %
 			steer->cores);
-	if (next == IPPROTO_HOPOPTS) /* MLD with its router alert (RFC 2710 3) */
-		return STEER_ALL;
 	if (next == IPPROTO_ICMPV6)
-		return steer_icmp6(steer, self, l4, length - 40);
+		return steer_icmp6(steer, self, l4, length - at);
 	unsigned table = table_of(next);
 	if (table == TABLE_NONE)
 		return many ? STEER_ALL : only(self);

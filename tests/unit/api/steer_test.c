@@ -265,15 +265,42 @@ static void fragments_of_a_datagram_meet_on_one_core(void **state)
 	}
 }
 
+/* RFC 8200 4.1. */
+static void extension_headers_hide_no_port(void **state)
+{
+	static const uint8_t headers[] = {IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS};
+	struct fixture *f = *state;
+
+	steer_claim(&f->core[3], IPPROTO_TCP, 80, false);
+	for (unsigned i = 0; i < 3; i++) {
+		/* Twice the header, the second one of 16 bytes; ports behind both. */
+		struct frame tcp = ip6(headers[i], (unsigned)headers[i] << 8, 0);
+		tcp.bytes[54 + 8] = IPPROTO_TCP;
+		tcp.bytes[54 + 9] = 1;
+		put16(tcp.bytes + 54 + 8 + 16, 40000);
+		put16(tcp.bytes + 54 + 8 + 16 + 2, 80);
+		tcp.length = 54 + 8 + 16 + 20;
+		assert_int_equal(to(f, 1, &tcp), 3);
+		tcp.length = 54 + 8 + 16 + 4; /* cut off */
+		assert_int_equal(to(f, 1, &tcp), 1);
+		tcp.length = 54 + 8 + 4;
+		assert_int_equal(to(f, 1, &tcp), 1);
+		tcp.bytes[54 + 9] = 255; /* far beyond its end */
+		tcp.length = 54 + 8 + 16 + 20;
+		assert_int_equal(to(f, 1, &tcp), 1);
+	}
+}
+
 static void arp_and_neighbour_discovery_go_to_all(void **state)
 {
 	struct fixture *f = *state;
 	struct frame arp = {.length = 42};
 	struct frame nd = ip6(IPPROTO_ICMPV6, 0, 0);
-	struct frame mld = ip6(IPPROTO_HOPOPTS, 0, 0);
+	struct frame mld = ip6(IPPROTO_HOPOPTS, IPPROTO_ICMPV6 << 8, 0); /* with its router alert */
 
 	put16(arp.bytes + 12, 0x0806);
 	nd.bytes[54] = 135;
+	mld.bytes[54 + 8] = 131;
 	assert_int_equal(to(f, 1, &arp), STEER_ALL);
 	assert_int_equal(to(f, 1, &nd), STEER_ALL);
 	assert_int_equal(to(f, 1, &mld), STEER_ALL);
@@ -343,6 +370,7 @@ int main(void)
 		CASE(datagram_to_many_goes_to_every_core_with_its_port),
 		CASE(fragments_of_a_datagram_to_many_go_to_all),
 		CASE(fragments_of_a_datagram_meet_on_one_core),
+		CASE(extension_headers_hide_no_port),
 		CASE(arp_and_neighbour_discovery_go_to_all),
 		CASE(ping_stays_and_an_icmp_error_follows_the_packet_it_quotes),
 		CASE(dhcp_reply_goes_to_the_first_core),
