@@ -778,7 +778,6 @@ static void files_that_make_no_sense_are_told(void **state)
 	config.key_file = certificates_path("self.key"); /* another one's */
 	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
 	config.key_file = certificates_path("server.key");
-	config.key_file = certificates_path("server.key");
 	config.ca_file = certificates_path("server.key"); /* no certificate */
 	assert_int_equal(rws_tls_create(&config, &tls, &error), -EINVAL);
 	config.size--;
