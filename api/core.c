@@ -321,14 +321,12 @@ static void publish_known(struct core *core, unsigned index)
 	if (generation == cp->known_sequence)
 		return;
 	cp->known_sequence = generation;
-	uint32_t sequence = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
-	atomic_store_explicit(&interface->sequence, sequence + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
+	sequence_write_begin(&interface->known_lock);
 	interface->known_count = nif_addresses(cp->nif, interface->known, RUNTIME_ADDRESSES_MAX);
 	nif_gateway(cp->nif, &interface->known_gateway);
 	interface->known_dns_count =
 		nif_dns_servers(cp->nif, interface->known_dns, RUNTIME_DNS_MAX);
-	atomic_store_explicit(&interface->sequence, sequence + 2, memory_order_release);
+	sequence_write_end(&interface->known_lock);
 }
 
 static void publish_interfaces(struct core *core)
@@ -355,9 +353,7 @@ static void follow_lease(struct core *core, unsigned index)
 	struct core_port *cp = &core->ports[index];
 	struct runtime_interface *interface = &core->rws->interfaces[index];
 
-	if (!interface->dhcp ||
-		atomic_load_explicit(&interface->sequence, memory_order_relaxed) ==
-			cp->known_sequence)
+	if (!interface->dhcp || sequence_is(&interface->known_lock, cp->known_sequence))
 		return;
 	struct nif_address known[RUNTIME_ADDRESSES_MAX];
 	unsigned count;

@@ -41,12 +41,10 @@ static unsigned find_slot(const struct core *core, const struct core_group *grou
 static void write_slot(struct core *core, unsigned i, const struct core_group *group)
 {
 	struct core_groups *groups = &core->groups;
-	uint32_t sequence = atomic_load_explicit(&groups->sequence, memory_order_relaxed);
 
-	atomic_store_explicit(&groups->sequence, sequence + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
+	sequence_write_begin(&groups->lock);
 	groups->slot[i] = *group;
-	atomic_store_explicit(&groups->sequence, sequence + 2, memory_order_release);
+	sequence_write_end(&groups->lock);
 	atomic_fetch_add_explicit(&core->rws->groups_changed, 1, memory_order_release);
 	core_wake(core->rws->cores[0]);
 }
@@ -81,15 +79,12 @@ void core_release_group(void *steering, struct nif *nif, const ip_addr_t *group)
 
 static void read_slots(struct core_groups *groups, struct core_group slot[CORE_GROUPS])
 {
-	uint32_t before, after;
+	uint32_t count;
 
 	do {
-		before = atomic_load_explicit(&groups->sequence, memory_order_acquire);
+		count = sequence_read_begin(&groups->lock);
 		memcpy(slot, groups->slot, sizeof(groups->slot));
-		atomic_thread_fence(
-			memory_order_acquire); /* the reads above come before this load */
-		after = atomic_load_explicit(&groups->sequence, memory_order_relaxed);
-	} while (before != after || (before & 1) != 0);
+	} while (sequence_read_failed(&groups->lock, count));
 }
 
 /* False: no memory. */

@@ -47,7 +47,7 @@ struct core_group {
 #define CORE_GROUPS 256u /* of each core but the first, on all interfaces together */
 
 struct core_groups {
-	_Atomic uint32_t sequence; /* odd while it is written */
+	struct sequence_lock lock; /* its core writes, core 0 reads */
 	struct core_group slot[CORE_GROUPS];
 };
 

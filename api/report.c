@@ -15,18 +15,15 @@
 uint32_t runtime_read_known(struct runtime_interface *interface, struct nif_address *addresses,
 	unsigned *count, ip_addr_t *gateway)
 {
-	uint32_t before, after;
+	uint32_t sequence;
 
 	do {
-		before = atomic_load_explicit(&interface->sequence, memory_order_acquire);
+		sequence = sequence_read_begin(&interface->known_lock);
 		memcpy(addresses, interface->known, sizeof(interface->known));
 		*count = interface->known_count;
 		*gateway = interface->known_gateway;
-		atomic_thread_fence(
-			memory_order_acquire); /* the reads above come before this load */
-		after = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
-	} while (before != after || (before & 1) != 0);
-	return before;
+	} while (sequence_read_failed(&interface->known_lock, sequence));
+	return sequence;
 }
 
 static void describe_offloads(uint32_t offloads, char *text, size_t size)

@@ -13,6 +13,7 @@
 
 #include "api/core.h"
 #include "api/rws.h"
+#include "api/sequence_lock.h"
 #include "api/steer.h"
 #include "stack/nif.h"
 
@@ -38,12 +39,8 @@ struct runtime_interface {
 	bool dhcp, slaac;
 	_Atomic bool link_up; /* written by core 0, which asks the device now and then */
 
-	/*
-	 * What core 0 found out: addresses with what DHCP and SLAAC added. A sequence lock: core 0
-	 * makes `sequence` odd, writes, makes it even (release); readers retry while it is odd or
-	 * has changed (acquire loads around the reads).
-	 */
-	_Atomic uint32_t sequence;
+	/* What core 0 found out: addresses with what DHCP and SLAAC added. */
+	struct sequence_lock known_lock;
 	struct nif_address known[RUNTIME_ADDRESSES_MAX];
 	unsigned known_count;
 	ip_addr_t known_gateway;

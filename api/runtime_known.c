@@ -12,20 +12,16 @@
 
 /* ---- Name servers ------------------------------------------------------------------------ */
 
-/* The same sequence lock as that of runtime_read_known. */
 static unsigned read_dns(struct runtime_interface *interface, ip_addr_t servers[RUNTIME_DNS_MAX])
 {
-	uint32_t before, after;
+	uint32_t sequence;
 	unsigned count;
 
 	do {
-		before = atomic_load_explicit(&interface->sequence, memory_order_acquire);
+		sequence = sequence_read_begin(&interface->known_lock);
 		memcpy(servers, interface->known_dns, sizeof(interface->known_dns));
 		count = interface->known_dns_count;
-		atomic_thread_fence(
-			memory_order_acquire); /* the reads above come before this load */
-		after = atomic_load_explicit(&interface->sequence, memory_order_relaxed);
-	} while (before != after || (before & 1) != 0);
+	} while (sequence_read_failed(&interface->known_lock, sequence));
 	return count;
 }
 
