@@ -182,6 +182,8 @@ static bool is_extension(uint8_t next)
 static uint32_t steer_ip6(
 	const struct steer *steer, unsigned self, const uint8_t *ip, unsigned length, bool many)
 {
+	if (length < 48)
+		return only(self);
 	unsigned at = 40;
 	uint8_t next = ip[6];
 
