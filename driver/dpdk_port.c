@@ -359,8 +359,11 @@ static int make_tx_pool(const struct setup *s, struct dpdk_port *d, uint16_t q)
 	char name[PKTPOOL_NAME_SIZE];
 	struct pktpool_config config = {
 		.name = name,
-		/* A frame is a header buffer and mostly one reference. */
-		.count = 2u * (s->tx_descriptors + TX_STAGE_MAX),
+		/*
+		 * A frame is a header buffer and seldom more than three references. Virtio takes
+		 * all of them by one descriptor, and gives none back before its ring is nearly full.
+		 */
+		.count = 4u * (s->tx_descriptors + TX_STAGE_MAX),
 		.data_size = TX_SMALL_DATA,
 		.numa_node = rte_eth_dev_socket_id(d->id),
 	};
