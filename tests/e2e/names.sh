@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # axes: placement cores
-# default: channel/2/-
+# default: inline/1/- channel/2/-
 # seconds: 240
 #
 # rws-get connects by name: to a server of its own choice, to the one that DHCP names; a name with a
