@@ -62,10 +62,9 @@ static bool forward(struct core *core, unsigned to, struct pbuf *p)
 static struct pbuf *copy_frame(struct core *core, const struct nif_frame *frame)
 {
 	struct pbuf *copy = NULL;
-	unsigned length = frame->header_length + frame->length;
+	unsigned length = frame->header_length + frame->length, done = 0;
 
-	unsigned done = 0;
-	do {
+	do { /* at least one: a datagram may be empty */
 		struct pbuf *part = pktbuf_alloc(core->pool);
 		if (part == NULL) {
 			stack_drop(core->stack, copy, DROP_NO_PBUF);
@@ -347,7 +346,10 @@ static void follow_link(struct core *core, unsigned index)
 	nif_set_link(cp->nif, up);
 }
 
-/* Takes over the IPv4 lease, and that there is none any more. IPv6 a core learns from the same advertisements as core 0. */
+/*
+ * Takes over the IPv4 lease, and that there is none any more. IPv6 a core learns from the same
+ * advertisements as core 0.
+ */
 static void follow_lease(struct core *core, unsigned index)
 {
 	struct core_port *cp = &core->ports[index];

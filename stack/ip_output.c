@@ -169,7 +169,8 @@ static enum drop_reason queue_one(
 /*
  * lwIP has room for the longest super-segment; what it gives up, the oldest for what is new or all
  * when no answer comes, it counts (DROP_NO_NEIGHBOUR). A super-segment is taken when its first
- * segment is: others that there is no memory for are lost, and counted, as they could be on the way. TCP would send all of it once more if it were told.
+ * segment is: others that there is no memory for are lost, and counted, as they could be on the
+ * way. TCP would send all of it once more if it were told.
  */
 SELDOM enum drop_reason queue_in_lwip(
 	struct stack *st, const struct dst *dst, const struct nif_frame *frame)
