@@ -289,7 +289,9 @@ static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
 {
 	tcb->last_rcv_ms = tcp_now_ms(tcb->conn.stack);
 	take_timestamp(tcb, seg);
-	if (!says_nothing_new(tcb, seg)) {
+	if (says_nothing_new(tcb, seg)) {
+		tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */
+	} else {
 		enum drop_reason reason = tcp_process_ack(tcb, seg);
 		if (reason != DROP_NONE)
 			return refuse(seg, reason);

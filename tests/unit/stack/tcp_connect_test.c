@@ -222,6 +222,28 @@ static void text_and_fin_with_the_syn_ack_are_received(void **state)
 	close_all(&f);
 }
 
+/*
+ * RFC 9293 3.10.7.4 (5th): SND.WL1 follows each segment, also one that says nothing new. One that
+ * stayed behind by 2 GiB would come to lie ahead, and no window be taken any more.
+ */
+static void expected_text_moves_the_place_of_the_window(void **state)
+{
+	struct fixture f;
+	open_plain(&f);
+	struct peer_frame frame = answer(&f, TH_SYN | TH_ACK);
+	say(&f, &frame);
+	peer_expect(&f.lab, TH_ACK, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		frame = answer(&f, TH_ACK);
+		frame.seq = ISN + 1 + i * 100;
+		frame.len = 100;
+		say(&f, &frame);
+		assert_int_equal(tcb_of(f.conn)->rcv_nxt, frame.seq + 100);
+		assert_int_equal(tcb_of(f.conn)->snd_wl1, frame.seq);
+	}
+	close_all(&f);
+}
+
 /* RFC 6298 2.1, 5.5, RFC 9293 3.8.3: doubling from 1 s, as often as told, then the error. */
 static void unanswered_syn_is_sent_again_then_given_up(void **state)
 {
@@ -556,6 +578,7 @@ int main(void)
 		cmocka_unit_test(reset_counts_only_with_the_right_ack),
 		cmocka_unit_test(bare_ack_is_dropped),
 		cmocka_unit_test(text_and_fin_with_the_syn_ack_are_received),
+		cmocka_unit_test(expected_text_moves_the_place_of_the_window),
 		cmocka_unit_test(unanswered_syn_is_sent_again_then_given_up),
 		cmocka_unit_test(soft_error_becomes_the_cause_of_the_timeout),
 		cmocka_unit_test(answer_to_a_syn_sent_again_starts_slowly),
