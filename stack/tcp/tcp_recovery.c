@@ -193,12 +193,14 @@ static void count_duplicates(struct tcb *tcb, const struct tcp_ack *ack)
 
 /*
  * RFC 3522 3.2 (4): what was sent again arrived, and the echo is older than that, and than anything
- * that was sent again before and had not arrived: else it may be of an earlier attempt.
+ * that was sent again before and had not arrived: else it may be of an earlier attempt. What is sent
+ * again after the episode, a tail loss probe, says nothing of it.
  */
 static bool echo_is_older(const struct tcb *tcb, const struct tcp_ack *ack)
 {
-	return ack->cum_acked != 0 && ack->resent && tcp_has_timestamp(tcb, ack) &&
-		seq_lt(ack->seg->opt.ts_ecr, tcb->tx->resent_ts);
+	const struct tcp_send *tx = tcb->tx;
+	return tx->ca_state >= TCP_CA_RECOVERY && ack->cum_acked != 0 && ack->resent &&
+		tcp_has_timestamp(tcb, ack) && seq_lt(ack->seg->opt.ts_ecr, tx->resent_ts);
 }
 
 /*

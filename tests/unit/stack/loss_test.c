@@ -709,6 +709,34 @@ static void echo_of_earlier_attempt_undoes_nothing(void **state)
 	assert_int_equal(COUNTERS->tcp_spurious_undone, 0);
 }
 
+/*
+ * RFC 3522 3.2: the echo is older than what was sent again for the loss. A tail loss probe is not,
+ * and that its original arrived says nothing of a loss that was repaired before.
+ */
+static void echo_older_than_a_tail_probe_undoes_nothing(void **state)
+{
+	lab_send(14 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 10000}));
+	assert_int_equal(COUNTERS->tcp_fast_recoveries, 1);
+	lab.peer_ts_ecr = (uint32_t)lab.st.now_ms;
+	lab_wait(100);
+	lab_ack(10000);
+	uint32_t ssthresh = lab.tcb->cc.ssthresh;
+	assert_true(ssthresh < 10 * LAB_MSS);
+	uint32_t sent_ms = (uint32_t)lab.st.now_ms;
+	lab_send(LAB_MSS);
+	lab_ack(14000);
+	lab_wait(420);
+	assert_int_equal(COUNTERS->tcp_tlps, 1);
+	lab.peer_ts_ecr = sent_ms; /* late, but the original's */
+	lab_send(1);
+	lab_ack(15000);
+	assert_int_equal(COUNTERS->tcp_spurious_undone, 0);
+	assert_int_equal(lab.tcb->cc.ssthresh, ssthresh);
+	lab_ack(15001);
+}
+
 /* RFC 3522 4: what was held for lost arrives, and only its original can have. */
 static void arrival_of_what_was_not_sent_again_undoes_recovery(void **state)
 {
@@ -1529,6 +1557,7 @@ int main(void)
 		PLAIN(duplicates_after_recovery_start_no_other),
 		TS(older_echo_undoes_timeout),
 		TS(echo_of_earlier_attempt_undoes_nothing),
+		TS(echo_older_than_a_tail_probe_undoes_nothing),
 		SACK(arrival_of_what_was_not_sent_again_undoes_recovery),
 		SACK(dsack_of_all_undoes_recovery),
 		SACK(dsack_of_what_was_sent_once_makes_dsack_worthless),
