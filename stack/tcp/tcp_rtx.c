@@ -154,9 +154,15 @@ static void give_up(struct tcb *tcb)
 	tcb_fail(tcb, tcb->soft_error != 0 ? tcb->soft_error : -ETIMEDOUT);
 }
 
+/* As with is_due, an ACK of this turn may have put it off. */
 void tcp_user_timeout(struct tcb *tcb)
 {
-	give_up(tcb);
+	bool synchronised = tcb->state > TCP_SYN_RCVD;
+	if (synchronised && tcb->tx != NULL &&
+		tcp_now_ms(tcb->conn.stack) - tcb->tx->waiting_ms < tcb->options->user_timeout_ms)
+		tcp_rtx_arm(tcb);
+	else
+		give_up(tcb);
 }
 
 static void count_timeout(struct tcb *tcb)

@@ -563,6 +563,25 @@ static void silent_peer_is_given_up_after_user_timeout(void **state)
 	assert_int_equal(lab.failed, -ETIMEDOUT);
 }
 
+/* RFC 5482 3: after a stall of ours the ACK is there before the timers run, and counts. */
+static void ack_of_the_same_turn_puts_user_timeout_off(void **state)
+{
+	lab.options.user_timeout_ms = 5000;
+	lab_send(3 * LAB_MSS);
+	lab.st.now_ns += 6000000000;
+	lab.st.now_ms += 6000;
+	struct tcp_seg seg = lab_ack_segment(1000);
+	assert_int_equal(tcp_process_ack(lab.tcb, &seg), DROP_NONE);
+	assert_true(lab.tcb->timer_ms[TCP_TIMER_USER] <= lab.st.now_ms);
+	tcp_user_timeout(lab.tcb);
+	assert_int_equal(lab.failed, 0);
+	lab_output();
+	lab_wait(4900);
+	assert_int_equal(lab.failed, 0);
+	lab_wait(200);
+	assert_int_equal(lab.failed, -ETIMEDOUT);
+}
+
 /* RFC 5461: the cause that ICMP told is the error. */
 static void soft_error_is_cause_of_failure(void **state)
 {
@@ -1548,6 +1567,7 @@ int main(void)
 		SACK(timeout_spares_what_was_sent_lately),
 		SACK(silent_peer_is_given_up_after_r2),
 		SACK(silent_peer_is_given_up_after_user_timeout),
+		SACK(ack_of_the_same_turn_puts_user_timeout_off),
 		SACK(soft_error_is_cause_of_failure),
 		SACK(reneging_peer_gets_all_again),
 		PLAIN(three_duplicates_start_recovery),
