@@ -206,8 +206,11 @@ struct tcp_cc_ops {
 	/* Before a segment is sent: in_flight without it. NULL: of no interest. */
 	void (*on_sent)(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, bool app_limited);
 
-	/* Before the first segment after idle_ns without anything in flight. */
-	void (*on_idle)(struct tcp_cc *cc, uint64_t idle_ns, uint64_t rto_ns);
+	/*
+	 * Before a segment that may leave with nothing in flight, idle_ns after the last one that was
+	 * sent. Called again, with more, while none leaves.
+	 */
+	void (*on_idle)(struct tcp_cc *cc, uint64_t now_ns, uint64_t idle_ns, uint64_t rto_ns);
 
 	/* The path's MTU, and with it the MSS, changed. cc->mss is still the old one. */
 	void (*on_mss)(struct tcp_cc *cc, uint32_t mss);

@@ -938,7 +938,7 @@ static void bbr_on_sent(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, 
 		check_probe_rtt_done(cc, now_ns);
 }
 
-static void bbr_on_idle(struct tcp_cc *cc, uint64_t idle_ns, uint64_t rto_ns)
+static void bbr_on_idle(struct tcp_cc *cc, uint64_t now_ns, uint64_t idle_ns, uint64_t rto_ns)
 {
 	/* bbr-06 5.4.2: cwnd is kept, pacing prevents the burst; the rest is bbr_on_sent()'s. */
 }

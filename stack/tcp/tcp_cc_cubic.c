@@ -236,13 +236,16 @@ static void cubic_on_undo(struct tcp_cc *cc, uint64_t now_ns)
 		cubic->epoch = cc->undo->epoch;
 }
 
-static void cubic_on_idle(struct tcp_cc *cc, uint64_t idle_ns, uint64_t rto_ns)
+/*
+ * RFC 9438 5.8: idle time is not the curve's: the clock stands still until cwnd is all used again.
+ * Not since before the epoch, which an ACK began that came after the last segment was sent.
+ */
+static void cubic_on_idle(struct tcp_cc *cc, uint64_t now_ns, uint64_t idle_ns, uint64_t rto_ns)
 {
 	struct tcp_cubic *cubic = &cc->cubic;
-	/* RFC 9438 5.8: idle time is not the curve's; if the flow was limited before, it counts in. */
 	if (!tcp_cc_in_initial_slow_start(cc) && cubic->epoch.start_ns != 0 &&
 		cubic->limited_ns == 0)
-		cubic->epoch.start_ns += idle_ns;
+		cubic->limited_ns = max_u64(now_ns - idle_ns, cubic->epoch.start_ns);
 	tcp_cc_restart_after_idle(cc, idle_ns, rto_ns);
 }
 

@@ -73,7 +73,7 @@ static void newreno_on_undo(struct tcp_cc *cc, uint64_t now_ns)
 		tcp_hystart_reset(&cc->newreno.hystart);
 }
 
-static void newreno_on_idle(struct tcp_cc *cc, uint64_t idle_ns, uint64_t rto_ns)
+static void newreno_on_idle(struct tcp_cc *cc, uint64_t now_ns, uint64_t idle_ns, uint64_t rto_ns)
 {
 	tcp_cc_restart_after_idle(cc, idle_ns, rto_ns);
 }

@@ -130,9 +130,10 @@ void tcp_rtx_arm(struct tcb *tcb)
 
 void tcp_idle_restart(struct tcb *tcb)
 {
-	uint32_t idle_ms = tcp_now_ms(tcb->conn.stack) - tcb->sent_ms;
-	tcb->cc.ops->on_idle(
-		&tcb->cc, (uint64_t)idle_ms * 1000000, (uint64_t)tcp_rto_ms(tcb) * 1000000);
+	const struct stack *st = tcb->conn.stack;
+	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
+	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
+		(uint64_t)tcp_rto_ms(tcb) * 1000000);
 }
 
 /* Timeouts */

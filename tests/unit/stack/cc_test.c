@@ -329,9 +329,9 @@ static void idle_for_an_rto_restarts_from_the_initial_window(void **state)
 		f.cc.cwnd = 100 * MSS;
 		lose_and_recover(&f);
 		f.cc.cwnd = 200 * MSS;
-		f.cc.ops->on_idle(&f.cc, 200 * MS, 300 * MS);
+		f.cc.ops->on_idle(&f.cc, f.now_ns, 200 * MS, 300 * MS);
 		assert_int_equal(f.cc.cwnd, 200 * MSS);
-		f.cc.ops->on_idle(&f.cc, 400 * MS, 300 * MS);
+		f.cc.ops->on_idle(&f.cc, f.now_ns, 400 * MS, 300 * MS);
 		assert_int_equal(f.cc.cwnd, 10 * MSS);
 		/* RFC 7661 4.4.3: three quarters of it by slow start. */
 		assert_int_equal(f.cc.ssthresh, 150 * MSS);
@@ -634,12 +634,34 @@ static void cubic_clock_stops_while_application_limited(void **state)
 	assert_int_equal(idle.cc.cwnd, busy.cc.cwnd);
 	/* A pause shorter than an RTO is idle time as well. */
 	idle.now_ns += 100 * MS;
-	idle.cc.ops->on_idle(&idle.cc, 100 * MS, 300 * MS);
+	idle.cc.ops->on_idle(&idle.cc, idle.now_ns, 100 * MS, 300 * MS);
 	ack(&idle, MSS);
 	ack(&busy, MSS);
 	assert_int_equal(idle.cc.cwnd, busy.cc.cwnd);
 	close_flow(&busy);
 	close_flow(&idle);
+}
+
+/* RFC 9438 4.2, 5.8: idle time counts once, however often the sender tries; nor is t negative. */
+static void cubic_idle_time_counts_once(void **state)
+{
+	struct flow f;
+	open_flow(&f, TCP_CC_CUBIC, MSS);
+	f.cc.cwnd = 100 * MSS;
+	lose_and_recover(&f);
+	uint64_t sent_ns = f.now_ns; /* of the last segment, before the ACK that begins the epoch */
+	f.now_ns += 100 * MS;
+	ack(&f, MSS);
+	for (unsigned n = 0; n < 10; n++) {
+		f.now_ns += 10 * MS;
+		f.cc.ops->on_idle(&f.cc, f.now_ns, f.now_ns - sent_ns, 300 * MS);
+	}
+	f.now_ns += 90 * MS; /* a round trip that is shorter than the one before */
+	uint32_t cwnd = f.cc.cwnd;
+	ack(&f, MSS);
+	assert_true(f.cc.cubic.epoch.start_ns <= f.now_ns);
+	assert_in_range(f.cc.cwnd, cwnd, cwnd + MSS / 10);
+	close_flow(&f);
 }
 
 /* RFC 9438 4.2: after slow start, as after idleness, a new stage of avoidance begins. */
@@ -651,7 +673,7 @@ static void cubic_slow_start_after_idle_begins_another_curve(void **state)
 	lose_and_recover(&f);
 	ack_round(&f);
 	f.now_ns += SECOND;
-	f.cc.ops->on_idle(&f.cc, SECOND, 300 * MS);
+	f.cc.ops->on_idle(&f.cc, f.now_ns, SECOND, 300 * MS);
 	while (f.cc.cwnd < f.cc.ssthresh)
 		ack(&f, MSS);
 	f.now_ns += MS;
@@ -895,7 +917,7 @@ static void random_event(struct flow *f, uint64_t *random)
 		cc->ops->on_undo(cc, f->now_ns);
 		break;
 	case 4:
-		cc->ops->on_idle(cc, bytes * 100ull, 200 * MS);
+		cc->ops->on_idle(cc, f->now_ns, bytes * 100ull, 200 * MS);
 		break;
 	case 5:
 		cc->ops->on_mss(cc, random_magnitude(random, 65535));
@@ -973,6 +995,7 @@ int main(void)
 		cmocka_unit_test(cubic_rto_begins_the_curve_at_its_flat_part),
 		cmocka_unit_test(cubic_undo_restores_the_curve),
 		cmocka_unit_test(cubic_clock_stops_while_application_limited),
+		cmocka_unit_test(cubic_idle_time_counts_once),
 		cmocka_unit_test(cubic_slow_start_after_idle_begins_another_curve),
 		cmocka_unit_test(hystart_rtt_rise_for_five_rounds_ends_slow_start),
 		cmocka_unit_test(hystart_css_grows_by_a_quarter),
