@@ -128,9 +128,12 @@ void tcp_rtx_arm(struct tcb *tcb)
 	}
 }
 
+/* Where the ACK that left nothing in flight is of this turn, no time was idle. */
 void tcp_idle_restart(struct tcb *tcb)
 {
 	const struct stack *st = tcb->conn.stack;
+	if (tcb->tx != NULL && tcb->tx->pto_base_ms == tcp_now_ms(st))
+		return;
 	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
 	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
 		(uint64_t)tcp_rto_ms(tcb) * 1000000);

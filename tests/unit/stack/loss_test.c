@@ -1508,6 +1508,28 @@ static void tail_loss_shows_by_the_sack_of_the_probe(void **state)
 	assert_int_equal(COUNTERS->tcp_rtos, 0);
 }
 
+/* RFC 9438 4.2: cwnd is all used though each ACK is of all that was in flight. The clock runs. */
+static void flights_acknowledged_as_a_whole_are_no_idle_time(void **state)
+{
+	lab_use(TCP_CC_CUBIC);
+	lab_send(60 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 10000}));
+	for (unsigned round = 0; round < 2; round++) {
+		lab_wait(100);
+		lab_ack(lab.tcb->snd_nxt - LAB_SEQ);
+	}
+	assert_int_equal(ca_state(), TCP_CA_OPEN);
+	uint64_t start_ns = lab.tcb->cc.cubic.epoch.start_ns;
+	assert_int_not_equal(start_ns, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		lab_wait(100);
+		lab_ack(lab.tcb->snd_nxt - LAB_SEQ);
+	}
+	assert_true(lab.tcb->snd_nxt - LAB_SEQ < 60000);
+	assert_int_equal(lab.tcb->cc.cubic.epoch.start_ns, start_ns);
+}
+
 #define SACK(f)  cmocka_unit_test_setup_teardown(f, open_sack, close_lab)
 #define PLAIN(f) cmocka_unit_test_setup_teardown(f, open_plain, close_lab)
 #define TS(f)    cmocka_unit_test_setup_teardown(f, open_timestamps, close_lab)
@@ -1606,6 +1628,7 @@ int main(void)
 		PLAIN(transfer_without_sack_completes),
 		SACK(hostile_acks_break_nothing),
 		SACK(transfer_with_reordering_is_hardly_sent_twice),
+		SACK(flights_acknowledged_as_a_whole_are_no_idle_time),
 		SACK(delivery_within_tick_of_clock_is_sample),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
