@@ -12,13 +12,16 @@
 
 enum { AT_SOURCE = 0, AT_DESTINATION = 2, AT_LENGTH = 4, AT_CHECKSUM = 6 };
 
-/* RFC 768: a checksum of zero says that there is none; RFC 8200 8.1: not so with IPv6. */
+/*
+ * RFC 768: a checksum of zero says that there is none; RFC 8200 8.1: not so with IPv6, whatever a
+ * device says of it, to which it may be as good as right.
+ */
 static enum drop_reason check_checksum(const struct ip_rx *rx, const uint8_t *header)
 {
-	if (rx->checksum_good)
-		return DROP_NONE;
 	if (be16_get(header + AT_CHECKSUM) == 0)
 		return IP_IS_V6(&rx->remote) ? DROP_L4_CHECKSUM : DROP_NONE;
+	if (rx->checksum_good)
+		return DROP_NONE;
 	return ip_rx_checksum_right(rx, IP_PROTO_UDP) ? DROP_NONE : DROP_L4_CHECKSUM;
 }
 

@@ -705,6 +705,34 @@ static size_t udp_frame(uint8_t *frame, uint16_t udp_length, size_t payload)
 	return 14 + total;
 }
 
+/* RFC 8200 8.1: with IPv6 there is a checksum; a device may find nothing wrong with none. */
+static void udp6_without_checksum_is_dropped(void **state)
+{
+	struct lab lab;
+	struct dgram_rx rx;
+	uint8_t frame[] = {
+		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 0x86, 0xdd,    /* Ethernet */
+		0x60, 0, 0, 0, 0, 9, 17, 64,                       /* IPv6 */
+		0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, /* from */
+		0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, /* to */
+		0, 7, 0, 53, 0, 9, 0, 0, 'p',                      /* UDP */
+	};
+	lab_open(&lab, 1, NULL);
+	lab_advance(&lab, 4000); /* until the address is sure to be no duplicate */
+	struct dgram *server = bind_at(&lab, 0, 53);
+	lab.node[0].rx_flags = PKT_L4_CHECKSUM_GOOD;
+	lab_inject(&lab, 0, frame, sizeof(frame));
+	assert_false(dgram_next(server, &rx));
+	assert_int_equal(stack_drops(lab.node[0].stack)->count[DROP_L4_CHECKSUM], 1);
+	frame[61] = 1; /* any sum: what the device says of it counts */
+	lab_inject(&lab, 0, frame, sizeof(frame));
+	assert_true(dgram_next(server, &rx));
+	pbuf_free(rx.payload);
+	dgram_close(server);
+	lab_discard(&lab, 0);
+	lab_close(&lab);
+}
+
 static void udp_length_bounds_the_payload(void **state)
 {
 	struct lab lab;
@@ -781,6 +809,7 @@ int main(void)
 		cmocka_unit_test(multicast_group_may_have_many_members),
 		cmocka_unit_test(multicast_memberships_are_bounded),
 		cmocka_unit_test(multicast_stays_near_and_is_heard_at_home),
+		cmocka_unit_test(udp6_without_checksum_is_dropped),
 		cmocka_unit_test(udp_length_bounds_the_payload),
 		cmocka_unit_test(exhausted_memory_drops_datagrams_and_recovers),
 	};
