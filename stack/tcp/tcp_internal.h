@@ -284,7 +284,8 @@ struct tcp_send {
 		unpaced; /* bytes that leave at once: an initial window after idleness (RFC 6928) */
 
 	/* Scoreboard; owner: tcp_scoreboard.c, tcp_sack.c. */
-	struct tcp_txseg *sack_hint; /* near where SACK news came last; NULL: nowhere */
+	struct tcp_txseg *sack_hint;   /* near where SACK news came last; NULL: nowhere */
+	struct tcp_txseg *resend_hint; /* of to_resend the one that came last, if it is there */
 	uint32_t sacked_txsegs;
 
 	/* Recovery; owner: tcp_recovery.c. */

@@ -20,10 +20,13 @@ void tcp_loss_init(struct tcb *tcb)
 
 static void leave_list(struct tcp_send *tx, struct tcp_txseg *txseg)
 {
-	if (tcp_txseg_waits(txseg))
-		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
-	else
+	if (!tcp_txseg_waits(txseg)) {
 		TAILQ_REMOVE(&tx->sent, txseg, by_time);
+		return;
+	}
+	if (tx->resend_hint == txseg)
+		tx->resend_hint = NULL;
+	TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
 }
 
 /* The flags that count, for `span` of the numbers of a txseg. */
@@ -152,21 +155,35 @@ bool tcp_txseg_split(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t seq)
 
 /* Lost */
 
+/* Those of the list before a number that is not in it: the last of them, or NULL. */
+static struct tcp_txseg *last_before(struct tcp_send *tx, uint32_t seq)
+{
+	struct tcp_txseg *at = TAILQ_LAST(&tx->to_resend, tcp_txseg_list), *next;
+	if (at == NULL || seq_lt(at->seq, seq))
+		return at;
+	if (seq_lt(seq, TAILQ_FIRST(&tx->to_resend)->seq))
+		return NULL;
+	if (tx->resend_hint != NULL)
+		at = tx->resend_hint;
+	while (seq_lt(seq, at->seq))
+		at = TAILQ_PREV(at, tcp_txseg_list, by_time);
+	while (seq_lt((next = TAILQ_NEXT(at, by_time))->seq, seq))
+		at = next;
+	return at;
+}
+
 /*
  * By sequence number. What is marked comes in order of time, and that is order of numbers for long
- * stretches: the place is mostly at one of the ends.
+ * stretches: the place is mostly at one of the ends, or close behind the last one.
  */
 static void insert_to_resend(struct tcp_send *tx, struct tcp_txseg *txseg)
 {
-	struct tcp_txseg *other = TAILQ_LAST(&tx->to_resend, tcp_txseg_list);
-	if (other != NULL && seq_lt(txseg->seq, TAILQ_FIRST(&tx->to_resend)->seq))
-		other = NULL;
-	while (other != NULL && seq_lt(txseg->seq, other->seq))
-		other = TAILQ_PREV(other, tcp_txseg_list, by_time);
-	if (other != NULL)
-		TAILQ_INSERT_AFTER(&tx->to_resend, other, txseg, by_time);
+	struct tcp_txseg *before = last_before(tx, txseg->seq);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&tx->to_resend, before, txseg, by_time);
 	else
 		TAILQ_INSERT_HEAD(&tx->to_resend, txseg, by_time);
+	tx->resend_hint = txseg;
 }
 
 static void tell_lost(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg)
@@ -210,6 +227,7 @@ void tcp_unmark_lost(struct tcb *tcb)
 {
 	struct tcp_send *tx = tcb->tx;
 	struct tcp_txseg *txseg, *place = TAILQ_FIRST(&tx->sent);
+	tx->resend_hint = NULL;
 	while ((txseg = TAILQ_FIRST(&tx->to_resend)) != NULL) {
 		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
 		tx->lost_out -= tcp_txseg_span(txseg);
