@@ -304,10 +304,15 @@ static void pace(struct tcb *tcb, uint32_t bytes)
 	tx->pace_ns += bytes * NS_PER_S / rate;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Largest packet: whole segments, of what the congestion control wants to leave at once. */
 static uint32_t packet_limit(const struct tcb *tcb)
 {
-	uint32_t limit = SUPER_SEGMENT_MAX, mss = tcb->snd_mss;
+	uint32_t mss = tcb->snd_mss, limit = least(SUPER_SEGMENT_MAX, NIF_GSO_SEGMENTS_MAX * mss);
 	if (tcb->cc.pacing_rate != 0 && tcb->tx->unpaced == 0 && tcb->cc.send_quantum < limit)
 		limit = tcb->cc.send_quantum;
 	if (limit < 2 * mss)
@@ -419,11 +424,6 @@ static bool send_some(struct tcb *tcb, uint32_t length, bool fin)
 	advance(tcb, txseg);
 	pace(tcb, txseg->len);
 	return true;
-}
-
-static uint32_t least(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 static bool send_new(struct tcb *tcb)

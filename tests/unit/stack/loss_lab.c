@@ -25,7 +25,7 @@ enum drop_reason ip_output(struct stack *st, const struct ip_packet *packet)
 	uint32_t size = packet->gso_size != 0 ? packet->gso_size : packet->length, at = 0;
 	if (lab.device_full)
 		return DROP_TX_QUEUE_FULL;
-	if ((packet->gso_size != 0 ? packet->gso_size : packet->length) + 40u > lab.mtu)
+	if (size + 40u > lab.mtu || packet->length > NIF_GSO_SEGMENTS_MAX * size)
 		return DROP_TX_TOO_LONG;
 	do {
 		uint32_t left = packet->length - at;

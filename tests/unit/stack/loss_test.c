@@ -1229,6 +1229,18 @@ static void black_hole_makes_segments_smaller(void **state)
 	assert_int_equal(lab.tcb->snd_mss, LAB_MSS);
 }
 
+/* No device takes more than NIF_GSO_SEGMENTS_MAX segments as one, however small they are. */
+static void tiny_segments_leave_in_several_packets(void **state)
+{
+	lab.mtu = 64 + 40;
+	tcb_update_mss(lab.tcb);
+	lab.tcb->cc.cwnd = 1u << 20;
+	lab_send(40000);
+	assert_int_equal(lab.tcb->snd_nxt, lab.tcb->snd_end);
+	assert_int_equal(lab.sent_count, 40000 / 64);
+	lab_ack(40000);
+}
+
 /* RFC 1191 6.5: not lost by congestion, sent again at once. */
 static void packet_too_big_sends_smaller_ones(void **state)
 {
@@ -1667,6 +1679,7 @@ int main(void)
 		SACK(small_window_is_used_after_a_while),
 		SACK(shrunk_window_is_no_congestion),
 		SACK(black_hole_makes_segments_smaller),
+		SACK(tiny_segments_leave_in_several_packets),
 		SACK(packet_too_big_sends_smaller_ones),
 		SACK(timeout_with_full_device_sends_later),
 		SACK(transfer_with_loss_completes_without_timeouts),
