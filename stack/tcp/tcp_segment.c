@@ -278,11 +278,14 @@ static bool is_expected(const struct tcb *tcb, const struct tcp_seg *seg)
 		(!seg->opt.has_ts || seq_geq(seg->opt.ts_val, tcb->ts_recent));
 }
 
-/* An ACK that repeats what is known: no news of our data, window or losses in it. */
+/*
+ * An ACK that repeats what is known: no news of our data, window or losses in it. That a window is
+ * closed still answers a probe (RFC 9293 3.8.6.1, MUST-37).
+ */
 static bool says_nothing_new(const struct tcb *tcb, const struct tcp_seg *seg)
 {
 	return seg->ack == tcb->snd_una && seg->len > 0 && seg->opt.sack_count == 0 &&
-		(uint32_t)seg->wnd << tcb->snd_scale == tcb->snd_wnd;
+		seg->wnd != 0 && (uint32_t)seg->wnd << tcb->snd_scale == tcb->snd_wnd;
 }
 
 static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
