@@ -30,6 +30,8 @@ enum {
 	PMD_DIRECT_JUMBO = 1 << 5,
 	/* Reads what it sends with the CPU: any memory of the process will do. */
 	PMD_ANY_MEMORY = 1 << 6,
+	/* A frame takes one transmit descriptor, whatever its buffers. */
+	PMD_DESCRIPTOR_PER_FRAME = 1 << 7,
 };
 uint32_t dpdk_pmd_traits(const char *driver);
 

@@ -61,6 +61,9 @@ uint32_t dpdk_pmd_traits(const char *driver)
 				PMD_ODD_SEGMENT_SUMS | PMD_DIRECT_JUMBO | PMD_ANY_MEMORY},
 		{"net_af_packet", PMD_UNDERSTATES_MTU | PMD_ANY_MEMORY},
 		{"net_memif", PMD_UNDERSTATES_MTU},
+		{"net_ring", PMD_DESCRIPTOR_PER_FRAME},
+		{"net_virtio", PMD_DESCRIPTOR_PER_FRAME},
+		{"net_virtio_user", PMD_DESCRIPTOR_PER_FRAME},
 	};
 
 	for (size_t i = 0; i < RTE_DIM(known); i++)
@@ -354,16 +357,23 @@ static void open_multicast(const struct dpdk_port *d)
 
 /* ---- our side of the queues ---- */
 
+/*
+ * Small buffers for each descriptor and each place of the stage. A frame is a header buffer and
+ * seldom more than three references. Where it takes one descriptor, a full ring may hold more:
+ * virtio takes up to seven so, longer chains by a descriptor for each buffer. It gives none back
+ * before its ring is nearly full, so were there too few for that, no frame would ever leave again.
+ */
+static unsigned small_buffers_each(const struct dpdk_port *d)
+{
+	return (d->traits & PMD_DESCRIPTOR_PER_FRAME) != 0 ? 8 : 4;
+}
+
 static int make_tx_pool(const struct setup *s, struct dpdk_port *d, uint16_t q)
 {
 	char name[PKTPOOL_NAME_SIZE];
 	struct pktpool_config config = {
 		.name = name,
-		/*
-		 * A frame is a header buffer and seldom more than three references. Virtio takes
-		 * all of them by one descriptor, and gives none back before its ring is nearly full.
-		 */
-		.count = 4u * (s->tx_descriptors + TX_STAGE_MAX),
+		.count = small_buffers_each(d) * (s->tx_descriptors + TX_STAGE_MAX),
 		.data_size = TX_SMALL_DATA,
 		.numa_node = rte_eth_dev_socket_id(d->id),
 	};

@@ -227,6 +227,6 @@ enum drop_reason dpdk_tx(struct port *port, unsigned queue, const struct nif_fra
 
 void dpdk_tx_reclaim(struct port *port, unsigned queue)
 {
-	/* Devices without the operation free what they sent at once. */
+	/* Without the operation, devices free what they sent at once, or (virtio) as rings fill. */
 	(void)rte_eth_tx_done_cleanup(dpdk_port_of(port)->id, (uint16_t)queue, 0);
 }

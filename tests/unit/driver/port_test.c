@@ -116,20 +116,16 @@ static void frames_beyond_the_limits_are_dropped_and_counted(void **state)
 }
 
 /* net_ring holds 1,023 frames; behind that the stage fills, and then frames are refused. */
-static void a_device_that_is_full_fills_the_stage_and_no_more(void **state)
+static void fill_and_empty(struct pbuf *p)
 {
-	struct lab_frame what = {.payload = 20};
-	uint8_t bytes[128];
-	unsigned ip, l4, taken = 0, received = 0;
-	unsigned length = lab_frame(&what, bytes, sizeof(bytes), &ip, &l4);
+	unsigned taken = 0, received = 0;
 	const struct port_counters *counters = port_counters(port, 0);
-	struct pbuf p, *back[64];
+	struct pbuf *back[64];
 
-	(void)state;
-	lab_point(&p, bytes, length);
-	while (lab_tx(port, 0, &p) == DROP_NONE)
+	while (lab_tx(port, 0, p) == DROP_NONE)
 		assert_true(++taken < 10000);
 	assert_int_equal(counters->drops.count[DROP_TX_QUEUE_FULL], 0); /* the sender keeps it */
+	assert_int_equal(counters->drops.count[DROP_TX_NO_MBUF], 0);
 	assert_int_equal(port_tx_flush(port, 0), 256);
 	assert_int_equal(taken, 1023 + 256);
 	for (unsigned n; (n = port_rx_burst(port, 0, back, 64)) > 0; port_tx_flush(port, 0)) {
@@ -139,6 +135,34 @@ static void a_device_that_is_full_fills_the_stage_and_no_more(void **state)
 	}
 	assert_int_equal(received, taken);
 	assert_int_equal(port_tx_flush(port, 0), 0);
+}
+
+static void a_device_that_is_full_fills_the_stage_and_no_more(void **state)
+{
+	struct lab_frame what = {.payload = 20};
+	uint8_t bytes[128];
+	unsigned ip, l4;
+	unsigned length = lab_frame(&what, bytes, sizeof(bytes), &ip, &l4);
+	struct pbuf p;
+
+	(void)state;
+	lab_point(&p, bytes, length);
+	fill_and_empty(&p);
+	assert_int_equal(pktpool_in_use(pool), 0);
+}
+
+/* Seven a frame, and one descriptor: a header, five references and a copy. */
+static void a_full_device_leaves_small_buffers(void **state)
+{
+	struct lab_frame what = {.payload = 1472};
+	uint8_t bytes[1600];
+	unsigned ip, l4;
+	unsigned length = lab_frame(&what, bytes, sizeof(bytes), &ip, &l4);
+	struct pbuf *p = lab_packet(pool, bytes, length, 298);
+
+	(void)state;
+	fill_and_empty(p);
+	pbuf_free(p);
 	assert_int_equal(pktpool_in_use(pool), 0);
 }
 
@@ -220,6 +244,7 @@ int main(void)
 		cmocka_unit_test(sent_bytes_stay_until_the_device_gives_them_back),
 		cmocka_unit_test(frames_beyond_the_limits_are_dropped_and_counted),
 		cmocka_unit_test(a_device_that_is_full_fills_the_stage_and_no_more),
+		cmocka_unit_test(a_full_device_leaves_small_buffers),
 		cmocka_unit_test(a_super_segment_leaves_in_segments),
 		cmocka_unit_test(a_super_segment_without_room_is_refused_whole),
 		cmocka_unit_test(one_queue_is_every_flow_s_queue),
