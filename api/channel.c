@@ -237,10 +237,9 @@ static struct pbuf *take_copy(struct channel *ch, size_t n)
 }
 
 /* A received buffer may be away for long if its memory is of a pool, of which there is enough. */
-static bool may_adopt(const struct channel *ch, const struct pbuf *p)
+static bool may_adopt(const struct pbuf *p)
 {
-	return (p->pkt_flags & SEGMENT_SMALL) == 0 && pktbuf_mbuf(p) != NULL &&
-		core_spares_packets(sock_lane(channel_source(ch))->core);
+	return (p->pkt_flags & SEGMENT_SMALL) == 0 && pktbuf_mbuf(p) != NULL && pktbuf_is_spare(p);
 }
 
 /* The source's account of it is closed as if its bytes had been consumed. */
@@ -265,7 +264,7 @@ struct pbuf *channel_take(struct channel *ch, size_t max)
 	size_t n = p->len < ch->readable ? p->len : ch->readable;
 	if (n > max)
 		return take_copy(ch, max);
-	if (is_granted(ch, p) || (received && !may_adopt(ch, p)))
+	if (is_granted(ch, p) || (received && !may_adopt(p)))
 		return take_copy(ch, n);
 	if (n < p->len && !part_head(ch, n))
 		return NULL;

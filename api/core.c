@@ -484,12 +484,7 @@ static void weigh_packets(struct core *core)
 	unsigned in_use = pktpool_in_use(core->pool), size = pktpool_size(core->pool);
 
 	stack_tell_packets(core->stack, in_use, size);
-	atomic_store_explicit(&core->spares_packets, in_use < size / 2, memory_order_relaxed);
-}
-
-bool core_spares_packets(const struct core *core)
-{
-	return atomic_load_explicit(&core->spares_packets, memory_order_relaxed);
+	pktpool_set_spare(core->pool, in_use < size / 2);
 }
 
 static void core_housekeeping(struct core *core)

@@ -64,9 +64,6 @@ void core_part(struct core *core, struct chan *chan);
 /* Monotonic time, ns, or a test's virtual time. */
 int64_t core_clock(const struct core *core);
 
-/* Less than half of its packet buffers are in use: some may be away for longer. Any thread. */
-bool core_spares_packets(const struct core *core);
-
 /* Its counters as of a moment ago; any thread. */
 void core_counters(const struct core *core, struct core_counters *counters);
 

@@ -90,9 +90,6 @@ struct core {
 	_Alignas(64) struct core_groups groups;
 	struct core_group held[CORE_GROUPS];
 
-	/* Read by others, relaxed: as of a moment ago. */
-	_Alignas(64) _Atomic bool spares_packets;
-
 	/* Read by others: a copy of `counters`, each word stored and loaded relaxed. */
 	_Alignas(64) struct core_counters published;
 

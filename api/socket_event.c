@@ -95,8 +95,7 @@ static bool gather(struct sock *s, struct pbuf *p)
 /* The first of an idle socket keeps its buffer, unless those are short: then its bytes move. */
 static struct pbuf *spare(struct sock *s, struct pbuf *p)
 {
-	if (p->len > SMALL_SEGMENT || !segments_empty(&s->read_channel.list) ||
-		core_spares_packets(sock_lane(s)->core))
+	if (p->len > SMALL_SEGMENT || !segments_empty(&s->read_channel.list) || pktbuf_is_spare(p))
 		return p;
 	struct pbuf *small = small_segment_take(&s->sel->small);
 	if (small == NULL)

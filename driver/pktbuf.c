@@ -2,6 +2,7 @@
 #include "driver/pktbuf.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <rte_eal.h>
@@ -23,6 +24,17 @@ _Static_assert(sizeof(struct pbuf_custom) % RTE_MBUF_PRIV_ALIGN == 0,
 struct pktpool {
 	struct rte_mempool *mempool;
 };
+
+/* In the mempool, where a buffer finds it. */
+struct pool_private {
+	struct rte_pktmbuf_pool_private layout; /* first: DPDK's */
+	_Atomic bool spare;                     /* a hint: relaxed */
+};
+
+static struct pool_private *private_of_pool(struct rte_mempool *mp)
+{
+	return rte_mempool_get_priv(mp);
+}
 
 struct rte_mempool *pktpool_mempool(const struct pktpool *pool)
 {
@@ -110,14 +122,15 @@ static struct rte_mempool *mempool_create(const struct pktpool_config *config, s
 	int node = config->numa_node < 0 ? SOCKET_ID_ANY : config->numa_node;
 	unsigned cache = RTE_MIN(POOL_CACHE, config->count / 8);
 
-	struct rte_mempool *mp =
-		rte_mempool_create_empty(config->name, config->count, object, cache, sizeof(layout),
-			node, rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	struct rte_mempool *mp = rte_mempool_create_empty(config->name, config->count, object,
+		cache, sizeof(struct pool_private), node,
+		rte_eal_has_hugepages() ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (mp == NULL)
 		return NULL;
 	if (rte_mempool_set_ops_byname(mp, rte_mbuf_best_mempool_ops(), NULL) != 0)
 		goto fail;
 	rte_pktmbuf_pool_init(mp, &layout);
+	atomic_init(&private_of_pool(mp)->spare, true);
 	int populated = rte_mempool_populate_default(mp);
 	if (populated < 0) {
 		rte_errno = -populated;
@@ -186,6 +199,18 @@ unsigned pktpool_in_use(const struct pktpool *pool)
 unsigned pktpool_size(const struct pktpool *pool)
 {
 	return pool->mempool->size;
+}
+
+void pktpool_set_spare(struct pktpool *pool, bool spare)
+{
+	atomic_store_explicit(&private_of_pool(pool->mempool)->spare, spare, memory_order_relaxed);
+}
+
+bool pktbuf_is_spare(const struct pbuf *p)
+{
+	return is_pktbuf(p) &&
+		atomic_load_explicit(
+			&private_of_pool(container_of_pbuf(p)->pool)->spare, memory_order_relaxed);
 }
 
 /* ---- buffers ---- */

@@ -16,6 +16,7 @@
 #ifndef RWS_PKTBUF_H
 #define RWS_PKTBUF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lwip/pbuf.h"
@@ -44,6 +45,13 @@ unsigned pktpool_free(struct pktpool *pool);
 /* Buffers out of the pool now; a walk over the caches, not for the packet path. */
 unsigned pktpool_in_use(const struct pktpool *pool);
 unsigned pktpool_size(const struct pktpool *pool);
+
+/*
+ * Whether some of its buffers may be away for longer, and whether those of this buffer's pool may:
+ * as was said last by its owner, at first they may. False of what is of no pool. Any thread.
+ */
+void pktpool_set_spare(struct pktpool *pool, bool spare);
+bool pktbuf_is_spare(const struct pbuf *p);
 
 /*
  * Takes one empty buffer: len and tot_len 0, payload behind the head room, ref 1. NULL when the

@@ -135,6 +135,11 @@ struct rte_mbuf *pktbuf_mbuf(const struct pbuf *p)
 	return b->may_stay ? (struct rte_mbuf *)b : NULL;
 }
 
+bool pktbuf_is_spare(const struct pbuf *p)
+{
+	return !fake.short_packets;
+}
+
 static struct pbuf *received(const char *bytes, size_t n, size_t segment)
 {
 	struct pbuf *head = NULL, **link = &head;
@@ -576,11 +581,6 @@ int core_idle(struct core *core, int64_t deadline, int extra_fd)
 
 void core_wake(struct core *core)
 {
-}
-
-bool core_spares_packets(const struct core *core)
-{
-	return !fake.short_packets;
 }
 
 int core_join(struct core *core, struct chan *chan, struct selector_wake *wake)

@@ -280,6 +280,7 @@ void rig_use_packets(struct rig *rig, unsigned end, unsigned percent)
 			rig->held = p;
 		}
 	}
+	pktpool_set_spare(rig->pool, percent < 50); /* what the wire brings is of no core's pool */
 	while (percent == 0 && (p = rig->held) != NULL) {
 		rig->held = p->next;
 		p->next = NULL;

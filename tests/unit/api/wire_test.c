@@ -572,6 +572,24 @@ static void b060_unread_bytes_keep_no_buffers_while_those_are_short(void **state
 		pair_dispose(&p[i]);
 }
 
+static void buffers_tell_whether_their_own_pool_is_short(void **state)
+{
+	struct rig *rig = *state;
+	struct pbuf *other = pktbuf_alloc(rig->rws[0]->pools[0]);
+
+	assert_non_null(other);
+	rig_use_packets(rig, 1, 60);
+	rig_run(rig, 10 * MS);
+	assert_false(pktbuf_is_spare(rig->held));
+	assert_true(pktbuf_is_spare(other));
+	rig_use_packets(rig, 1, 0);
+	rig_run(rig, 10 * MS);
+	rig_use_packets(rig, 1, 1);
+	assert_true(pktbuf_is_spare(rig->held));
+	rig_use_packets(rig, 1, 0);
+	pbuf_free(other);
+}
+
 static void b058_ten_minutes_of_a_closed_window_end_nothing(void **state)
 {
 	struct pair *t = *state;
@@ -726,6 +744,7 @@ int main(void)
 		CASE(b055_a_window_opens_by_a_segment_and_not_by_less),
 		CASE(b060_unread_bytes_keep_no_buffers_while_those_are_short),
 		CASE(b058_ten_minutes_of_a_closed_window_end_nothing),
+		RIG_CASE(buffers_tell_whether_their_own_pool_is_short),
 		RIG_CASE(datagrams_of_every_size_cross),
 		CASE(counters_name_the_traffic),
 		INLINE_CASE(two_cores_share_a_queue, rig_setup_two_cores, rig_teardown),

@@ -252,6 +252,24 @@ static void received_chains_that_lie_are_freed(void **state)
 	lab_pool_free(pool);
 }
 
+static void a_buffer_tells_of_its_own_pool(void **state)
+{
+	struct pktpool *pools[] = {lab_pool(64, 1000), lab_pool(64, 1000)};
+	struct pbuf *p[] = {pktbuf_alloc(pools[0]), pktbuf_alloc(pools[1])}, view;
+
+	(void)state;
+	assert_true(pktbuf_is_spare(p[0]) && pktbuf_is_spare(p[1]));
+	pktpool_set_spare(pools[1], false);
+	assert_true(pktbuf_is_spare(p[0]));
+	assert_false(pktbuf_is_spare(p[1]));
+	lab_point(&view, p[0]->payload, 1); /* of no pool */
+	assert_false(pktbuf_is_spare(&view));
+	for (unsigned i = 0; i < 2; i++) {
+		pbuf_free(p[i]);
+		lab_pool_free(pools[i]);
+	}
+}
+
 static void only_bytes_in_a_buffer_of_a_pool_have_an_mbuf(void **state)
 {
 	struct pktpool *pool = lab_pool(16, 512);
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_pool_beyond_memory_and_a_name_taken_are_faults),
 		cmocka_unit_test(a_received_chain_becomes_a_pbuf_chain_in_place),
 		cmocka_unit_test(received_chains_that_lie_are_freed),
+		cmocka_unit_test(a_buffer_tells_of_its_own_pool),
 		cmocka_unit_test(only_bytes_in_a_buffer_of_a_pool_have_an_mbuf),
 	};
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);
