@@ -256,6 +256,12 @@ static void dispatch(struct sock *s)
 		sock_list_events(s);
 }
 
+bool events_waiting(const struct rws_selector *sel)
+{
+	return !slot_list_empty(&sel->news) || !slot_list_empty(&sel->copies_news) ||
+		donations_waiting(sel) || remote_posts_waiting(sel);
+}
+
 void events_dispatch(struct rws_selector *sel)
 {
 	struct sock *s;

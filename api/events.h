@@ -2,7 +2,7 @@
 /*
  * What the loop does with the events of sockets (gathered by sock_tell, api/socket.h).
  *
- * Called from api/wait.c.
+ * Called from api/wait.c and api/selector.c.
  */
 #ifndef RWS_EVENTS_H
 #define RWS_EVENTS_H
@@ -12,6 +12,9 @@
 
 /* Takes at most max events of sockets without callbacks for them; how many. */
 unsigned events_take(struct rws_selector *sel, struct rws_event *events, unsigned max);
+
+/* Whether there is anything for events_dispatch. */
+bool events_waiting(const struct rws_selector *sel);
 
 /* Calls the callbacks that are due, and posted functions. */
 void events_dispatch(struct rws_selector *sel);

@@ -254,5 +254,10 @@ void remote_run_posts(struct rws_selector *sel)
 
 bool remote_waiting(const struct rws_selector *sel)
 {
-	return atomic_load(&sel->remote) != NO_SLOT || !rte_ring_empty(sel->posts);
+	return atomic_load(&sel->remote) != NO_SLOT;
+}
+
+bool remote_posts_waiting(const struct rws_selector *sel)
+{
+	return !rte_ring_empty(sel->posts);
 }

@@ -56,5 +56,6 @@ bool remote_run(struct rws_selector *sel);
 void remote_run_posts(struct rws_selector *sel);
 
 bool remote_waiting(const struct rws_selector *sel);
+bool remote_posts_waiting(const struct rws_selector *sel);
 
 #endif

@@ -13,14 +13,14 @@
 #include <rte_pause.h>
 
 #include "api/chan.h"
-#include "api/donation.h"
+#include "api/events.h"
 #include "api/remote.h"
 #include "api/socket.h"
 #include "driver/pktbuf.h"
 
 #define REAP_BUDGET 8u      /* batches of events from one stack core in a turn */
 #define SPIN_NS     20000   /* looks for events this long before it sleeps */
-#define STARVED_NS  1000000 /* looks for buffers that often while it wants some */
+#define STARVED_NS  1000000 /* looks for buffers, or places in a ring, that often */
 
 int selector_check(const struct rws_selector *sel)
 {
@@ -218,26 +218,47 @@ void selector_turn(struct rws_selector *sel)
 void selector_await(
 	struct rws_selector *sel, bool (*is_so)(const struct sock *s), const struct sock *s)
 {
+	bool before = sel->no_callbacks;
+
 	selector_enter(sel);
+	sel->no_callbacks = true;
 	while (!is_so(s)) {
 		selector_turn(sel);
 		if (!is_so(s))
 			selector_idle(sel, INT64_MAX);
 	}
+	sel->no_callbacks = before;
 	selector_leave(sel);
 }
 
 /* ---- Waiting ---------------------------------------------------------------------------- */
 
+static bool lane_has_posts(const struct lane *lane)
+{
+	return !slot_list_empty(&lane->dirty) || lane->orphan_count > 0;
+}
+
+/* Something to post finds no room: a stack core that makes some tells nobody. */
+static bool any_ring_is_full(const struct rws_selector *sel)
+{
+	for (unsigned i = 0; i < sel->lane_count; i++) {
+		const struct lane *lane = &sel->lanes[i];
+		if (lane_has_posts(lane) && chan_post_room(lane->chan) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Anything that a turn would do now. */
 static bool anything_waits(const struct rws_selector *sel)
 {
-	if (remote_waiting(sel) || !slot_list_empty(&sel->news) ||
-		!slot_list_empty(&sel->copies_due) || !slot_list_empty(&sel->copies_news) ||
-		donations_waiting(sel))
+	if (remote_waiting(sel) || !slot_list_empty(&sel->copies_due) ||
+		(!sel->no_callbacks && events_waiting(sel)))
 		return true;
 	for (unsigned i = 0; i < sel->lane_count; i++) {
 		const struct lane *lane = &sel->lanes[i];
-		if (!slot_list_empty(&lane->dirty) || chan_events_waiting(lane->chan))
+		if (chan_events_waiting(lane->chan) ||
+			(lane_has_posts(lane) && chan_post_room(lane->chan) > 0))
 			return true;
 	}
 	return false;
@@ -282,7 +303,8 @@ static int64_t wait_until(const struct rws_selector *sel, int64_t deadline)
 		until = next;
 	if (sel->hosts.due < until)
 		until = sel->hosts.due;
-	bool starved = !slot_list_empty(&sel->starved) || !slot_list_empty(&sel->copies_starved);
+	bool starved = !slot_list_empty(&sel->starved) || !slot_list_empty(&sel->copies_starved) ||
+		any_ring_is_full(sel);
 	if (starved && sel->now + STARVED_NS < until)
 		until = sel->now + STARVED_NS;
 	return until;

@@ -92,6 +92,7 @@ struct rws_selector {
 	struct slot_list copies_due, copies_starved, copies_ready, copies_news;
 
 	bool in_callback;
+	bool no_callbacks;  /* turns for one thing only: what waits for a callback waits on */
 	bool interrupted;   /* rws_selector_post ran something */
 	bool busy;          /* the last turn did something: another one before sleeping */
 	bool close_pending; /* closed from a callback: wait for the loop to unwind */

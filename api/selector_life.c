@@ -227,8 +227,10 @@ static void drop_channels(struct rws_selector *sel)
 	}
 }
 
-static bool orphans_left(const struct rws_selector *sel)
+static bool anything_left(const struct rws_selector *sel)
 {
+	if (sel->socks.live > 0)
+		return true;
 	for (unsigned i = 0; i < sel->lane_count; i++) {
 		if (sel->lanes[i].orphan_count > 0)
 			return true;
@@ -241,11 +243,11 @@ static void drain(struct rws_selector *sel)
 {
 	int64_t until = selector_clock(sel) + CLOSE_NS;
 
-	while (sel->socks.live > 0 || orphans_left(sel)) {
+	while (anything_left(sel)) {
 		selector_turn(sel);
 		if (sel->now >= until)
 			break;
-		if (sel->socks.live > 0)
+		if (anything_left(sel))
 			selector_idle(sel, sel->now + CLOSE_STEP_NS);
 	}
 	/* The last requests, whose answers nobody waits for. */
@@ -254,7 +256,7 @@ static void drain(struct rws_selector *sel)
 
 void selector_finish(struct rws_selector *sel)
 {
-	sel->in_callback = true; /* nothing is called back any more */
+	sel->in_callback = sel->no_callbacks = true; /* nothing is called back any more */
 	abort_all(sel);
 	buf_free_all(sel);
 	drop_channels(sel);

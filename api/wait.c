@@ -2,7 +2,6 @@
 /* The calls that run the loop: select, run_once, and the awaits, which look at levels. */
 #include <errno.h>
 
-#include "api/donation.h"
 #include "api/events.h"
 #include "api/selector.h"
 #include "api/socket.h"
@@ -13,8 +12,7 @@
 static void turn(struct rws_selector *sel)
 {
 	selector_turn(sel);
-	if (!slot_list_empty(&sel->news) || !slot_list_empty(&sel->copies_news) ||
-		donations_waiting(sel) || remote_waiting(sel))
+	if (events_waiting(sel))
 		events_dispatch(sel);
 }
 

@@ -448,6 +448,46 @@ static void b014_selector_close_does_not_wait_for_lingering_sockets(void **state
 	assert_int_equal(fake_count(REQ_RELEASE), 1);
 }
 
+/* What the core does not hear of for so long. */
+static void hears_after_ten_waits(struct fake *f)
+{
+	f->now += MS;
+	f->mute = f->waits < 10;
+}
+
+/* As its idle mode says: nothing that waits meanwhile is a reason for one turn after the other. */
+static void a_closing_selector_waits_for_its_core(void **state)
+{
+	rws_on(s, RWS_EV_READABLE, dispose_it, NULL);
+	fake_data(end, "news", 4);
+	fake.waits = 0;
+	fake.mute = true;
+	fake.idle = hears_after_ten_waits;
+	assert_int_equal(rws_selector_post(sel, post, NULL), 0);
+	calls = 0;
+	assert_int_equal(rws_selector_close(sel), 1);
+	sel = NULL;
+	assert_in_range(fake.waits, 10, 12);
+	assert_int_equal(calls, 0);
+}
+
+/* Nor are requests that find no room. */
+static void a_selector_with_a_full_ring_waits(void **state)
+{
+	rws_socket_t other;
+
+	fake.mute = true;
+	for (unsigned i = 0; i < 2 * fake.slots; i++)
+		assert_int_equal(rws_tcp_connect(sel, &fake_peer, NULL, &other), 0);
+	fake.waits = 0;
+	assert_int_equal(rws_selector_select(sel, events, 1, in_ms(5)), 0);
+	assert_in_range(fake.waits, 5, 6);
+	fake.idle = hears_after_ten_waits;
+	assert_int_equal(rws_selector_close(sel), 2 * fake.slots + 1);
+	sel = NULL;
+	assert_in_range(fake.waits, 10, 40);
+}
+
 static void a_second_selector_for_the_core_is_ebusy(void **state)
 {
 	struct rws_selector *other;
@@ -478,6 +518,8 @@ int main(void)
 		CASE(callbacks_run_in_the_loop_and_not_in_select_too),
 		CASE(acked_callbacks_come_each_time),
 		CASE(waiting_in_a_callback_is_edeadlk),
+		CASE(a_closing_selector_waits_for_its_core),
+		CASE(a_selector_with_a_full_ring_waits),
 		CASE(b079_a_second_await_on_a_channel_is_ebusy_and_the_first_goes_on),
 		CASE(a_callback_may_dispose_its_socket),
 		CASE(posted_functions_run_once_and_interrupt),
