@@ -54,7 +54,7 @@ VARIABLES = {
     "core/ipv6/ip6_addr.c": "str",
     "core/ipv6/ip6_frag.c": "identification ip6_reass_pbufcount reassdatagrams",
     "core/ipv6/nd6.c": "default_router_list destination_cache last_router multicast_address "
-                       "nd6_cached_destination_index nd6_queue_size nd6_ra_buffer "
+                       "nd6_cached_destination_index nd6_ra_buffer "
                        "nd6_tmr_rs_reduction neighbor_cache prefix_list reachable_time "
                        "retrans_timer",
     "include/lwip/ip.h": "ip_data",
@@ -326,25 +326,38 @@ FIXES = [
      "    LWIP_ASSERT(\"r->p != NULL\", (r->p != NULL));\n"
      "    lwip_gave_up_waiting();\n"),
     ("core/ipv6/nd6.c",
-     "A place in the queue for which there was no memory is none; 2.2.1 counts it for ever, and "
-     "once all are gone keeps no packet any more.",
+     "RFC 4861 7.2.2: each neighbour has a queue, as in ARP; 2.2.1 has places for all together, which "
+     "one that is silent takes, and counts those for which there was no memory for ever.",
+     "static u8_t nd6_queue_size = 0;\n",
+     ""),
+    ("core/ipv6/nd6.c",
+     "As above.",
+     "    if (nd6_queue_size < MEMP_NUM_ND6_QUEUE) {\n"
      "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
      "      nd6_queue_size++;\n"
+     "    }\n",
+     "    unsigned queued = 0;\n"
+     "    for (r = neighbor_cache[neighbor_index].q; r != NULL; r = r->next) {\n"
+     "      queued++;\n"
      "    }\n"
-     "    if ((new_entry == NULL)",
+     "    if (queued < ND6_QUEUE_LEN) {\n"
      "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
-     "    }\n"
-     "    if ((new_entry == NULL)"),
+     "    }\n"),
     ("core/ipv6/nd6.c",
      "As above.",
      "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
-     "      nd6_queue_size++;\n"
-     "    }\n"
-     "    if (new_entry != NULL) {\n",
-     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"
-     "    }\n"
-     "    if (new_entry != NULL) {\n"
-     "      nd6_queue_size++;\n"),
+     "      nd6_queue_size++;\n",
+     "      new_entry = (struct nd6_q_entry *)memp_malloc(MEMP_ND6_QUEUE);\n"),
+    ("core/ipv6/nd6.c",
+     "As above.",
+     "    memp_free(MEMP_ND6_QUEUE, r);\n"
+     "    nd6_queue_size--;\n",
+     "    memp_free(MEMP_ND6_QUEUE, r);\n"),
+    ("core/ipv6/nd6.c",
+     "As above.",
+     "    memp_free(MEMP_ND6_QUEUE, q);\n"
+     "    nd6_queue_size--;\n",
+     "    memp_free(MEMP_ND6_QUEUE, q);\n"),
     ("core/udp.c",
      "RFC 768, RFC 1122 4.1: the datagram is as long as its header says; 2.2.1 takes all that IP "
      "brought.",

@@ -93,7 +93,7 @@ void lwip_arena_free(void *p);
 #define LWIP_ND6_NUM_NEIGHBORS         127
 #define LWIP_ND6_NUM_DESTINATIONS      127
 #define LWIP_ND6_QUEUEING              1
-#define MEMP_NUM_ND6_QUEUE             128 /* of all together: NIF_GSO_SEGMENTS_MAX */
+#define ND6_QUEUE_LEN                  128 /* ours, of each neighbour, as ARP_QUEUE_LEN */
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_IGMP                      1
 #define LWIP_RAW                       1

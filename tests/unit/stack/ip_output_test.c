@@ -24,12 +24,13 @@ struct out {
 	struct stack *stack;
 };
 
-/* From node 0 to node 1; the transport header has ports and flags, its checksum is left open. */
-static void out_open(struct out *o, struct lab *lab, bool ip6, uint8_t proto, size_t length)
+/* From node 0 to another; the transport header has ports and flags, its checksum is left open. */
+static void out_open_to(
+	struct out *o, struct lab *lab, unsigned node, bool ip6, uint8_t proto, size_t length)
 {
 	memset(o, 0, sizeof(*o));
 	o->stack = lab->node[0].stack;
-	o->remote = ip6 ? lab_ip6(1) : lab_ip4(1);
+	o->remote = ip6 ? lab_ip6(node) : lab_ip4(node);
 	stack_zone(o->stack, &o->remote);
 	struct dst *dst;
 	assert_int_equal(dst_get(o->stack, IP_ANY_TYPE, &o->remote, &o->local, &dst), 0);
@@ -57,6 +58,11 @@ static void out_open(struct out *o, struct lab *lab, bool ip6, uint8_t proto, si
 		.length = (uint32_t)length};
 	if (length > 0)
 		o->packet.payload = lab_chain(o->payload, length, 1000);
+}
+
+static void out_open(struct out *o, struct lab *lab, bool ip6, uint8_t proto, size_t length)
+{
+	out_open_to(o, lab, 1, ip6, proto, length);
 }
 
 static void out_close(struct out *o)
@@ -654,6 +660,38 @@ static void packets_beyond_the_queue_are_counted(void **state)
 	}
 }
 
+/* RFC 4861 7.2.2: each neighbour has a queue of its own. */
+static void packets_for_a_silent_neighbour_keep_no_others_out(void **state)
+{
+	enum { KEPT = 128, LOST = 72, OTHERS = 5 };
+	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+		struct lab lab;
+		struct out silent, o;
+		unsigned seen = 0;
+		struct lab_frame *frame;
+		lab_open(&lab, 2, NULL);
+		out_open_to(&silent, &lab, 9, ip6, UDP, 100);
+		for (unsigned i = 0; i < KEPT + LOST; i++) {
+			put16(silent.packet.l4 + 6, 0);
+			assert_int_equal(ip_output(silent.stack, &silent.packet), DROP_NONE);
+		}
+		lab_discard(&lab, 0);
+		out_open(&o, &lab, ip6, UDP, 100);
+		for (unsigned i = 0; i < OTHERS; i++) {
+			put16(o.packet.l4 + 6, 0);
+			assert_int_equal(ip_output(o.stack, &o.packet), DROP_NONE);
+		}
+		assert_int_equal(drops(&o, DROP_NO_NEIGHBOUR), LOST);
+		answer_the_question(&lab);
+		for (; (frame = lab_take(&lab, 0)) != NULL; seen++)
+			free(frame);
+		assert_int_equal(seen, OTHERS);
+		out_close(&silent);
+		out_close(&o);
+		lab_close(&lab);
+	}
+}
+
 static bool lose_all(struct lab *lab, unsigned from, const struct lab_frame *frame)
 {
 	return true;
@@ -741,6 +779,7 @@ int main(void)
 		cmocka_unit_test(super_segment_that_waits_in_part_is_taken),
 		cmocka_unit_test(longest_super_segment_waits_whole),
 		cmocka_unit_test(packets_beyond_the_queue_are_counted),
+		cmocka_unit_test(packets_for_a_silent_neighbour_keep_no_others_out),
 		cmocka_unit_test(packets_for_a_neighbour_that_never_answers_are_counted),
 		cmocka_unit_test(nothing_is_sent_over_a_dead_link),
 		cmocka_unit_test(refusal_of_the_device_is_told),
