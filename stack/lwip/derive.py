@@ -175,6 +175,22 @@ FIXES = [
      "As above.",
      "hlen = 8 * (1 + rout_hdr->_hlen);",
      "hlen = p->len < 8 ? 8 : 8 * (1 + rout_hdr->_hlen);"),
+    ("include/lwip/ip.h",
+     "RFC 8200 4: the protocol of a packet is what the last header names; to raw sockets, which ours "
+     "are (transport.c), 2.2.1 gives what the first names.",
+     "  struct ip6_hdr *current_ip6_header;\n",
+     "  struct ip6_hdr *current_ip6_header;\n"
+     "  u8_t current_ip6_proto;\n"),
+    ("core/ipv6/ip6.c",
+     "As above.",
+     "options_done:\n",
+     "options_done:\n"
+     "  ip_data.current_ip6_proto = *nexth;\n"),
+    ("core/raw.c",
+     "As above.",
+     "    struct ip6_hdr *ip6hdr = (struct ip6_hdr *)p->payload;\n"
+     "    proto = IP6H_NEXTH(ip6hdr);\n",
+     "    proto = ip_data.current_ip6_proto;\n"),
     ("core/ipv6/ip6.c",
      "RFC 5942 4: a prefix set by hand is as long as it was set, and the longest leads; for 2.2.1 it "
      "has 64 bits, and the first leads.",

@@ -349,6 +349,33 @@ static void fragments_are_put_together(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 8200 4: options of a hop and of the destination, before the transport header. */
+static void packets_behind_options_reach_their_sockets(void **state)
+{
+	static const uint8_t padding[] = {UDP, 0, 1, 4, 0, 0, 0, 0};
+	static const uint8_t kinds[] = {0, 60};
+	struct packet_shape shape = from_peer(true, UDP);
+	struct lab lab;
+	struct dgram_rx rx;
+	uint8_t plain[FRAME_MAX], frame[FRAME_MAX];
+	open_lab(&lab);
+	struct dgram *server = bind88(&lab);
+	size_t length = packet_write(&shape, ours, peer, "hello", 5, plain), header = 14 + 40;
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(frame, plain, header);
+		frame[14 + 6] = kinds[i];
+		put16(frame + 14 + 4, (unsigned)(length - header + sizeof(padding)));
+		memcpy(frame + header, padding, sizeof(padding));
+		memcpy(frame + header + sizeof(padding), plain + header, length - header);
+		lab_inject(&lab, 0, frame, length + sizeof(padding));
+		assert_true(dgram_next(server, &rx));
+		assert_int_equal(rx.payload->tot_len, 5);
+		stack_free_pbufs(lab.node[0].stack, rx.payload);
+	}
+	dgram_close(server);
+	lab_close(&lab);
+}
+
 /* What the device said of a fragment's sum says nothing of the datagram's. */
 static void sum_of_a_datagram_in_fragments_is_verified(void **state)
 {
@@ -945,6 +972,7 @@ int main(void)
 		cmocka_unit_test(cut_off_frames_are_dropped),
 		cmocka_unit_test(every_byte_of_an_ip4_header_is_judged),
 		cmocka_unit_test(every_byte_of_an_ip6_header_is_judged),
+		cmocka_unit_test(packets_behind_options_reach_their_sockets),
 		cmocka_unit_test(fragments_are_put_together),
 		cmocka_unit_test(sum_of_a_datagram_in_fragments_is_verified),
 		cmocka_unit_test(datagram_in_fragments_for_nobody_is_answered),
