@@ -124,24 +124,102 @@ FIXES = [
      "2.2.1 reads behind it.",
      "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP) {\n",
      "    if (IPH_PROTO(iphdr) == IP_PROTO_UDP && p->len >= iphdr_hlen + UDP_HLEN) {\n"),
+    ("include/lwip/ip4_frag.h",
+     "Datagrams that never become whole must not take the room of all others: a source has a share "
+     "(lwipopts.h), beyond which it loses its own oldest.",
+     "  u16_t datagram_len;\n",
+     "  u16_t datagram_len;\n"
+     "  u16_t pbufs;\n"),
     ("core/ipv4/ip4_frag.c",
-     "A datagram that never becomes whole must not take the room of all others (lwipopts.h).",
+     "As above.",
+     "  ip_reass_pbufcount = (u16_t)(ip_reass_pbufcount + clen);\n",
+     "  ip_reass_pbufcount = (u16_t)(ip_reass_pbufcount + clen);\n"
+     "  ipr->pbufs = (u16_t)(ipr->pbufs + clen);\n"),
+    ("core/ipv4/ip4_frag.c",
+     "As above. The list begins with the newest.",
+     "/**\n * Reassembles incoming IP fragments into an IP datagram.\n",
+     "static int\n"
+     "ip_reass_keep_share(struct ip_hdr *fraghdr, u16_t clen)\n"
+     "{\n"
+     "  for (;;) {\n"
+     "    struct ip_reassdata *r, *prev = NULL, *oldest = NULL, *oldest_prev = NULL;\n"
+     "    unsigned pbufs = clen;\n"
+     "    for (r = reassdatagrams; r != NULL; prev = r, r = r->next) {\n"
+     "      if (!ip4_addr_eq(&r->iphdr.src, &fraghdr->src)) {\n"
+     "        continue;\n"
+     "      }\n"
+     "      pbufs += r->pbufs;\n"
+     "      if (!(IP_ADDRESSES_AND_ID_MATCH(&r->iphdr, fraghdr))) {\n"
+     "        oldest = r;\n"
+     "        oldest_prev = prev;\n"
+     "      }\n"
+     "    }\n"
+     "    if (pbufs <= IP_REASS_SOURCE_PBUFS) {\n"
+     "      return 1;\n"
+     "    }\n"
+     "    if (oldest == NULL) {\n"
+     "      return 0;\n"
+     "    }\n"
+     "    ip_reass_free_complete_datagram(oldest, oldest_prev);\n"
+     "  }\n"
+     "}\n\n"
+     "/**\n * Reassembles incoming IP fragments into an IP datagram.\n"),
+    ("core/ipv4/ip4_frag.c",
+     "As above.",
      "  clen = pbuf_clen(p);\n"
      "  if ((ip_reass_pbufcount + clen) > IP_REASS_MAX_PBUFS) {\n",
-     "  for (ipr = reassdatagrams; ipr != NULL; ipr = ipr->next) {\n"
-     "    u16_t count = 0;\n"
-     "    if (!(IP_ADDRESSES_AND_ID_MATCH(&ipr->iphdr, fraghdr))) {\n"
-     "      continue;\n"
-     "    }\n"
-     "    for (r = ipr->p; r != NULL; r = ((struct ip_reass_helper *)r->payload)->next_pbuf) {\n"
-     "      count++;\n"
-     "    }\n"
-     "    if (count >= IP_REASS_MAX_FRAGMENTS) {\n"
-     "      goto nullreturn;\n"
-     "    }\n"
-     "  }\n"
      "  clen = pbuf_clen(p);\n"
+     "  if (!ip_reass_keep_share(fraghdr, clen)) {\n"
+     "    goto nullreturn;\n"
+     "  }\n"
      "  if ((ip_reass_pbufcount + clen) > IP_REASS_MAX_PBUFS) {\n"),
+    ("include/lwip/ip6_frag.h",
+     "As for IPv4.",
+     "  u16_t datagram_len;\n",
+     "  u16_t datagram_len;\n"
+     "  u16_t pbufs;\n"),
+    ("core/ipv6/ip6_frag.c",
+     "As for IPv4.",
+     "  ip6_reass_pbufcount = (u16_t)(ip6_reass_pbufcount + clen);\n",
+     "  ip6_reass_pbufcount = (u16_t)(ip6_reass_pbufcount + clen);\n"
+     "  ipr->pbufs = (u16_t)(ipr->pbufs + clen);\n"),
+    ("core/ipv6/ip6_frag.c",
+     "As for IPv4.",
+     "/**\n * Reassembles incoming IPv6 fragments into an IPv6 datagram.\n",
+     "static int\n"
+     "ip6_reass_keep_share(const struct ip6_frag_hdr *frag_hdr, u16_t clen)\n"
+     "{\n"
+     "  for (;;) {\n"
+     "    struct ip6_reassdata *r, *oldest = NULL;\n"
+     "    unsigned pbufs = clen;\n"
+     "    for (r = reassdatagrams; r != NULL; r = r->next) {\n"
+     "      if (!ip6_addr_packed_eq(ip6_current_src_addr(), &(IPV6_FRAG_SRC(r)), r->src_zone)) {\n"
+     "        continue;\n"
+     "      }\n"
+     "      pbufs += r->pbufs;\n"
+     "      if (frag_hdr->_identification != r->identification ||\n"
+     "          !ip6_addr_packed_eq(ip6_current_dest_addr(), &(IPV6_FRAG_DEST(r)), "
+     "r->dest_zone)) {\n"
+     "        oldest = r;\n"
+     "      }\n"
+     "    }\n"
+     "    if (pbufs <= IP_REASS_SOURCE_PBUFS) {\n"
+     "      return 1;\n"
+     "    }\n"
+     "    if (oldest == NULL) {\n"
+     "      return 0;\n"
+     "    }\n"
+     "    ip6_reass_free_complete_datagram(oldest);\n"
+     "  }\n"
+     "}\n\n"
+     "/**\n * Reassembles incoming IPv6 fragments into an IPv6 datagram.\n"),
+    ("core/ipv6/ip6_frag.c",
+     "As for IPv4.",
+     "  for (ipr = reassdatagrams, ipr_prev = NULL; ipr != NULL; ipr = ipr->next) {\n",
+     "  if (!ip6_reass_keep_share(frag_hdr, clen)) {\n"
+     "    goto nullreturn;\n"
+     "  }\n"
+     "  for (ipr = reassdatagrams, ipr_prev = NULL; ipr != NULL; ipr = ipr->next) {\n"),
     ("core/ipv4/ip4_frag.c",
      "Fragments of a datagram that was given up are dropped, too: each is counted.",
      "    pbuf_free(pcur);\n",

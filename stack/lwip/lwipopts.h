@@ -72,7 +72,7 @@ void lwip_arena_free(void *p);
 #define IP_REASSEMBLY                  1
 #define IP_FRAG                        1
 #define IP_REASS_MAX_PBUFS             512
-#define IP_REASS_MAX_FRAGMENTS         128 /* of one; ours: the longest has 119 by an MTU of 576 */
+#define IP_REASS_SOURCE_PBUFS          256 /* ours; the longest has 119 by an MTU of 576 */
 #define MEMP_NUM_REASSDATA             64
 #define IP_REASS_MAXAGE                15
 #define IP_DEFAULT_TTL                 64

@@ -572,22 +572,40 @@ static void icmp_errors_have_a_number(void **state)
 	lab_close(&lab);
 }
 
-/* Floods of fragments of UDP, 8 bytes each, of datagrams whose first fragment never comes. */
+/*
+ * Floods of fragments of UDP, 8 bytes each, of datagrams whose first fragment never comes. IPv6 with
+ * options before the fragment header is lwIP's.
+ */
 
-static void forged_fragment(struct lab *lab, bool ip6, unsigned source, unsigned id, unsigned at)
+enum way { IP4, IP6, IP6_OPTIONS, WAYS };
+
+/* What is between an IPv6 header and the part of a fragment of so many bytes; returns its length. */
+static size_t put_fragment_header6(
+	uint8_t *ip, enum way way, unsigned place, unsigned id, size_t length)
 {
+	size_t options = way == IP6_OPTIONS ? 8 : 0;
+	uint8_t *header = ip + 40 + options;
+	put16(ip + 4, (unsigned)(options + 8 + length));
+	ip[6] = way == IP6_OPTIONS ? 60 : 44;
+	memcpy(ip + 40, (const uint8_t[]){44, 0, 1, 4, 0, 0, 0, 0}, options);
+	memcpy(header, (const uint8_t[]){UDP, 0}, 2);
+	put16(header + 2, place);
+	put32(header + 4, id);
+	return options + 8;
+}
+
+static void forged_fragment(
+	struct lab *lab, enum way way, unsigned source, unsigned id, unsigned at)
+{
+	bool ip6 = way != IP4;
 	struct packet_shape shape = from_peer(ip6, UDP);
 	uint8_t frame[FRAME_MAX] = {0};
-	size_t ip_header = ip6 ? 40 + 8 : 20;
+	size_t ip_header = 20;
 	packet_write(&shape, ours, peer, "", 0, frame);
 	uint8_t *ip = frame + 14;
 	if (ip6) {
-		put16(ip + 4, 8 + 8);
-		ip[6] = 44;
 		put16(ip + 22, source);
-		memcpy(ip + 40, (const uint8_t[]){UDP, 0}, 2);
-		put16(ip + 42, at | 1);
-		put32(ip + 44, id);
+		ip_header = 40 + put_fragment_header6(ip, way, at | 1, id, 8);
 	} else {
 		put16(ip + 2, 20 + 8);
 		put16(ip + 4, id);
@@ -600,21 +618,17 @@ static void forged_fragment(struct lab *lab, bool ip6, unsigned source, unsigned
 }
 
 /* A datagram of the peer's, in two fragments; first and last may be sent apart. */
-static void honest_fragment(struct lab *lab, bool ip6, unsigned id, bool last)
+static void honest_fragment(struct lab *lab, enum way way, unsigned id, bool last)
 {
+	bool ip6 = way != IP4;
 	struct packet_shape shape = from_peer(ip6, UDP);
 	uint8_t frame[FRAME_MAX], payload[120] = {7}, out[FRAME_MAX];
 	size_t length = packet_write(&shape, ours, peer, payload, sizeof(payload), frame);
-	size_t header = ip6 ? 54 : 34, half = (length - header) / 2, added = ip6 ? 8 : 0;
+	size_t header = ip6 ? 54 : 34, half = (length - header) / 2, added = 0;
 	memcpy(out, frame, header);
-	memcpy(out + header + added, frame + header + (last ? half : 0), half);
 	uint8_t *ip = out + 14;
 	if (ip6) {
-		put16(ip + 4, (unsigned)(8 + half));
-		ip[6] = 44;
-		memcpy(ip + 40, (const uint8_t[]){UDP, 0}, 2);
-		put16(ip + 42, last ? (unsigned)half : 1);
-		put32(ip + 44, id);
+		added = put_fragment_header6(ip, way, last ? (unsigned)half : 1, id, half);
 	} else {
 		put16(ip + 2, (unsigned)(20 + half));
 		put16(ip + 4, id);
@@ -622,6 +636,7 @@ static void honest_fragment(struct lab *lab, bool ip6, unsigned id, bool last)
 		put16(ip + 10, 0);
 		put16(ip + 10, complement(sum_bytes(0, ip, 20)));
 	}
+	memcpy(out + header + added, frame + header + (last ? half : 0), half);
 	lab_inject(lab, 0, out, header + added + half);
 }
 
@@ -636,16 +651,16 @@ static void assert_received(struct lab *lab, struct dgram *server, unsigned coun
 /* Nor do fragments that came before keep out what comes next, nor do those that come between. */
 static void flood_of_fragments_of_one_datagram_stops_no_other(void **state)
 {
-	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		struct lab lab;
 		open_lab(&lab);
 		struct dgram *server = bind88(&lab);
-		honest_fragment(&lab, ip6, 1, false);
+		honest_fragment(&lab, way, 1, false);
 		for (unsigned i = 1; i < 4096; i++)
-			forged_fragment(&lab, ip6, 66, 999, i * 8);
-		honest_fragment(&lab, ip6, 1, true);
-		honest_fragment(&lab, ip6, 2, false);
-		honest_fragment(&lab, ip6, 2, true);
+			forged_fragment(&lab, way, 66, 999, i * 8);
+		honest_fragment(&lab, way, 1, true);
+		honest_fragment(&lab, way, 2, false);
+		honest_fragment(&lab, way, 2, true);
 		assert_received(&lab, server, 2);
 		struct stack_counters counters; /* with lwIP's */
 		stack_get_counters(lab.node[0].stack, &counters);
@@ -659,14 +674,14 @@ static void flood_of_fragments_of_one_datagram_stops_no_other(void **state)
 /* Whatever is waiting is the oldest once so much came after it; what comes next is not kept out. */
 static void flood_of_fragments_of_many_datagrams_does_not_last(void **state)
 {
-	for (unsigned ip6 = 0; ip6 < 2; ip6++) {
+	for (enum way way = 0; way < WAYS; way++) {
 		struct lab lab;
 		open_lab(&lab);
 		struct dgram *server = bind88(&lab);
 		for (unsigned i = 0; i < 3000; i++)
-			forged_fragment(&lab, ip6, 10 + i % 40, 0, (1 + i / 40) * 8);
-		honest_fragment(&lab, ip6, 2, false);
-		honest_fragment(&lab, ip6, 2, true);
+			forged_fragment(&lab, way, 10 + i % 40, 0, (1 + i / 40) * 8);
+		honest_fragment(&lab, way, 2, false);
+		honest_fragment(&lab, way, 2, true);
 		assert_received(&lab, server, 1);
 		lab_discard(&lab, 0);
 		dgram_close(server);
@@ -674,26 +689,40 @@ static void flood_of_fragments_of_many_datagrams_does_not_last(void **state)
 	}
 }
 
-/* One that sends many loses its own. */
-static void flood_of_fragments_of_one_source_stops_no_other(void **state)
+static uint64_t fragments_refused(struct lab *lab)
+{
+	struct stack_counters counters; /* with lwIP's */
+	stack_get_counters(lab->node[0].stack, &counters);
+	return stack_drops(lab->node[0].stack)->count[DROP_FRAGMENT_REFUSED];
+}
+
+/* One that sends many loses its own, the oldest first: so many stay of datagrams of so many. */
+static void assert_one_source_keeps(enum way way, unsigned each, unsigned least, unsigned most)
 {
 	struct lab lab;
 	open_lab(&lab);
-	struct stack *st = lab.node[0].stack;
 	struct dgram *server = bind88(&lab);
-	for (unsigned each = 1; each <= 100; each += 99) {
-		uint64_t refused = stack_drops(st)->count[DROP_FRAGMENT_REFUSED];
-		honest_fragment(&lab, true, each, false);
-		for (unsigned i = 0; i < 100 * each; i++)
-			forged_fragment(&lab, true, 66, i / each, (1 + i % each) * 8);
-		honest_fragment(&lab, true, each, true);
-		assert_received(&lab, server, 1);
-		refused = stack_drops(st)->count[DROP_FRAGMENT_REFUSED] - refused;
-		assert_in_range(100 * each - refused, each == 1 ? 16 : 400, each == 1 ? 16 : 512);
-	}
+	uint64_t refused = fragments_refused(&lab);
+	honest_fragment(&lab, way, each, false);
+	for (unsigned i = 0; i < 1000 * each; i++)
+		forged_fragment(&lab, way, 66, i / each, (1 + i % each) * 8);
+	honest_fragment(&lab, way, each, true);
+	assert_received(&lab, server, 1);
+	refused = fragments_refused(&lab) - refused;
+	assert_in_range(1000 * each - refused, least, most);
 	lab_discard(&lab, 0);
 	dgram_close(server);
 	lab_close(&lab);
+}
+
+static void flood_of_fragments_of_one_source_stops_no_other(void **state)
+{
+	assert_one_source_keeps(IP6, 1, 16, 16);
+	assert_one_source_keeps(IP6, 100, 400, 512);
+	assert_one_source_keeps(IP4, 1, 256, 256);
+	assert_one_source_keeps(IP4, 100, 200, 256);
+	assert_one_source_keeps(IP6_OPTIONS, 1, 256, 256);
+	assert_one_source_keeps(IP6_OPTIONS, 100, 200, 256);
 }
 
 static unsigned redirected;
