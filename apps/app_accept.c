@@ -8,7 +8,7 @@
 
 static void open_client(struct app_clients *clients, rws_socket_t socket)
 {
-	struct app_client *client = calloc(1, clients->size);
+	void *client = calloc(1, clients->size);
 
 	if (client == NULL) {
 		rws_abort(socket, -ENOMEM);
@@ -30,18 +30,8 @@ unsigned app_accept(struct app_clients *clients, unsigned places)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-void app_client_ended(struct app_clients *clients, struct app_client *client)
+void app_client_ended(struct app_clients *clients, void *client)
 {
 	clients->count--;
-	SLIST_INSERT_HEAD(&clients->ended, client, ended_link);
-}
-
-void app_free_ended(struct app_clients *clients)
-{
-	struct app_client *client;
-
-	while ((client = SLIST_FIRST(&clients->ended)) != NULL) {
-		SLIST_REMOVE_HEAD(&clients->ended, ended_link);
-		free(client);
-	}
+	free(client);
 }

@@ -21,22 +21,22 @@ void app_connection_end(struct app_connection *connection)
 {
 	struct app_connections *all = connection->all;
 
-	if (connection->has_ended)
-		return;
-	connection->has_ended = true;
 	if (all->end != NULL)
 		all->end(connection);
 	rws_dispose(connection->socket);
 	TAILQ_REMOVE(&all->by_activity, connection, link);
-	app_client_ended(&all->clients, &connection->client);
+	app_client_ended(&all->clients, connection);
+}
+
+struct app_connection *app_connection_of(const struct rws_event *event)
+{
+	return rws_user(event->handle);
 }
 
 void app_connection_run(struct app_connection *connection)
 {
 	int result = 0;
 
-	if (connection->has_ended)
-		return;
 	while (result == 0)
 		result = connection->all->step(connection);
 	rws_flush(connection->out);
@@ -54,11 +54,10 @@ static int begin(struct app_connection *connection)
 	return result;
 }
 
-static void open_connection(
-	struct app_clients *clients, struct app_client *client, rws_socket_t socket)
+static void open_connection(struct app_clients *clients, void *client, rws_socket_t socket)
 {
 	struct app_connections *all = (struct app_connections *)clients;
-	struct app_connection *connection = (struct app_connection *)client;
+	struct app_connection *connection = client;
 
 	connection->all = all;
 	connection->socket = socket;
@@ -117,7 +116,6 @@ void app_connections_turn(struct app_connections *all)
 	end_idle(all, rws_now(all->selector));
 	while (app_accept(&all->clients, all->max - all->clients.count) > 0)
 		continue;
-	app_free_ended(&all->clients);
 }
 
 void app_connections_close(struct app_connections *all)
@@ -134,5 +132,4 @@ void app_connections_close(struct app_connections *all)
 		rws_await_closed(connection->socket, deadline);
 		app_connection_end(connection);
 	}
-	app_free_ended(&all->clients);
 }

@@ -16,18 +16,16 @@
 #ifndef RWS_APPS_APP_CONNECTIONS_H
 #define RWS_APPS_APP_CONNECTIONS_H
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "apps/app.h"
 #include "apps/app_accept.h"
 
 /* What a program has for a connection begins with it. */
 struct app_connection {
-	struct app_client client; /* first member */
 	struct app_connections *all;
-	TAILQ_ENTRY(app_connection) link; /* all->by_activity, until it has ended */
-	bool has_ended;
+	TAILQ_ENTRY(app_connection) link; /* all->by_activity */
 	int64_t active_ns; /* when it last got on */
 	size_t room_empty; /* room of the write channel when nothing is under way in it */
 	size_t room_seen;  /* and when it last got on */
@@ -59,19 +57,22 @@ int app_connections_open(struct app_connections *all, struct app_thread *thread,
 /* When app_connections_turn is due, without events. */
 int64_t app_connections_deadline(const struct app_connections *all);
 
-/* Behind the events of a turn: ends those that are idle, accepts, frees. */
+/* Behind the events of a turn: ends those that are idle, accepts. */
 void app_connections_turn(struct app_connections *all);
 
 /* Lets them say goodbye, all within a second. Also for what was never opened. */
 void app_connections_close(struct app_connections *all);
 
-/* Steps until it waits or ends; nothing for one that has ended. */
+/* That of an event, or NULL: it is another socket's, or the connection has ended by now. */
+struct app_connection *app_connection_of(const struct rws_event *event);
+
+/* Steps until it waits or ends. */
 void app_connection_run(struct app_connection *connection);
 
 /* It got on: its idle time begins anew. */
 void app_connection_touch(struct app_connection *connection);
 
-/* Ends it, once. The library sends what was written, then FIN. */
+/* Ends and frees it. The library sends what was written, then FIN. */
 void app_connection_end(struct app_connection *connection);
 
 #endif

@@ -139,8 +139,10 @@ static int serve(struct app_thread *thread)
 			app_connections_deadline(&server->tcp.connections));
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].user != NULL)
-				app_connection_run(events[i].user);
+			struct app_connection *connection = app_connection_of(&events[i]);
+
+			if (connection != NULL)
+				app_connection_run(connection);
 			else if (events[i].handle == server->udp.socket)
 				dns_udp_run(&server->udp);
 		}

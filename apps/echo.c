@@ -67,8 +67,10 @@ static int serve(struct app_thread *thread)
 		int n = rws_selector_select(thread->selector, events, EVENTS, RWS_FOREVER);
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].user != NULL)
-				echo_tcp_event(&events[i]);
+			struct app_connection *connection = app_connection_of(&events[i]);
+
+			if (connection != NULL)
+				echo_tcp_event(connection, &events[i]);
 			else if (events[i].handle == server->udp.socket)
 				echo_udp_run(&server->udp);
 		}

@@ -24,7 +24,7 @@ struct echo_udp {
 
 /* Each returns 0 or a negative errno; close() is also for what was never opened. */
 int echo_tcp_open(struct app_connections *tcp, struct app_thread *thread, uint16_t port);
-void echo_tcp_event(const struct rws_event *event);
+void echo_tcp_event(struct app_connection *connection, const struct rws_event *event);
 
 int echo_udp_open(struct echo_udp *udp, struct app_thread *thread, uint16_t port);
 void echo_udp_run(struct echo_udp *udp);

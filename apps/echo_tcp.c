@@ -42,11 +42,9 @@ int echo_tcp_open(struct app_connections *tcp, struct app_thread *thread, uint16
 	return app_connections_open(tcp, thread, port, &options);
 }
 
-void echo_tcp_event(const struct rws_event *event)
+void echo_tcp_event(struct app_connection *connection, const struct rws_event *event)
 {
-	struct app_connection *connection = event->user;
-
-	if (!connection->has_ended && (event->bits & RWS_EV_JOB_DONE) != 0 &&
+	if ((event->bits & RWS_EV_JOB_DONE) != 0 &&
 		rws_job_channel(event->handle) == connection->out)
 		app_connection_end(connection);
 	else

@@ -147,8 +147,10 @@ static int serve(struct app_thread *thread)
 			app_connections_deadline(&server->connections));
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].user != NULL)
-				app_connection_run(events[i].user);
+			struct app_connection *connection = app_connection_of(&events[i]);
+
+			if (connection != NULL)
+				app_connection_run(connection);
 		}
 		app_connections_turn(&server->connections);
 	}

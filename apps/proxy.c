@@ -170,7 +170,7 @@ static void init(struct proxy_server *server, struct app_thread *thread)
 	for (unsigned i = 0; i < own.backend_count; i++)
 		server->backends.each[i].address = own.backends[i];
 	server->handshakes.max = (unsigned)(own.tls != NULL ? own.handshakes : own.connections);
-	for (unsigned i = 0; i < PAIR_ENDED; i++)
+	for (unsigned i = 0; i < PAIR_STATES; i++)
 		TAILQ_INIT(&server->pairs[i]);
 	thread->state = server;
 }
@@ -209,7 +209,7 @@ static void look_at_due(struct proxy_server *server, int64_t now)
 {
 	struct proxy_pair *pair;
 
-	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+	for (unsigned i = 0; i < PAIR_STATES; i++) {
 		while ((pair = TAILQ_FIRST(&server->pairs[i])) != NULL && pair->due <= now)
 			proxy_pair_due(pair, now);
 	}
@@ -219,7 +219,7 @@ static int64_t next_deadline(const struct proxy_server *server)
 {
 	int64_t due = RWS_FOREVER;
 
-	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+	for (unsigned i = 0; i < PAIR_STATES; i++) {
 		const struct proxy_pair *first = TAILQ_FIRST(&server->pairs[i]);
 
 		if (first != NULL && first->due < due)
@@ -245,13 +245,14 @@ static int serve(struct app_thread *thread)
 			thread->selector, events, EVENTS, next_deadline(server));
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].user != NULL)
-				proxy_pair_event(events[i].user, &events[i]);
+			struct proxy_pair *pair = rws_user(events[i].handle);
+
+			if (pair != NULL)
+				proxy_pair_event(pair, &events[i]);
 		}
 		look_at_due(server, rws_now(thread->selector));
 		while (app_accept(&server->clients, places(server)) > 0)
 			continue;
-		app_free_ended(&server->clients);
 	}
 	return APP_OK;
 }
@@ -266,11 +267,10 @@ static void finish(struct app_thread *thread)
 	if (server == NULL)
 		return;
 	rws_dispose(server->clients.listener);
-	for (unsigned i = 0; i < PAIR_ENDED; i++) {
+	for (unsigned i = 0; i < PAIR_STATES; i++) {
 		while ((pair = TAILQ_FIRST(&server->pairs[i])) != NULL)
 			proxy_pair_abort(pair, -ECANCELED);
 	}
-	app_free_ended(&server->clients);
 	ended[thread->index] =
 		(struct proxy_ended){server->counters, server->handshakes, server->backends};
 	free(server);

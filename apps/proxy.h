@@ -39,7 +39,7 @@ struct proxy_counters {
 	uint64_t bytes_up, bytes_down;
 };
 
-enum pair_state { PAIR_HANDSHAKE, PAIR_CONNECTING, PAIR_SPLICED, PAIR_ENDED };
+enum pair_state { PAIR_HANDSHAKE, PAIR_CONNECTING, PAIR_SPLICED, PAIR_STATES };
 
 /* Those of the sockets of clients and of backends. */
 void proxy_socket_options(const struct proxy_options *from, struct rws_options *options);
@@ -53,13 +53,12 @@ struct proxy_server {
 	const struct proxy_options *options;
 	struct proxy_backends backends;
 	struct proxy_handshakes handshakes;
-	struct proxy_pairs pairs[PAIR_ENDED]; /* of each state, soonest due first */
+	struct proxy_pairs pairs[PAIR_STATES]; /* of each state, soonest due first */
 	struct proxy_counters counters;
 	bool is_refusing; /* and has said so */
 };
 
 struct proxy_pair {
-	struct app_client base; /* first member */
 	struct proxy_server *server;
 	enum pair_state state;
 	TAILQ_ENTRY(proxy_pair) link; /* of its state's list */
@@ -75,14 +74,14 @@ struct proxy_pair {
 };
 
 /* Takes an accepted socket over, as app_accept.h asks for. */
-void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client);
+void proxy_pair_open(struct app_clients *clients, void *memory, rws_socket_t client);
 
 void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event);
 
 /* The time in `due` has come: what it waits for took too long, or it may be idle. */
 void proxy_pair_due(struct proxy_pair *pair, int64_t now);
 
-/* Ends it with RST both ways: a stream that was cut must not look complete. */
+/* Ends and frees it, with RST both ways: a stream that was cut must not look complete. */
 void proxy_pair_abort(struct proxy_pair *pair, int cause);
 
 #endif

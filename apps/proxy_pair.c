@@ -46,14 +46,13 @@ static void end(struct proxy_pair *pair)
 	struct proxy_server *server = pair->server;
 
 	TAILQ_REMOVE(&server->pairs[pair->state], pair, link);
-	pair->state = PAIR_ENDED;
-	app_client_ended(&server->clients, &pair->base);
 	server->counters.bytes_up += rws_total_bytes_read(pair->up);
 	server->counters.bytes_down += rws_total_bytes_read(pair->down);
 	rws_dispose(pair->client);
 	rws_dispose(pair->backend);
 	rws_channel_dispose(pair->up);
 	rws_channel_dispose(pair->down);
+	app_client_ended(&server->clients, pair);
 }
 
 void proxy_pair_abort(struct proxy_pair *pair, int cause)
@@ -219,10 +218,10 @@ static void begin_handshake(struct proxy_pair *pair)
 		rws_set_user(pair->client, pair);
 }
 
-void proxy_pair_open(struct app_clients *clients, struct app_client *base, rws_socket_t client)
+void proxy_pair_open(struct app_clients *clients, void *memory, rws_socket_t client)
 {
 	struct proxy_server *server = (struct proxy_server *)clients;
-	struct proxy_pair *pair = (struct proxy_pair *)base;
+	struct proxy_pair *pair = memory;
 
 	server->counters.accepted++;
 	pair->server = server;
@@ -281,7 +280,6 @@ static void spliced_event(struct proxy_pair *pair, const struct rws_event *event
 	end(pair);
 }
 
-/* It may be late, and name a socket to a backend that was given up. */
 void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event)
 {
 	switch (pair->state) {
@@ -294,7 +292,7 @@ void proxy_pair_event(struct proxy_pair *pair, const struct rws_event *event)
 	case PAIR_SPLICED:
 		spliced_event(pair, event);
 		break;
-	case PAIR_ENDED:
+	default:
 		break;
 	}
 }
@@ -338,7 +336,7 @@ void proxy_pair_due(struct proxy_pair *pair, int64_t now)
 	case PAIR_SPLICED:
 		look_for_bytes(pair, now);
 		break;
-	case PAIR_ENDED:
+	default:
 		break;
 	}
 }
