@@ -28,7 +28,7 @@ struct bulk {
 };
 
 struct program {
-	struct lone_stack lone;
+	struct lone_stack lone; /* first member */
 	struct conn *source, *sink; /* listeners */
 };
 
@@ -69,8 +69,11 @@ static void finish(struct program *p, struct bulk *b)
 	free(b);
 }
 
-static void news(struct program *p, struct bulk *b, uint16_t events)
+static void news(struct lone_stack *lone, void *user, uint16_t events)
 {
+	struct program *p = (struct program *)lone;
+	struct bulk *b = user;
+
 	receive(b);
 	b->acked += b->conn->acked;
 	b->conn->acked = 0;
@@ -80,40 +83,15 @@ static void news(struct program *p, struct bulk *b, uint16_t events)
 		send_more(p, b);
 }
 
-static void accept_all(struct program *p, struct conn *listener)
+static void accept_one(struct lone_stack *lone, struct conn *listener, struct conn *conn)
 {
-	struct conn *conn;
+	bool source = listener == ((struct program *)lone)->source;
+	struct bulk *b = calloc(1, sizeof(*b));
 
-	while ((conn = conn_accept(listener)) != NULL) {
-		struct bulk *b = calloc(1, sizeof(*b));
-		uint16_t events = conn->ready.events;
-		if (b == NULL)
-			lone_stack_die(&p->lone, "no memory");
-		*b = (struct bulk){
-			.conn = conn, .source = listener == p->source, .since_ns = p->lone.now};
-		conn->ready.user = b;
-		conn->ready.events = 0;
-		news(p, b, events);
-	}
-}
-
-/* ---- The loop ---------------------------------------------------------------------------- */
-
-static void take_events(void *user)
-{
-	struct program *p = user;
-	struct ready *ready;
-
-	while ((ready = stack_next_ready(p->lone.stack)) != NULL) {
-		uint16_t events = ready->events;
-		if (ready->kind == READY_LISTENER) {
-			ready->events = 0;
-			accept_all(p, (struct conn *)ready);
-		} else if (ready->user != NULL) { /* else accept_all takes them */
-			ready->events = 0;
-			news(p, ready->user, events);
-		}
-	}
+	if (b == NULL)
+		lone_stack_die(lone, "no memory");
+	*b = (struct bulk){.conn = conn, .source = source, .since_ns = lone->now};
+	conn->ready.user = b;
 }
 
 static void print_counters(struct program *p)
@@ -140,7 +118,7 @@ static struct conn *listen_on(struct program *p, uint16_t port, enum tcp_cc_kind
 
 int main(int argc, char **argv)
 {
-	struct program p = {.lone.program = "bulk"};
+	struct program p = {.lone = {.program = "bulk", .accept = accept_one, .news = news}};
 	enum tcp_cc_kind control = argc == 4 ? tcp_cc_by_name(argv[3]) : TCP_CC_COUNT;
 
 	if (control == TCP_CC_COUNT) {
@@ -154,7 +132,7 @@ int main(int argc, char **argv)
 	realtime_be_prompt(5); /* as the kernel's TCP is; it naps, and so keeps no CPU */
 	realtime_say_ready();
 	while (!realtime_ended)
-		lone_stack_turn(&p.lone, take_events, &p);
+		lone_stack_turn(&p.lone);
 	print_counters(&p);
 	lone_stack_close(&p.lone);
 	return 0;

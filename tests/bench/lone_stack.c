@@ -74,10 +74,6 @@ static void open_stack(struct lone_stack *lone, const char *address, uint8_t coo
 	nif_set_link(lone->nif, true);
 }
 
-static void no_events(void *user)
-{
-}
-
 /* An IPv6 address besides the link-local one, or the IPv4 address: both in use. */
 static bool has_address(const struct lone_stack *lone, const char *address)
 {
@@ -100,7 +96,7 @@ void lone_stack_open(
 	while (!has_address(lone, address)) {
 		if (realtime_now() > deadline)
 			lone_stack_die(lone, "the address is not usable, it may be another's");
-		lone_stack_turn(lone, no_events, NULL);
+		lone_stack_turn(lone);
 	}
 }
 
@@ -113,7 +109,38 @@ void lone_stack_close(struct lone_stack *lone)
 
 /* ---- The loop ---------------------------------------------------------------------------- */
 
-void lone_stack_turn(struct lone_stack *lone, void (*events)(void *user), void *user)
+static void tell(struct lone_stack *lone, struct ready *ready)
+{
+	uint16_t events = ready->events;
+
+	ready->events = 0;
+	lone->news(lone, ready->user, events);
+}
+
+static void accept_all(struct lone_stack *lone, struct conn *listener)
+{
+	struct conn *conn;
+
+	listener->ready.events = 0;
+	while ((conn = conn_accept(listener)) != NULL) {
+		lone->accept(lone, listener, conn);
+		tell(lone, &conn->ready);
+	}
+}
+
+static void take_events(struct lone_stack *lone)
+{
+	struct ready *ready;
+
+	while ((ready = stack_next_ready(lone->stack)) != NULL) {
+		if (ready->kind == READY_LISTENER)
+			accept_all(lone, (struct conn *)ready);
+		else if (ready->user != NULL) /* else accept_all tells of it */
+			tell(lone, ready);
+	}
+}
+
+void lone_stack_turn(struct lone_stack *lone)
 {
 	struct pbuf *pkts[PORT_BURST];
 	struct timespec nap = {.tv_nsec = NAP_NS};
@@ -125,7 +152,7 @@ void lone_stack_turn(struct lone_stack *lone, void (*events)(void *user), void *
 		stack_input(lone->stack, lone->nif, pkts, n);
 	stack_run_timers(lone->stack);
 	stack_flush_output(lone->stack);
-	events(user);
+	take_events(lone);
 	stack_flush_output(lone->stack);
 	if (port_tx_flush(lone->port, 0) == 0 && n == 0)
 		nanosleep(&nap, NULL);

@@ -14,6 +14,9 @@
 
 struct lone_stack {
 	const char *program; /* what messages begin with */
+	/* A listener has a connection: gives it a user, to whom its news is told from then on. */
+	void (*accept)(struct lone_stack *lone, struct conn *listener, struct conn *conn);
+	void (*news)(struct lone_stack *lone, void *user, uint16_t events);
 	struct pktpool *pool;
 	struct port *port;
 	struct stack *stack;
@@ -28,8 +31,8 @@ struct lone_stack {
 void lone_stack_open(
 	struct lone_stack *lone, const char *device, const char *address, uint8_t cookies);
 
-/* One turn. events: takes what is on the ready list. */
-void lone_stack_turn(struct lone_stack *lone, void (*events)(void *user), void *user);
+/* One turn, with news of all that is on the ready list. */
+void lone_stack_turn(struct lone_stack *lone);
 
 void lone_stack_close(struct lone_stack *lone);
 

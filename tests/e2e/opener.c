@@ -37,7 +37,7 @@ struct end {
 };
 
 struct program {
-	struct lone_stack lone;
+	struct lone_stack lone; /* first member */
 	struct conn_options options;
 	struct conn *listener; /* NULL: fetches */
 	ip_addr_t server;
@@ -132,8 +132,10 @@ static void close_end(struct program *p, struct end *e)
 	free(e);
 }
 
-static void news(struct program *p, struct end *e, uint16_t events)
+static void news(struct lone_stack *lone, void *user, uint16_t events)
 {
+	struct program *p = (struct program *)lone;
+	struct end *e = user;
 	struct conn *conn = e->conn;
 	uint32_t acked = conn->acked;
 
@@ -166,36 +168,11 @@ static struct end *new_end(struct program *p, struct conn *conn)
 	return e;
 }
 
-static void accept_all(struct program *p)
+static void accept_one(struct lone_stack *lone, struct conn *listener, struct conn *conn)
 {
-	struct conn *conn;
+	struct end *e = new_end((struct program *)lone, conn);
 
-	while ((conn = conn_accept(p->listener)) != NULL) {
-		uint16_t events = conn->ready.events;
-		struct end *e = new_end(p, conn);
-
-		conn->ready.events = 0;
-		tell(e, tcp_is_fast_open_server(tcb_of(conn)) && conn->rxq_len > 0);
-		news(p, e, events);
-	}
-}
-
-static void take_events(void *user)
-{
-	struct program *p = user;
-	struct ready *ready;
-
-	while ((ready = stack_next_ready(p->lone.stack)) != NULL) {
-		uint16_t events = ready->events;
-
-		if (ready->kind == READY_LISTENER) {
-			ready->events = 0;
-			accept_all(p);
-		} else if (ready->user != NULL) { /* else accept_all takes them */
-			ready->events = 0;
-			news(p, ready->user, events);
-		}
-	}
+	tell(e, tcp_is_fast_open_server(tcb_of(conn)) && conn->rxq_len > 0);
 }
 
 /* ---- What is asked for ------------------------------------------------------------------- */
@@ -207,7 +184,7 @@ static void serve(struct program *p)
 	puts("opener: ready");
 	fflush(stdout);
 	while (!realtime_ended)
-		lone_stack_turn(&p->lone, take_events, p);
+		lone_stack_turn(&p->lone);
 }
 
 static void fetch_all(struct program *p, unsigned count)
@@ -221,7 +198,7 @@ static void fetch_all(struct program *p, unsigned count)
 		p->fetching = new_end(p, conn);
 		send_pattern(p, p->fetching); /* what Fast Open takes along */
 		while (p->fetching != NULL && !realtime_ended)
-			lone_stack_turn(&p->lone, take_events, p);
+			lone_stack_turn(&p->lone);
 	}
 }
 
@@ -263,7 +240,8 @@ static uint8_t take_options(struct program *p, char **words)
 
 int main(int argc, char **argv)
 {
-	struct program p = {.lone.program = "opener", .options = {.backlog = 64, .no_delay = true}};
+	struct program p = {.lone = {.program = "opener", .accept = accept_one, .news = news},
+		.options = {.backlog = 64, .no_delay = true}};
 	bool serves = argc >= 5 && strcmp(argv[3], "serve") == 0;
 
 	if (!serves && (argc < 8 || strcmp(argv[3], "fetch") != 0))
