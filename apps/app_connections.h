@@ -26,7 +26,7 @@
 struct app_connection {
 	struct app_connections *all;
 	TAILQ_ENTRY(app_connection) link; /* all->by_activity */
-	int64_t active_ns; /* when it last got on */
+	int64_t active_ns;                /* when it last got on */
 	size_t room_empty; /* room of the write channel when nothing is under way in it */
 	size_t room_seen;  /* and when it last got on */
 	rws_socket_t socket;

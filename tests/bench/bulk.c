@@ -28,7 +28,7 @@ struct bulk {
 };
 
 struct program {
-	struct lone_stack lone; /* first member */
+	struct lone_stack lone;     /* first member */
 	struct conn *source, *sink; /* listeners */
 };
 

@@ -6,10 +6,9 @@
 
 #include "api/buf.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 #define CAPACITY   64u
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, pipe_ch;
@@ -17,18 +16,12 @@ static struct rws_buf *buf;
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_open_read_channel(s, &in), 0);
 	assert_int_equal(rws_channel_create(sel, CAPACITY, true, &pipe_ch), 0);
 	buf = NULL;
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

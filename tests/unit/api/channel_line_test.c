@@ -2,24 +2,17 @@
 /* rws_read_utf8_line, on pipes and on sockets of both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 #define CAPACITY   64u
 #define NO_LIMIT   SIZE_MAX
 
-static struct rws_selector *sel;
 static rws_channel_t ch;
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	assert_int_equal(rws_channel_create(sel, CAPACITY, true, &ch), 0);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

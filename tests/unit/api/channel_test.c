@@ -5,23 +5,16 @@
  */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 #define CAPACITY   64u
 
-static struct rws_selector *sel;
 static rws_channel_t ch;
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	fake.buffer_size = 16;
 	assert_int_equal(rws_channel_create(sel, CAPACITY, true, &ch), 0);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 
@@ -692,8 +685,8 @@ static void e_a_full_ring_loses_nothing(void **state)
 	char block[100];
 
 	rws_channel_dispose(ch);
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 1);
+	fake_stop();
+	fake_start(placement_of(state), 1);
 	assert_int_equal(rws_selector_close(sel), 0);
 	fake.slots = 3;
 	assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);

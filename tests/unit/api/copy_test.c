@@ -7,9 +7,8 @@
 
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end_a, *end_b;
 static rws_socket_t a, b;
 static rws_channel_t from, to, back; /* of a, of b, of b's other direction */
@@ -19,18 +18,12 @@ static int start(void **state)
 {
 	enum rws_placement placement = placement_of(state);
 
-	sel = fake_start(placement, placement == RWS_INLINE ? 1 : 2);
+	fake_start(placement, placement == RWS_INLINE ? 1 : 2);
 	a = fake_connect(sel, NULL, &end_a);
 	b = fake_connect(sel, NULL, &end_b);
 	assert_int_equal(end_a->ep.chan == end_b->ep.chan, placement == RWS_INLINE);
 	assert_int_equal(rws_open_read_channel(a, &from), 0);
 	assert_int_equal(rws_connection(b, &back, &to), 0);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

@@ -2,9 +2,8 @@
 /* UDP sockets. Case names carry the contract's numbers. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, bound, over)
+#define CASE(test) BOTH_CASE(test, bound, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 
@@ -12,15 +11,9 @@ static int bound(void **state)
 {
 	const struct rws_address any = {.port = 53};
 
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	assert_int_equal(rws_udp_bind(sel, &any, NULL, &s), 0);
 	end = fake.latest;
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

@@ -4,10 +4,9 @@
 
 #include "api/donation.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 #define LARGE      100000u
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t out;
@@ -16,19 +15,13 @@ static unsigned freed;
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_open_write_channel(s, true, &out), 0);
 	fake.no_ack = fake.keep_sent = true;
 	freed = 0;
 	for (unsigned i = 0; i < LARGE; i++)
 		memory[i] = (char)(i * 7 + i / 251);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

@@ -615,10 +615,10 @@ static int64_t fake_clock(void *user)
 
 /* ---- For tests -------------------------------------------------------------------------- */
 
-struct rws_selector *fake_start(enum rws_placement placement, unsigned cores_wanted)
-{
-	struct rws_selector *sel;
+struct rws_selector *sel;
 
+void fake_start(enum rws_placement placement, unsigned cores_wanted)
+{
 	memset(&fake, 0, sizeof(fake));
 	memset(cores, 0, sizeof(cores));
 	fake.now = 1000 * MS;
@@ -635,10 +635,9 @@ struct rws_selector *fake_start(enum rws_placement placement, unsigned cores_wan
 	for (unsigned i = 0; i < cores_wanted; i++)
 		fake.rws.cores[i] = &cores[i];
 	assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);
-	return sel;
 }
 
-void fake_stop(struct rws_selector *sel)
+void fake_stop(void)
 {
 	if (sel != NULL)
 		assert_true(rws_selector_close(sel) >= 0);
@@ -653,14 +652,26 @@ void fake_stop(struct rws_selector *sel)
 	assert_int_equal(atomic_load(&fake.rws.selector_count), 0);
 }
 
-void fake_turn(struct rws_selector *sel, unsigned n)
+int fake_setup(void **state)
+{
+	fake_start(placement_of(state), 1);
+	return 0;
+}
+
+int fake_teardown(void **state)
+{
+	fake_stop();
+	return 0;
+}
+
+void fake_turn(struct rws_selector *selector, unsigned n)
 {
 	while (n-- > 0) {
-		assert_int_equal(rws_selector_run_once(sel), 0);
+		assert_int_equal(rws_selector_run_once(selector), 0);
 		if (fake.rws.placement == RWS_INLINE)
 			continue;
 		run_cores();
-		assert_int_equal(rws_selector_run_once(sel), 0);
+		assert_int_equal(rws_selector_run_once(selector), 0);
 	}
 }
 
@@ -683,11 +694,11 @@ int fake_first(enum chan_request kind)
 }
 
 rws_socket_t fake_connect(
-	struct rws_selector *sel, const struct rws_options *options, struct fake_end **end)
+	struct rws_selector *selector, const struct rws_options *options, struct fake_end **end)
 {
 	rws_socket_t s;
 
-	assert_int_equal(rws_tcp_connect(sel, &fake_peer, options, &s), 0);
+	assert_int_equal(rws_tcp_connect(selector, &fake_peer, options, &s), 0);
 	*end = fake.latest;
 	assert_int_equal(rws_await(s, RWS_EV_CONNECTED, fake.now + 1000 * MS), RWS_EV_CONNECTED);
 	return s;

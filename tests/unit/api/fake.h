@@ -69,11 +69,18 @@ struct fake {
 
 extern struct fake fake;
 
-/* A runtime of so many cores, and a selector on core 0. */
-struct rws_selector *fake_start(enum rws_placement placement, unsigned cores);
+/* Of the case; NULL: it closed it. */
+extern struct rws_selector *sel;
+
+/* A runtime of so many cores, and the selector on core 0. */
+void fake_start(enum rws_placement placement, unsigned cores);
 
 /* Closes the selector and checks that every buffer is back. */
-void fake_stop(struct rws_selector *sel);
+void fake_stop(void);
+
+/* The same for cmocka, on one core. */
+int fake_setup(void **state);
+int fake_teardown(void **state);
 
 /* The stack core's events. */
 void fake_connected(struct fake_end *end);

@@ -45,20 +45,6 @@ static void small_segments_run_out_and_come_back(void **state)
 
 /* ---- As the API sees them --------------------------------------------------------------- */
 
-static struct rws_selector *sel;
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
-
 static void no_grant_left_is_eagain_and_told_when_there_is_one(void **state)
 {
 	struct fake_end *end;
@@ -109,7 +95,7 @@ static void a_grant_is_held_from_request_to_written_only(void **state)
 	assert_int_equal(sel->grants.free, 1);
 }
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -75,20 +75,7 @@ static void slot_generation_wraps_without_handle_zero(void **state)
 
 /* ---- As the API sees them --------------------------------------------------------------- */
 
-static struct rws_selector *sel;
 static struct fake_end *end;
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
 
 static void made_up_handles_are_ebadf(void **state)
 {
@@ -182,7 +169,7 @@ static void user_pointer_and_options(void **state)
 	assert_true(end->setup.conn.keep_alive);
 }
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -2,22 +2,9 @@
 /* Listening, accepting and connecting. Case names carry the contract's numbers. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 
-static struct rws_selector *sel;
 static const struct rws_address port_7 = {.port = 7};
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
 
 static rws_socket_t listen_with(const struct rws_options *options, struct fake_end **end)
 {
@@ -199,8 +186,8 @@ static void b110_with_two_cores_both_listen_on_the_port_that_the_first_picked(vo
 	struct rws_address any = {0}, local;
 	rws_socket_t server, s[2];
 
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 2);
+	fake_stop();
+	fake_start(placement_of(state), 2);
 	assert_int_equal(rws_tcp_bind(sel, &any, NULL, &server), 0);
 	assert_int_equal(fake_count(REQ_LISTEN), 2);
 	assert_int_equal(fake.ends[0].asked_port, 0);
@@ -219,8 +206,8 @@ static void h_second_core_in_use_closes_the_first(void **state)
 {
 	rws_socket_t server;
 
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 2);
+	fake_stop();
+	fake_start(placement_of(state), 2);
 	fake.fail_second_listen = true;
 	assert_int_equal(rws_tcp_bind(sel, &port_7, NULL, &server), -EADDRINUSE);
 	assert_int_equal(rws_close(server), -EBADF);
@@ -361,8 +348,8 @@ int main(void)
 		CASE(b103_accepted_socket_inherits_the_options),
 		CASE(h_listen_error_is_returned_and_leaves_nothing),
 		CHANNEL_CASE(b110_with_two_cores_both_listen_on_the_port_that_the_first_picked,
-			start, over),
-		CHANNEL_CASE(h_second_core_in_use_closes_the_first, start, over),
+			fake_setup, fake_teardown),
+		CHANNEL_CASE(h_second_core_in_use_closes_the_first, fake_setup, fake_teardown),
 		CASE(b092_refused_connection_is_an_error_event),
 		CASE(b092_no_route_is_an_error_event),
 		CASE(b093_connect_deadline_leaves_the_attempt),

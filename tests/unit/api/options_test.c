@@ -79,20 +79,7 @@ static void options_that_differ_are_two_copies(void **state)
 
 /* ---- As the API sees them --------------------------------------------------------------- */
 
-static struct rws_selector *sel;
 static struct fake_end *end;
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
 
 static struct rws_address local_after(const struct rws_address *asked)
 {
@@ -138,7 +125,7 @@ static void local_end_is_not_bound_before_the_stack_says_so(void **state)
 	assert_int_equal(local.port, 8);
 }
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 
 int main(void)
 {

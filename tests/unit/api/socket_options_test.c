@@ -2,24 +2,11 @@
 /* Options of sockets as the API tells, changes and refuses them, in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 #define SECOND     (1000 * MS)
 #define FOR_EVER   INT64_MAX
 
-static struct rws_selector *sel;
 static const struct rws_address port_7 = {.port = 7};
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
 
 static struct rws_options told(rws_socket_t s)
 {
@@ -389,8 +376,8 @@ static void b103_changed_listener_options_reach_every_core(void **state)
 	struct fake_end *listener, *end;
 	rws_socket_t server, before, after;
 
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 2);
+	fake_stop();
+	fake_start(placement_of(state), 2);
 	server = listen_on(NULL, &listener);
 	before = accept_one(server, &fake.ends[0], &end);
 	struct rws_options o = told(server);
@@ -425,7 +412,8 @@ int main(void)
 		CASE(b106_datagram_options_change),
 		CASE(memberships_are_asked_of_the_stack),
 		CASE(b106_closed_socket_is_eshutdown),
-		CHANNEL_CASE(b103_changed_listener_options_reach_every_core, start, over),
+		CHANNEL_CASE(
+			b103_changed_listener_options_reach_every_core, fake_setup, fake_teardown),
 	};
 
 	return cmocka_run_group_tests_name("socket options", tests, NULL, NULL);

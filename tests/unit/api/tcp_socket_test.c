@@ -5,23 +5,16 @@
  */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, connected, over)
+#define CASE(test) BOTH_CASE(test, connected, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
 
 static int connected(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 

@@ -8,24 +8,17 @@
 #include "api/selector.h"
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 
@@ -295,8 +288,8 @@ static void eventfd_is_armed_while_the_loop_is_not_running(void **state)
 {
 	struct rws_event event;
 
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 1);
+	fake_stop();
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	int fd = rws_selector_eventfd(sel);
 	assert_true(fd >= 0);
@@ -317,8 +310,8 @@ static void eventfd_tells_of_what_is_left(void **state)
 {
 	struct rws_event event;
 
-	fake_stop(sel);
-	sel = fake_start(placement_of(state), 1);
+	fake_stop();
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	struct fake_end *other;
 	rws_socket_t t = fake_connect(sel, NULL, &other);
@@ -414,11 +407,11 @@ int main(void)
 		CASE(posts_to_a_selector_that_was_closed_are_ebadf),
 		CASE(posts_race_the_close),
 		CASE(closes_racing_the_owner_all_happen),
-		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, over),
-		CHANNEL_CASE(eventfd_tells_of_what_is_left, start, over),
-		CHANNEL_CASE(eventfd_tells_that_a_connect_took_too_long, start, over),
-		CHANNEL_CASE(eventfd_tells_that_a_close_took_too_long, start, over),
-		CHANNEL_CASE(eventfd_tells_of_the_next_limit_only, start, over),
+		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, fake_teardown),
+		CHANNEL_CASE(eventfd_tells_of_what_is_left, start, fake_teardown),
+		CHANNEL_CASE(eventfd_tells_that_a_connect_took_too_long, start, fake_teardown),
+		CHANNEL_CASE(eventfd_tells_that_a_close_took_too_long, start, fake_teardown),
+		CHANNEL_CASE(eventfd_tells_of_the_next_limit_only, start, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

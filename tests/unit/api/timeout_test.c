@@ -2,22 +2,9 @@
 /* connect_timeout_ns and socket_timeout_ns, in both placements. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, fake_setup, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end;
-
-static int start(void **state)
-{
-	sel = fake_start(placement_of(state), 1);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
-	return 0;
-}
 
 /* Lets time pass in steps of at most a millisecond, as a loop that has other things to do. */
 static void pass(int64_t ns)

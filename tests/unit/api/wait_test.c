@@ -2,9 +2,8 @@
 /* Events, awaits, callbacks and closing selectors. */
 #include "tests/unit/api/fake.h"
 
-#define CASE(test) BOTH_CASE(test, start, over)
+#define CASE(test) BOTH_CASE(test, start, fake_teardown)
 
-static struct rws_selector *sel;
 static struct fake_end *end;
 static rws_socket_t s;
 static rws_channel_t in, out;
@@ -18,17 +17,11 @@ static int next_events(void)
 
 static int start(void **state)
 {
-	sel = fake_start(placement_of(state), 1);
+	fake_start(placement_of(state), 1);
 	s = fake_connect(sel, NULL, &end);
 	assert_int_equal(rws_connection(s, &in, &out), 0);
 	assert_int_equal(next_events(), 1);
 	assert_int_equal(events[0].bits, RWS_EV_CONNECTED);
-	return 0;
-}
-
-static int over(void **state)
-{
-	fake_stop(sel);
 	return 0;
 }
 
@@ -525,7 +518,7 @@ int main(void)
 		CASE(posted_functions_run_once_and_interrupt),
 		CASE(b014_selector_close_aborts_what_is_alive),
 		CASE(b014_selector_close_does_not_wait_for_lingering_sockets),
-		INLINE_CASE(a_second_selector_for_the_core_is_ebusy, start, over),
+		INLINE_CASE(a_second_selector_for_the_core_is_ebusy, start, fake_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
