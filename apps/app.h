@@ -29,6 +29,27 @@
 
 #define APP_THREADS 64u
 
+/* Rows of servers: what is a text, such as "TCP port". */
+#define APP_PORT_ROW(type, usual, what)         \
+	{.name = "port",                        \
+		.argument = "N",                \
+		.kind = OPTION_NUMBER,          \
+		.min = 1,                       \
+		.max = 65535,                   \
+		.offset = offsetof(type, port), \
+		.fallback = usual,              \
+		.text = what}
+
+#define APP_CONNECTIONS_ROW(type, most, usual, what)   \
+	{.name = "connections",                        \
+		.argument = "N",                       \
+		.kind = OPTION_NUMBER,                 \
+		.min = 1,                              \
+		.max = most,                           \
+		.offset = offsetof(type, connections), \
+		.fallback = usual,                     \
+		.text = what " at once on each thread; others wait in the backlog"}
+
 enum { APP_OK = 0, APP_FAILED = 1, APP_BAD_INPUT = 2 }; /* exit codes */
 
 struct app;

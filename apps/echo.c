@@ -21,22 +21,8 @@ struct echo_server {
 static struct echo_options own = {.port = 7, .connections = 10000};
 
 static const struct option_row rows[] = {
-	{.name = "port",
-		.argument = "N",
-		.kind = OPTION_NUMBER,
-		.min = 1,
-		.max = 65535,
-		.offset = offsetof(struct echo_options, port),
-		.fallback = "7",
-		.text = "TCP and UDP port"},
-	{.name = "connections",
-		.argument = "N",
-		.kind = OPTION_NUMBER,
-		.min = 1,
-		.max = 8000000,
-		.offset = offsetof(struct echo_options, connections),
-		.fallback = "10000",
-		.text = "TCP connections at once on each thread; others wait in the backlog"},
+	APP_PORT_ROW(struct echo_options, "7", "TCP and UDP port"),
+	APP_CONNECTIONS_ROW(struct echo_options, 8000000, "10000", "TCP connections"),
 };
 
 static int start(struct app_thread *thread)
