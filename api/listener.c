@@ -70,9 +70,10 @@ unsigned listener_post_options(struct sock *s, const struct endpoint_setup *setu
 		struct listener_end *end = &s->listener->ends[i];
 		struct chan_message message = {
 			.kind = REQ_OPTIONS, .ep = end->ep, .sock = s, .setup = setup};
-		while (!chan_post(end->lane->chan, &message))
+		while (chan_post_room(end->lane->chan) == 0)
 			selector_turn(s->sel);
-		posted++;
+		if (!end->release_posted && chan_post(end->lane->chan, &message))
+			posted++;
 	}
 	return posted;
 }

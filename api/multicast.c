@@ -24,7 +24,12 @@ static int change(rws_socket_t handle, const struct rws_address *group, uint32_t
 		result = check(s, group);
 	if (result == 0)
 		result = address_to_ip(group, &request.address, &port);
-	return result == 0 ? sock_ask(s, &request) : result;
+	if (result != 0)
+		return result;
+	sock_hold(s);
+	result = sock_ask(s, &request);
+	sock_let_go(s);
+	return result;
 }
 
 int rws_multicast_join(rws_socket_t s, const struct rws_address *group, uint32_t interface)

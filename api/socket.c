@@ -121,8 +121,19 @@ void sock_free(struct sock *s)
 
 void sock_free_if_over(struct sock *s)
 {
-	if (s->disposed && s->released && s->spent == NULL && !sock_has_host(s))
+	if (s->disposed && s->released && s->spent == NULL && !s->is_held && !sock_has_host(s))
 		sock_free(s);
+}
+
+void sock_hold(struct sock *s)
+{
+	s->is_held = true;
+}
+
+void sock_let_go(struct sock *s)
+{
+	s->is_held = false;
+	sock_free_if_over(s);
 }
 
 /* ---- The extra part --------------------------------------------------------------------- */

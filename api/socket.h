@@ -117,6 +117,7 @@ struct sock {
 	/* `local` is what the stack core opened; before, what the application asked for. */
 	bool is_bound : 1;
 	bool asked_family : 1, asked_ip : 1, asked_port : 1; /* given in its options */
+	bool is_held : 1; /* a call that runs the loop needs it; another thread may dispose it */
 
 	uint16_t armed, pending; /* RWS_EV_* */
 
@@ -163,6 +164,10 @@ struct sock_extra *sock_make_extra(struct sock *s);
 /* Gives the slot back if nobody can name the socket any more. */
 void sock_free_if_over(struct sock *s);
 
+/* Between them it is not freed, whoever disposes it while the loop runs. */
+void sock_hold(struct sock *s);
+void sock_let_go(struct sock *s);
+
 /* Frees one that was never told to a stack core. */
 void sock_free(struct sock *s);
 
@@ -183,7 +188,7 @@ void socket_event(struct lane *lane, const struct chan_message *message);
 
 /*
  * socket_options.c: runs the loop until the stack core answered REQ_OPTIONS or the like, and returns
- * what it said. The socket has a struct sock_extra.
+ * what it said. The socket has a struct sock_extra, and the caller holds it.
  */
 int sock_ask(struct sock *s, struct chan_message *request);
 void sock_options_answered(struct sock *s, int error);

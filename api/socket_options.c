@@ -62,7 +62,7 @@ static struct rws_options keep_growing(const struct sock *s, const struct rws_op
 
 static bool is_told_of(const struct sock *s)
 {
-	return s->opened && (s->kind == SOCK_LISTENER || s->open_posted);
+	return s->released || (s->opened && (s->kind == SOCK_LISTENER || s->open_posted));
 }
 
 static bool is_answered(const struct sock *s)
@@ -107,6 +107,8 @@ int sock_ask(struct sock *s, struct chan_message *request)
 static int tell_stack(struct sock *s, const struct rws_options *wanted)
 {
 	selector_await(s->sel, is_told_of, s); /* what it was opened with is not needed any more */
+	if (s->closing || s->dead)
+		return -ESHUTDOWN;
 	struct endpoint_setup *setup = sock_make_setup(s, wanted);
 	if (setup == NULL)
 		return -ENOBUFS;
@@ -173,10 +175,12 @@ int rws_set_options(rws_socket_t handle, const struct rws_options *options)
 	const struct rws_options *wanted = options_take(&s->sel->options, s->kind, &asked);
 	if (wanted == NULL)
 		return -ENOMEM;
+	sock_hold(s);
 	result = change(s, wanted);
 	if (result == 0)
 		adopt(s, wanted);
 	else
 		options_drop(wanted);
+	sock_let_go(s);
 	return result;
 }

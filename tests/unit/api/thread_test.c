@@ -185,6 +185,30 @@ static void a_late_request_for_the_old_one_leaves_the_new_ones_alone(void **stat
 	assert_int_equal(rws_close(s), -EBADF);
 }
 
+/* The owner waits for its stack core's answer: the socket stays until it has that. */
+static void dispose_while_the_owner_sets_options(void **state)
+{
+	struct rws_options options;
+
+	s = fake_connect(sel, NULL, &end);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	options.ttl = 7;
+	in_another_thread(dispose_it);
+	assert_int_equal(rws_set_options(s, &options), 0);
+	assert_int_equal(rws_close(s), -EBADF);
+}
+
+static void dispose_while_the_owner_joins_a_group(void **state)
+{
+	const struct rws_address any = {.family = RWS_IPV4, .port = 7},
+				 group = {.family = RWS_IPV4, .ip = {224, 1, 2, 3}};
+
+	assert_int_equal(rws_udp_bind(sel, &any, NULL, &s), 0);
+	in_another_thread(dispose_it);
+	assert_int_equal(rws_multicast_join(s, &group, RWS_ALL_INTERFACES), 0);
+	assert_int_equal(rws_close(s), -EBADF);
+}
+
 static int posted;
 
 static void count_up(void *user)
@@ -403,6 +427,8 @@ int main(void)
 		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
 		CASE(a_request_for_the_new_one_replaces_the_old_ones),
 		CASE(a_late_request_for_the_old_one_leaves_the_new_ones_alone),
+		CASE(dispose_while_the_owner_sets_options),
+		CASE(dispose_while_the_owner_joins_a_group),
 		CASE(posts_of_two_threads_all_run),
 		CASE(posts_to_a_selector_that_was_closed_are_ebadf),
 		CASE(posts_race_the_close),
