@@ -33,8 +33,8 @@ struct shared_options {
 
 static bool has_negative_time(const struct rws_options *o)
 {
-	return o->keep_idle_ns < 0 || o->keep_interval_ns < 0 || o->user_timeout_ns < 0 ||
-		o->socket_timeout_ns < 0 || o->connect_timeout_ns < 0;
+	return o->linger_ns < 0 || o->keep_idle_ns < 0 || o->keep_interval_ns < 0 ||
+		o->user_timeout_ns < 0 || o->socket_timeout_ns < 0 || o->connect_timeout_ns < 0;
 }
 
 static bool has_some_of_tcp(const struct rws_options *o)

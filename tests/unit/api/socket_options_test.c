@@ -164,7 +164,8 @@ static void b106_an_option_of_another_kind_is_refused(void **state)
 static void b106_negative_times_are_einval(void **state)
 {
 	const struct rws_options bad[] = {{.keep_idle_ns = -1}, {.keep_interval_ns = -1},
-		{.user_timeout_ns = -1}, {.socket_timeout_ns = -1}, {.connect_timeout_ns = -1}};
+		{.user_timeout_ns = -1}, {.socket_timeout_ns = -1}, {.connect_timeout_ns = -1},
+		{.linger_ns = -1}};
 	rws_socket_t s;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
