@@ -444,6 +444,7 @@ static int connect_name(struct rws_selector *sel, const struct host_target *targ
 		sock_free(s);
 		return result;
 	}
+	timeout_connecting(s);
 	*out = sock_handle(s);
 	step(host);
 	return 0;
@@ -461,5 +462,6 @@ int rws_tcp_connect_host(struct rws_selector *sel, const char *text,
 		return result;
 	if (target.is_literal)
 		return rws_tcp_connect(sel, &target.address, options, s);
-	return connect_name(sel, &target, options, s);
+	result = options_check(SOCK_TCP, options);
+	return result == 0 ? connect_name(sel, &target, options, s) : result;
 }

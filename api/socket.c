@@ -193,9 +193,10 @@ void sock_drop_setup(struct sock *s)
 		return;
 	block_give(&s->sel->setups, extra->setup);
 	extra->setup = NULL;
-	if (extra->callbacks != NULL || extra->datagrams != NULL || extra->rx.handle != RWS_NONE ||
-		extra->tx.handle != RWS_NONE || extra->detached != 0 || extra->copies.out != NULL ||
-		extra->copies.in != NULL || timeout_needs_place(s->options))
+	if (extra->callbacks != NULL || extra->datagrams != NULL || extra->host != NULL ||
+		extra->rx.handle != RWS_NONE || extra->tx.handle != RWS_NONE ||
+		extra->detached != 0 || extra->copies.out != NULL || extra->copies.in != NULL ||
+		timeout_needs_place(s->options))
 		return;
 	block_give(&s->sel->extras, extra);
 	s->extra = NULL;

@@ -162,7 +162,7 @@ int rws_set_options(rws_socket_t handle, const struct rws_options *options)
 	if (s->closing || s->dead)
 		return -ESHUTDOWN;
 	/* No stack core has it yet, or ever will. */
-	if (sock_has_host(s))
+	if (sock_has_host(s) && !s->connected)
 		return -ENOTCONN;
 	if (s->extra != NULL && s->extra->layer != NULL)
 		return -EOPNOTSUPP;

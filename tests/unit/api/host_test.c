@@ -652,6 +652,65 @@ static void false_answers_are_ignored(void **state)
 	rws_dispose(elsewhere);
 }
 
+/* ---- Options --------------------------------------------------------------------------------- */
+
+static void options_of_another_kind_are_refused(void **state)
+{
+	struct rig *rig = *state;
+	const struct rws_options broadcast = {.broadcast = true}, past = {.keep_idle_ns = -1};
+
+	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, &broadcast, &s), -ENOPROTOOPT);
+	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, &past, &s), -EINVAL);
+	run(rig, 10 * MS);
+	assert_int_equal(server.queries, 0);
+}
+
+/* From the call on, whatever it waits for. */
+static void connect_timeout_ends_the_search(void **state)
+{
+	struct rig *rig = *state;
+	const struct rws_options options = {.connect_timeout_ns = 500 * MS};
+
+	server.a.silent = server.aaaa.silent = true;
+	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, &options, &s), 0);
+	assert_int_equal(outcome(rig, 499 * MS), 0);
+	assert_int_equal(outcome(rig, 2 * MS), -ETIMEDOUT);
+}
+
+static void connect_timeout_ends_the_attempts(void **state)
+{
+	struct rig *rig = *state;
+	const struct rws_options options = {.connect_timeout_ns = 500 * MS};
+
+	server.a = (struct entry){.addresses = {"10.0.0.77"}};
+	answer_with(NULL, "[fd00::99]");
+	assert_int_equal(rws_tcp_connect_host(rig->sel[0], NAME, &options, &s), 0);
+	assert_int_equal(outcome(rig, 499 * MS), 0);
+	assert_int_equal(outcome(rig, 2 * MS), -ETIMEDOUT);
+	run(rig, 10 * MS);
+	assert_int_equal(rig_counter(rig, 0, "tcp.connections"), 0);
+	assert_int_equal(rig->sel[0]->hosts.count, 0);
+}
+
+/* Also while attempts that came too late are still to be ended. */
+static void options_can_be_set_once_it_is_connected(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_options options;
+
+	answer_with("10.0.0.2", "[fd00::99]");
+	connect_name(rig);
+	assert_connects(rig, SECOND, "10.0.0.2:7000");
+	assert_int_equal(rig->sel[0]->hosts.count, 1);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	options.keep_alive = true;
+	assert_int_equal(rws_set_options(s, &options), 0);
+	run(rig, 10 * MS);
+	assert_int_equal(rig->sel[0]->hosts.count, 0);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	assert_true(options.keep_alive);
+}
+
 /* ---- Ending early --------------------------------------------------------------------------------- */
 
 static void closed_during_the_search_it_ends_at_once(void **state)
@@ -768,6 +827,10 @@ int main(void)
 		CASE(text_that_is_no_name_is_refused),
 		LISTENING_CASE(address_passes_without_a_question),
 		LISTENING_CASE(false_answers_are_ignored),
+		CASE(options_of_another_kind_are_refused),
+		CASE(connect_timeout_ends_the_search),
+		CASE(connect_timeout_ends_the_attempts),
+		LISTENING_CASE(options_can_be_set_once_it_is_connected),
 		CASE(closed_during_the_search_it_ends_at_once),
 		CASE(disposed_during_attempts_it_leaves_none),
 		CASE(disposed_at_any_time_it_leaves_nothing),
