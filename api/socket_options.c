@@ -116,7 +116,8 @@ static int tell_stack(struct sock *s, const struct rws_options *wanted)
 		setup->conn.reuse_port |= s->sel->lane_count > 1;
 	struct chan_message request = {.kind = REQ_OPTIONS, .setup = setup};
 	int result = sock_ask(s, &request);
-	sock_drop_setup(s);
+	if (result != 0)
+		sock_drop_setup(s); /* else adopt() does, as the new options need a place or not */
 	return result;
 }
 
@@ -139,6 +140,7 @@ static void adopt(struct sock *s, const struct rws_options *wanted)
 	s->options = wanted;
 	if (!same_buffer)
 		s->send_buffer = wanted->send_buffer;
+	sock_drop_setup(s);
 	timeout_restart(s);
 	selector_dirty(s);
 }

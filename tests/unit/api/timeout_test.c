@@ -430,6 +430,23 @@ static void b109_the_end_of_a_channel_waits_to_be_sent(void **state)
 	assert_false(end->shut);
 }
 
+/* The first limit of a socket that has had no use for a place to keep one. */
+static void b108_timeout_of_a_socket_that_had_none(void **state)
+{
+	rws_socket_t s = fake_connect(sel, NULL, &end);
+	struct rws_options options;
+	rws_channel_t in;
+	char byte;
+
+	assert_int_equal(rws_get_options(s, &options), 0);
+	options.socket_timeout_ns = 100 * MS;
+	assert_int_equal(rws_set_options(s, &options), 0);
+	assert_int_equal(rws_open_read_channel(s, &in), 0);
+	assert_int_equal(rws_read_available(in, &byte, 1), -EAGAIN);
+	pass(110 * MS);
+	assert_int_equal(rws_read_available(in, &byte, 1), -ETIMEDOUT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +472,7 @@ int main(void)
 		CASE(b109_a_closed_window_that_is_probed_is_blocked),
 		CASE(b109_await_of_acknowledgement_counts),
 		CASE(b109_the_end_of_a_channel_waits_to_be_sent),
+		CASE(b108_timeout_of_a_socket_that_had_none),
 	};
 
 	return cmocka_run_group_tests_name("timeout", tests, NULL, NULL);
