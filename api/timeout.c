@@ -101,7 +101,7 @@ void timeout_connected(struct sock *s)
 
 void timeout_linger(struct sock *s, int64_t ns)
 {
-	int64_t at = after(s->sel->now, ns);
+	int64_t at = after(selector_clock(s->sel), ns);
 
 	if (s->extra != NULL) {
 		s->extra->limits.linger_at = at;

@@ -447,6 +447,24 @@ static void b108_timeout_of_a_socket_that_had_none(void **state)
 	assert_int_equal(rws_read_available(in, &byte, 1), -ETIMEDOUT);
 }
 
+/* A handler took longer than the close may: what it wrote goes out all the same. */
+static void linger_counts_from_the_close_on(void **state)
+{
+	const struct rws_options options = {.linger_ns = 100 * MS};
+	rws_socket_t s = fake_connect(sel, &options, &end);
+	rws_channel_t out;
+
+	assert_int_equal(rws_open_write_channel(s, true, &out), 0);
+	fake_turn(sel, 3);
+	fake.now += 200 * MS;
+	assert_int_equal(rws_write_available(out, "answer", 6), 6);
+	rws_dispose(s);
+	fake_turn(sel, 4);
+	assert_false(end->aborted);
+	assert_true(end->shut);
+	assert_memory_equal(end->sent, "answer", 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +491,7 @@ int main(void)
 		CASE(b109_await_of_acknowledgement_counts),
 		CASE(b109_the_end_of_a_channel_waits_to_be_sent),
 		CASE(b108_timeout_of_a_socket_that_had_none),
+		CASE(linger_counts_from_the_close_on),
 	};
 
 	return cmocka_run_group_tests_name("timeout", tests, NULL, NULL);
