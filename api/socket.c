@@ -287,7 +287,7 @@ int rws_close_linger(rws_socket_t handle, int64_t ns)
 		return result;
 	if (ns < 0)
 		return -EINVAL;
-	s->linger_for_ack = !s->closing;
+	s->linger_for_ack |= !s->closing;
 	sock_close(s, ns);
 	return 0;
 }

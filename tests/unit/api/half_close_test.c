@@ -306,6 +306,21 @@ static void b047_close_linger_waits_for_the_ack_of_the_fin(void **state)
 	assert_int_equal(rws_await_closed(t->s, pair_after(t, 50 * MS)), 0);
 }
 
+/* A close that is said twice is one: the second one takes nothing back. */
+static void b047_close_linger_twice_still_waits_for_the_ack(void **state)
+{
+	struct pair *t = *state;
+	struct wire_impairment far = {.delay_ns = 50 * MS};
+
+	wire_impair(t->rig->wire, END_S, &far);
+	wire_impair(t->rig->wire, END_P, &far);
+	pair_open(t);
+	assert_int_equal(rws_close_linger(t->s, SECOND), 0);
+	assert_int_equal(rws_close_linger(t->s, SECOND), 0);
+	assert_int_equal(rws_await_closed(t->s, pair_after(t, 90 * MS)), -ETIMEDOUT);
+	assert_int_equal(rws_await_closed(t->s, pair_after(t, 50 * MS)), 0);
+}
+
 static void b048_linger_zero_resets_and_leaves_no_time_wait(void **state)
 {
 	struct pair *t = *state;
@@ -443,6 +458,7 @@ int main(void)
 		PAIR_CASE(b047_the_bound_is_an_option),
 		PAIR_CASE(b047_close_linger_has_its_own_bound),
 		PAIR_CASE(b047_close_linger_waits_for_the_ack_of_the_fin),
+		PAIR_CASE(b047_close_linger_twice_still_waits_for_the_ack),
 		PAIR_CASE(b048_linger_zero_resets_and_leaves_no_time_wait),
 		PAIR_CASE(b049_a_cancelled_read_channel_takes_what_comes_in_bounded_memory),
 		PAIR_CASE(b050_an_abort_resets_with_its_cause),
