@@ -293,7 +293,9 @@ static void open_listener(
 
 static uint32_t half(uint32_t wanted, uint32_t otherwise)
 {
-	return ((wanted != 0 ? wanted : otherwise) + 1) / 2;
+	uint32_t all = wanted != 0 ? wanted : otherwise;
+
+	return all / 2 + all % 2;
 }
 
 /*

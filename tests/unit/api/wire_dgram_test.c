@@ -65,6 +65,24 @@ static uint8_t *pattern(size_t n)
 	return bytes;
 }
 
+/* The stack core halves it; nothing is lost in that. */
+static void largest_receive_buffer_receives(void **state)
+{
+	struct rig *rig = *state;
+	const struct rws_options options = {
+		.receive_buffer = UINT32_MAX, .send_buffer = UINT32_MAX};
+	struct rws_address address = rig_address(1, false, PORT);
+	char byte;
+	struct rws_datagram d = {.data = &byte, .length = 1, .capacity = 1, .address = address};
+	rws_socket_t from = bind_at(rig, 0, false, PORT), to;
+
+	assert_int_equal(rws_udp_bind(rig->sel[1], &address, &options, &to), 0);
+	assert_int_equal(rws_send(from, &d), 0);
+	assert_int_equal(rws_await(to, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+	assert_int_equal(rws_receive(to, &d), 0);
+	dispose(rig, from, to);
+}
+
 /* ---- As byte channels ------------------------------------------------------------------- */
 
 static void datagrams_cross(struct rig *rig, bool ipv6)
@@ -933,6 +951,7 @@ int main(void)
 		INLINE_CASE(fragments_to_many_come_once, rig_setup_two_cores, rig_teardown),
 		INLINE_CASE(groups_outlive_the_first_core, rig_setup_two_cores, rig_teardown),
 		INLINE_CASE(groups_of_a_core_are_bounded, rig_setup_two_cores, rig_teardown),
+		BOTH_CASE(largest_receive_buffer_receives, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name(
