@@ -12,6 +12,7 @@
 #define NS_PER_SECOND 1000000000LL
 
 #define BUFFER_DEFAULT        (1024u * 1024u)
+#define UDP_RECEIVE_MIN       (2 * RWS_DATAGRAM_MAX) /* either half of it holds any datagram */
 #define BACKLOG_DEFAULT       511u
 #define LINGER_DEFAULT        (30 * NS_PER_SECOND)
 #define TTL_DEFAULT           64u
@@ -105,6 +106,13 @@ static void fill_tcp(struct rws_options *o)
 	o->user_timeout_ns = tcp_time(o->user_timeout_ns, 0);
 }
 
+static void fill_udp(struct rws_options *o)
+{
+	o->receive_buffer = within(o->receive_buffer, UDP_RECEIVE_MIN, UINT32_MAX);
+	if (o->multicast_ttl == 0)
+		o->multicast_ttl = MULTICAST_TTL_DEFAULT;
+}
+
 static struct rws_options as_in_effect(enum sock_kind kind, const struct rws_options *from)
 {
 	struct rws_options to = from != NULL ? *from : (struct rws_options){0};
@@ -121,10 +129,10 @@ static struct rws_options as_in_effect(enum sock_kind kind, const struct rws_opt
 		to.linger_ns = LINGER_DEFAULT;
 	if (kind == SOCK_LISTENER && to.backlog == 0)
 		to.backlog = BACKLOG_DEFAULT;
-	if (kind != SOCK_UDP)
+	if (kind == SOCK_UDP)
+		fill_udp(&to);
+	else
 		fill_tcp(&to);
-	else if (to.multicast_ttl == 0)
-		to.multicast_ttl = MULTICAST_TTL_DEFAULT;
 	return to;
 }
 

@@ -296,9 +296,13 @@ struct rws_options {
 	bool rst_drop;           /* TCP: a reset discards bytes received before it [deliver them] */
 	uint16_t backlog;        /* listeners: connections waiting for accept [511] */
 	uint32_t send_buffer;    /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
-	uint32_t receive_buffer; /* bytes received and not yet read [1 MiB, TCP: growing] */
-	int64_t linger_ns;       /* how long close may take to send what is buffered [30 s] */
-	bool linger_zero;        /* TCP: close sends RST at once */
+	/*
+	 * Bytes received and not yet read [1 MiB, TCP: growing]. TCP has 11,680 to 8 MiB, UDP 131,014
+	 * at least, so that any datagram fits; less or more becomes that.
+	 */
+	uint32_t receive_buffer;
+	int64_t linger_ns;        /* how long close may take to send what is buffered [30 s] */
+	bool linger_zero;         /* TCP: close sends RST at once */
 	struct rws_address local; /* connect: local end [any] */
 	int64_t keep_idle_ns;     /* TCP, with keep_alive: silence before the first probe [2 h] */
 	int64_t keep_interval_ns; /* TCP, with keep_alive: time between probes [75 s] */

@@ -83,6 +83,30 @@ static void largest_receive_buffer_receives(void **state)
 	dispose(rig, from, to);
 }
 
+/* It is never too small for a datagram. */
+static void small_receive_buffer_receives(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_options options = {.receive_buffer = 1};
+	struct rws_address address = rig_address(1, false, PORT);
+	uint8_t *bytes = pattern(RWS_DATAGRAM_MAX);
+	struct rws_datagram d = {.data = bytes,
+		.length = RWS_DATAGRAM_MAX,
+		.capacity = RWS_DATAGRAM_MAX,
+		.address = address};
+	rws_socket_t from = bind_at(rig, 0, false, PORT), to;
+
+	assert_int_equal(rws_udp_bind(rig->sel[1], &address, &options, &to), 0);
+	assert_int_equal(rws_get_options(to, &options), 0);
+	assert_int_equal(options.receive_buffer, 2 * RWS_DATAGRAM_MAX);
+	assert_int_equal(rws_send(from, &d), 0);
+	assert_int_equal(rws_await(to, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+	assert_int_equal(rws_receive(to, &d), 0);
+	assert_int_equal(d.length, RWS_DATAGRAM_MAX);
+	free(bytes);
+	dispose(rig, from, to);
+}
+
 /* ---- As byte channels ------------------------------------------------------------------- */
 
 static void datagrams_cross(struct rig *rig, bool ipv6)
@@ -952,6 +976,7 @@ int main(void)
 		INLINE_CASE(groups_outlive_the_first_core, rig_setup_two_cores, rig_teardown),
 		INLINE_CASE(groups_of_a_core_are_bounded, rig_setup_two_cores, rig_teardown),
 		BOTH_CASE(largest_receive_buffer_receives, rig_setup, rig_teardown),
+		BOTH_CASE(small_receive_buffer_receives, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests_name(
