@@ -40,7 +40,8 @@ unsigned rws_core_count(const struct rws *rws)
 
 /* ---- Devices ---------------------------------------------------------------------------- */
 
-static int start_eal(const struct rws_config *config, struct rws *rws, struct fault *fault)
+static int start_eal(
+	const struct rws_config *config, struct rws *rws, const int cpus[], struct fault *fault)
 {
 	const char *devices[RUNTIME_INTERFACES_MAX];
 	struct eal_config eal = {
@@ -48,6 +49,7 @@ static int start_eal(const struct rws_config *config, struct rws *rws, struct fa
 		.device_count = config->interface_count,
 		.memory_mb = config->memory_mb,
 		.hugepages = config->hugepages,
+		.main_cpu = cpus[0],
 	};
 
 	for (unsigned i = 0; i < config->interface_count; i++)
@@ -176,7 +178,7 @@ static int bring_up(const struct rws_config *config, const struct runtime_test *
 		for (unsigned i = 0; i < rws->interface_count; i++)
 			rws->interfaces[i].port = test->ports[i];
 	} else {
-		error = start_eal(config, rws, fault);
+		error = start_eal(config, rws, cpus, fault);
 	}
 	if (error == 0)
 		error = make_pools(rws, fault);
@@ -221,8 +223,8 @@ int rws_create(const struct rws_config *config, struct rws **out, struct rws_err
 		return runtime_fail(
 			error, -EINVAL, "rws_create needs a configuration and a result");
 	if (!atomic_compare_exchange_strong(&runtime_exists, &exists, true))
-		return runtime_fail(error, -EALREADY,
-			"this process has a runtime already; use that one, or destroy it first");
+		return runtime_fail(
+			error, -EALREADY, "this process has a runtime already; use that one");
 	int code = runtime_create(config, NULL, out, error);
 	if (code != 0)
 		atomic_store(&runtime_exists, false);
