@@ -161,6 +161,9 @@ int rws_attach_for_reading(rws_socket_t handle, rws_channel_t channel, rws_job_t
 	struct sock_extra *extra = sock_make_extra(s);
 	if (extra == NULL)
 		return -ENOMEM;
+	/* The caller does not write to it any more: what he wrote comes before what is received. */
+	channel_drop_grant(&own->channel);
+	channel_flush(&own->channel);
 	extra->rx = (struct attached){own, channel};
 	own->channel.datagrams = s->kind == SOCK_UDP;
 	own->source = s;

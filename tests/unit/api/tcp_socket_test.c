@@ -136,6 +136,39 @@ static void b022_attach_to_a_closed_socket_fails_the_channel(void **state)
 	assert_int_equal(rws_write_available(ch, "x", 1), -ESHUTDOWN);
 }
 
+/* A channel with "x" in it and room for four more lent, then attached, and "abc" received. */
+static rws_channel_t attached_within_a_write(void)
+{
+	struct iovec room;
+	rws_channel_t ch;
+
+	assert_int_equal(rws_channel_create(sel, 0, false, &ch), 0);
+	assert_int_equal(rws_write_available(ch, "x", 1), 1);
+	assert_int_equal(rws_write_request(ch, 4, &room, 1), 1);
+	assert_int_equal(rws_attach_for_reading(s, ch, NULL), 0);
+	fake_data(end, "abc", 3);
+	fake_turn(sel, 2);
+	return ch;
+}
+
+static void what_was_written_before_an_attach_comes_first(void **state)
+{
+	rws_channel_t ch = attached_within_a_write();
+	char bytes[8] = "";
+
+	assert_int_equal(rws_read_available(ch, bytes, sizeof(bytes)), 4);
+	assert_string_equal(bytes, "xabc");
+}
+
+static void an_attach_takes_lent_room_back(void **state)
+{
+	rws_channel_t ch = attached_within_a_write();
+
+	assert_int_equal(rws_written(ch, 4), -EINVAL);
+	rws_flush(ch);
+	assert_int_equal(rws_available_for_read(ch), 4);
+}
+
 static void b023_attach_for_reading_gives_a_writer_job(void **state)
 {
 	rws_channel_t ch;
@@ -295,6 +328,8 @@ int main(void)
 		CASE(b020_second_attach_leaves_the_second_channel_alone),
 		CASE(b021_attach_after_the_end_is_still_ealready),
 		CASE(b022_attach_to_a_closed_socket_fails_the_channel),
+		CASE(what_was_written_before_an_attach_comes_first),
+		CASE(an_attach_takes_lent_room_back),
 		CASE(b023_attach_for_reading_gives_a_writer_job),
 		CASE(b024_bytes_written_before_attach_are_sent),
 		CASE(b025_data_before_open_is_delivered_in_order),
