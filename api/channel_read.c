@@ -136,6 +136,8 @@ int rws_request(rws_channel_t handle, size_t skip, size_t at_least, struct iovec
 
 	if (state <= 0)
 		return state;
+	if (n <= 0) /* no vectors would be 0, which is the end */
+		return -EINVAL;
 	while ((ch->readable < skip || ch->readable - skip < at_least) && channel_pull(ch))
 		continue;
 	size_t there = ch->readable > skip ? ch->readable - skip : 0;

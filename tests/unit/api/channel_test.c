@@ -145,6 +145,7 @@ static void b071_looking_ahead_at_too_little_and_consuming_too_much(void **state
 	assert_int_equal(rws_request(ch, 17, 1, iov, 4), 1);
 	assert_memory_equal(iov[0].iov_base, "YZ", 2);
 	assert_int_equal(rws_request(ch, 19, 0, iov, 4), -EAGAIN);
+	assert_int_equal(rws_request(ch, 0, 1, iov, 0), -EINVAL);
 	assert_int_equal(rws_consumed(ch, 20), -EINVAL);
 	assert_int_equal(rws_consumed(ch, 18), 0);
 	assert_read("Z");
