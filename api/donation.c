@@ -12,6 +12,9 @@
 /* Bytes in one buffer: what mbufs and pbufs can say, and two of them fit into one message. */
 #define PIECE_MAX 16384u
 
+/* Bytes in one donation: half of the selector's buffers, so that it finds as many some time. */
+#define DONATION_MAX ((size_t)SELECTOR_BUFFERS / 2 * PIECE_MAX)
+
 struct donation {
 	struct pktbuf_loan loan; /* first member */
 	struct rws *rws;
@@ -139,7 +142,7 @@ int rws_write_buf(rws_channel_t handle, void *data, size_t n, rws_free_fn *fn, v
 	struct segments pieces = {0};
 	int state = channel_stream_writer_of(handle, &ch);
 
-	if (state == 0 && (n == 0 || fn == NULL || n > channel_capacity(ch)))
+	if (state == 0 && (n == 0 || fn == NULL || n > channel_capacity(ch) || n > DONATION_MAX))
 		return -EINVAL;
 	if (state != 0)
 		return state;

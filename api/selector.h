@@ -48,6 +48,8 @@ struct endpoint;
 struct rte_ring;
 struct sock;
 
+#define SELECTOR_BUFFERS 8192u /* of each selector, for bytes on their way out */
+
 /* Accepted connections that nobody took in (no socket, full queue), to be reset. */
 #define LANE_ORPHANS 256u
 

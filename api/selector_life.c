@@ -15,7 +15,6 @@
 #include "api/socket.h"
 #include "driver/pktbuf.h"
 
-#define TX_BUFFERS    8192u              /* of each selector, for bytes on their way out */
 #define CHANNELS_MAX  16384u             /* of rws_channel_create, alive at once */
 #define CLOSE_NS      (5 * 1000000000LL) /* how long a close waits for the stack cores */
 #define CLOSE_STEP_NS 1000000
@@ -29,7 +28,7 @@
 static int make_pool(struct rws_selector *sel)
 {
 	struct pktpool **pool = &sel->rws->tx_pools[sel->id];
-	struct pktpool_config config = {.count = TX_BUFFERS, .numa_node = -1};
+	struct pktpool_config config = {.count = SELECTOR_BUFFERS, .numa_node = -1};
 	char name[20];
 	int result = 0;
 
@@ -39,7 +38,7 @@ static int make_pool(struct rws_selector *sel)
 		result = pktpool_create(&config, pool, NULL);
 	}
 	sel->pool = *pool;
-	sel->send_growth_left = TX_BUFFERS / 2 * PKTBUF_DATA_DEFAULT;
+	sel->send_growth_left = SELECTOR_BUFFERS / 2 * PKTBUF_DATA_DEFAULT;
 	return result;
 }
 

@@ -3,6 +3,7 @@
 #include "tests/unit/api/fake.h"
 
 #include "api/donation.h"
+#include "api/selector.h"
 
 #define CASE(test) BOTH_CASE(test, start, fake_teardown)
 #define LARGE      100000u
@@ -140,6 +141,21 @@ static void what_is_refused_stays_the_callers(void **state)
 	assert_int_equal(freed, 0);
 }
 
+/* There would never be buffers for all of it. */
+static void more_than_buffers_can_say_is_refused(void **state)
+{
+	const size_t most = (size_t)64 << 20;
+	rws_channel_t large;
+
+	assert_int_equal(rws_channel_create(sel, 2 * most, false, &large), 0);
+	assert_int_equal(give(large, most + 1), -EINVAL);
+	fake.pool_limit = SELECTOR_BUFFERS;
+	assert_int_equal(give(large, most), 0);
+	rws_channel_dispose(large);
+	fake_turn(sel, 2);
+	assert_int_equal(freed, 1);
+}
+
 static void free_late(void *user, void *data)
 {
 	freed++;
@@ -171,6 +187,7 @@ int main(void)
 		CASE(memory_is_freed_when_a_pipe_was_read),
 		CASE(memory_crosses_a_copy_with_a_limit),
 		CASE(what_is_refused_stays_the_callers),
+		CASE(more_than_buffers_can_say_is_refused),
 		CASE(memory_may_come_back_after_its_selector_closed),
 	};
 
