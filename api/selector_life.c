@@ -15,7 +15,7 @@
 #include "api/socket.h"
 #include "driver/pktbuf.h"
 
-#define CHANNELS_MAX  16384u             /* of rws_channel_create, alive at once */
+#define CHANNELS_MIN  16384u             /* of rws_channel_create there may be at least */
 #define CLOSE_NS      (5 * 1000000000LL) /* how long a close waits for the stack cores */
 #define CLOSE_STEP_NS 1000000
 
@@ -80,11 +80,13 @@ static int join_cores(struct rws_selector *sel, unsigned core)
 static int make_tables(struct rws_selector *sel, uint32_t generation)
 {
 	uint32_t sockets = sel->rws->sockets_max;
+	/* A relay has as many channels as sockets. */
+	uint32_t channels = sockets > CHANNELS_MIN ? sockets : CHANNELS_MIN;
 	int result = slot_table_init(&sel->socks, sizeof(struct sock), sockets, generation);
 
 	if (result == 0)
 		result = slot_table_init(
-			&sel->channels, sizeof(struct own_channel), CHANNELS_MAX, generation);
+			&sel->channels, sizeof(struct own_channel), channels, generation);
 	if (result == 0)
 		result = slot_table_init(
 			&sel->bufs, sizeof(struct rws_buf), DETACHED_MAX, generation);

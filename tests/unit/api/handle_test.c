@@ -132,6 +132,22 @@ static void handles_of_a_closed_selector_are_ebadf(void **state)
 	assert_false(rws_is_closed(next));
 }
 
+/* A relay has one channel each way: as many as sockets. */
+static void there_are_channels_for_all_sockets(void **state)
+{
+	rws_channel_t ch;
+	unsigned count = 0;
+
+	assert_int_equal(rws_selector_close(sel), 0);
+	fake.rws.sockets_max = 20000;
+	assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);
+	while (rws_channel_create(sel, 0, true, &ch) == 0)
+		count++;
+	assert_int_equal(count, 20000);
+	rws_channel_dispose(ch);
+	assert_int_equal(rws_channel_create(sel, 0, true, &ch), 0);
+}
+
 static void a_full_table_is_enobufs(void **state)
 {
 	rws_socket_t s, last = RWS_NONE;
@@ -181,6 +197,7 @@ int main(void)
 		CASE(made_up_handles_are_ebadf),
 		CASE(handles_of_another_kind_are_ebadf),
 		CASE(handles_of_a_closed_selector_are_ebadf),
+		CASE(there_are_channels_for_all_sockets),
 		CASE(a_full_table_is_enobufs),
 		CASE(user_pointer_and_options),
 	};
