@@ -19,7 +19,7 @@
  *     rws_job_cancel and rws_selector_post, which any thread may call.
  *   - Times are nanoseconds, int64_t; a deadline is a point on the clock of rws_now(). One that has
  *     passed, such as all below 0, does not wait, as RWS_NOW.
- *   - The library never prints, exits or raises signals.
+ *   - The library never prints, exits or raises signals. After a fork the parent alone may use it.
  *
  * Names follow ktor's io.ktor.network.sockets in snake case.
  */
@@ -67,7 +67,7 @@ enum rws_idle {
 struct rws_interface {
 	const char *device;           /* DPDK devargs or PCI address, e.g. "net_tap0,iface=rws0" */
 	const char *const *addresses; /* "10.0.0.2/24", "fd00::2/64"; prefix 1 to 32, to 128 */
-	unsigned address_count;       /* at most 8 */
+	unsigned address_count;       /* at most one of IPv4, 4 of IPv6 */
 	const char *const *gateways;  /* "10.0.0.1" (of its address's network), "fd00::1" */
 	unsigned gateway_count;       /* one of each family at most */
 	bool dhcp;                    /* IPv4 address and gateway from a DHCP server */
@@ -120,10 +120,11 @@ struct rws_error {
 };
 
 /*
- * Starts devices and stack cores; one runtime per process. With RWS_INLINE no stack core runs
- * until selectors are created for it. Returns 0, or a negative errno with *error filled
- * (error may be NULL): -EINVAL bad configuration, -ENODEV no such device, -EPERM or -EACCES missing
- * privileges, -ENOMEM, -EADDRINUSE, -EALREADY a runtime exists, -ENOTSUP.
+ * Starts devices and stack cores. One runtime in the life of a process, as DPDK starts once: there
+ * is no second one after rws_destroy, nor after a device or stack core could not be started. With
+ * RWS_INLINE no stack core runs until selectors are created for it. Returns 0, or a negative errno
+ * with *error filled (error may be NULL): -EINVAL bad configuration, -ENODEV no such device, -EPERM
+ * or -EACCES missing privileges, -ENOMEM, -EADDRINUSE, -EALREADY there is or was one, -ENOTSUP.
  */
 int rws_create(const struct rws_config *config, struct rws **out, struct rws_error *error);
 
@@ -188,7 +189,8 @@ bool rws_address_equal(const struct rws_address *a, const struct rws_address *b)
 /*
  * Creates a selector for the calling thread. With RWS_INLINE the thread becomes stack core `core`
  * (0 to rws_core_count - 1, each once) and is pinned to its CPU; with RWS_CHANNEL the selector is
- * joined to all stack cores, and core is ignored. Returns 0, -EINVAL, -EBUSY (core taken), -ENOMEM, -ENOSPC.
+ * joined to all stack cores, and core is ignored. Returns 0, -EINVAL, -EBUSY (core taken), -ENOMEM,
+ * -ENOSPC (there are 64), -EMFILE, -ENFILE.
  */
 int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **out);
 
@@ -245,9 +247,11 @@ int rws_selector_select(
 
 /*
  * A descriptor for epoll or poll that is readable when the selector has something to do, which
- * includes a limit of time that has passed; armed only while the loop is not running. It is not for
- * reading: a turn of the loop makes it unreadable again. Owner: the selector. -ENOTSUP with
- * RWS_INLINE; -EMFILE, -ENFILE, -ENOMEM.
+ * includes a limit of time that has passed; armed only while the loop is not running, from the
+ * next end of rws_selector_select, rws_selector_run_once or an await on. What the owner's own calls
+ * leave to do after that does not make it readable: call rws_selector_select with RWS_NOW until it
+ * returns 0, and sleep then. It is not for reading: a turn of the loop makes it unreadable again.
+ * Owner: the selector. -ENOTSUP with RWS_INLINE; -EMFILE, -ENFILE, -ENOMEM.
  */
 int rws_selector_eventfd(struct rws_selector *sel);
 
@@ -270,7 +274,9 @@ int rws_await(uint64_t handle, uint32_t bits, int64_t deadline);
 
 /*
  * Calls fn from the loop for each of the bits, never from within an API call. One callback a bit;
- * NULL removes it. -EBUSY when the bit has another one.
+ * NULL removes it. handle is a socket, or any job or channel that is a part of it, which means the
+ * socket; RWS_EV_JOB_DONE is told of both jobs. -EBUSY when one of the bits has a callback, -EINVAL
+ * for other bits or none, -EBADF also of channels of the caller's and jobs of rws_copy_to, -ENOMEM.
  */
 typedef void rws_callback(void *user, const struct rws_event *event);
 int rws_on(uint64_t handle, uint32_t bits, rws_callback *fn, void *user);
@@ -378,20 +384,22 @@ int rws_tcp_connect_host(struct rws_selector *sel, const char *host,
 	const struct rws_options *options, rws_socket_t *s);
 
 /*
- * Listens. Port 0 picks one, see rws_local_address. Waits until the stack answered (at most one
- * turn of its loop): 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL, -ENOBUFS, -ENOPROTOOPT, -EXDEV.
+ * Listens; local NULL is any address and port. Port 0 picks one, see rws_local_address. Waits until
+ * the stack answered (at most one turn of its loop): 0, -EADDRINUSE, -EADDRNOTAVAIL, -EAFNOSUPPORT,
+ * -EINVAL, -ENOBUFS, -ENOMEM, -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_bind(struct rws_selector *sel, const struct rws_address *local,
 	const struct rws_options *options, rws_socket_t *server);
 
 /*
- * Takes an established connection; it inherits the listener's options. -EAGAIN when there is none.
- * A peer that is gone by then is skipped. The burst form returns how many of at most n it wrote.
+ * Takes an established connection; it inherits the listener's options. -EAGAIN when there is none,
+ * -ECANCELED after close, -EINVAL for what is no listener. A peer that is gone by then is skipped.
+ * The burst form returns how many of at most n it wrote.
  */
 int rws_accept(rws_socket_t server, rws_socket_t *s);
 int rws_accept_burst(rws_socket_t server, rws_socket_t *s, unsigned n);
 
-/* UDP: bound, and connected (local may be NULL). Waits and errors as rws_tcp_bind. */
+/* UDP: bound, and connected (local may be NULL for both). Waits and errors as rws_tcp_bind. */
 int rws_udp_bind(struct rws_selector *sel, const struct rws_address *local,
 	const struct rws_options *options, rws_socket_t *s);
 int rws_udp_connect(struct rws_selector *sel, const struct rws_address *remote,
@@ -474,8 +482,10 @@ int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
  * The same with a channel of the caller's. attach_for_reading moves received bytes into ch, and
  * its job writes the channel (hence writer job); attach_for_writing sends what is written to ch.
  * A channel may be attached once for each, also to two sockets, or twice to one: received bytes go
- * on in their buffers then, and the window of the one follows the other. -EALREADY, -ESHUTDOWN (ch
- * fails with it), -EBUSY (rws_copy_to has it), -EBADF, -EXDEV. job may be NULL. A channel between
+ * on in their buffers then, and the window of the one follows the other. ch stays the caller's, who
+ * disposes it when its jobs are done. -EALREADY, -ESHUTDOWN (ch fails with it), -EBUSY (rws_copy_to
+ * has it), -EINVAL (ch is a socket's own, of another selector, or s a listener), its cause when ch
+ * has failed, -ENOMEM, -EBADF, -EXDEV. job may be NULL. A channel between
  * a UDP socket and another one is -EOPNOTSUPP; what was written to ch before, flushed, is the first
  * datagram (-EMSGSIZE; -EBUSY before rws_written), and for reading ch must be empty (-EINVAL).
  */
@@ -498,7 +508,10 @@ int rws_await_closed(rws_socket_t s, int64_t deadline);
  */
 int rws_close(rws_socket_t s);
 
-/* The same with a bound of its own for the sending: after ns RST, context -ETIMEDOUT. */
+/*
+ * The same with a bound of its own, after which come RST and -ETIMEDOUT; and of TCP the context
+ * completes only when the peer has acknowledged our FIN. -EINVAL when ns is below 0.
+ */
 int rws_close_linger(rws_socket_t s, int64_t ns);
 
 /* RST now; the context's result is cause (negative errno, else -ECONNABORTED). */
@@ -527,7 +540,8 @@ void *rws_user(uint64_t handle);
 
 /*
  * Ends that direction: a writer job's channel fails with -ECANCELED, sending goes on; a reader
- * job's unsent bytes are dropped and the peer gets RST. Any thread. 0 or -EBADF.
+ * job's unsent bytes are dropped and the peer gets RST, as with the context, which is the whole
+ * socket; for rws_copy_to see there. Any thread. 0 or -EBADF.
  */
 int rws_job_cancel(rws_job_t job);
 
@@ -552,11 +566,19 @@ int rws_job_on_completion(
 
 /*
  * A channel of the application's own: what is written to it can be read from it. capacity in
- * bytes, 0 for 1 MiB, at most 2 GiB. To be attached to sockets, or as a pipe within the thread. Freed by
- * rws_channel_dispose, or with the selector.
+ * bytes, 0 for 1 MiB, more than 2 GiB is 2 GiB. To be attached to sockets, or as a pipe within the
+ * thread. 0, -ENOBUFS when there are as many as sockets may be (struct rws_config), or 16,384 if
+ * that is more, -EXDEV. Freed by rws_channel_dispose or with the selector, and by nothing else: not
+ * with the sockets that it is attached to.
  */
 int rws_channel_create(
 	struct rws_selector *sel, size_t capacity, bool auto_flush, rws_channel_t *ch);
+
+/*
+ * Frees it at once, with what is in it; the handle is bad from here on. Jobs that still move its
+ * bytes end as with rws_channel_close and -ECANCELED: a socket that has not got all of them to send
+ * resets. After they are done it harms none.
+ */
 void rws_channel_dispose(rws_channel_t ch);
 
 /*
@@ -645,8 +667,10 @@ int rws_buf_free(struct rws_buf *buf);
 
 /*
  * Borrows received bytes without a copy: skips `skip` bytes and describes what follows in at most
- * n vectors; returns how many. The views hold until rws_consumed passes them or the channel is
- * cancelled. -EAGAIN when fewer than at_least bytes are there, 0 at the end of the stream, or the cause.
+ * n vectors; returns how many. They may hold fewer than at_least bytes, where n is too small for
+ * the buffers that these lie in. The views hold until rws_consumed passes them or the channel is
+ * cancelled. -EAGAIN when fewer than at_least bytes are there, 0 at the end of the stream, or the
+ * cause; -EINVAL for n below 1.
  */
 int rws_request(rws_channel_t ch, size_t skip, size_t at_least, struct iovec *iov, int n);
 
@@ -654,8 +678,8 @@ int rws_request(rws_channel_t ch, size_t skip, size_t at_least, struct iovec *io
 int rws_consumed(rws_channel_t ch, size_t n);
 
 /*
- * Runs the loop until min bytes can be read: 1; 0 when the stream ends with fewer, which stay
- * readable; -ETIMEDOUT, the cause, -EINVAL (more than the capacity), -EDEADLK, -EBUSY.
+ * Runs the loop until min bytes, at least one, can be read: 1; 0 when the stream ends with fewer,
+ * which stay readable; -ETIMEDOUT, the cause, -EINVAL (more than the capacity), -EDEADLK, -EBUSY.
  */
 int rws_await_content(rws_channel_t ch, size_t min, int64_t deadline);
 
@@ -676,9 +700,9 @@ int rws_write_fully(rws_channel_t ch, const void *buf, size_t n, size_t *done);
  * peer has acknowledged all of it, or when it was dropped with its channel or connection. If the
  * selector closes before, it happens from rws_selector_close, from the loop of a later selector, or
  * from rws_destroy. For anything but 0 the memory stays the caller's: -EAGAIN while there is not
- * room for n bytes, -ESHUTDOWN, the cause, -EINVAL when n is 0 or exceeds the capacity. A device
- * that does not reach all of the process's memory (all but net_tap and net_af_packet) gets a copy
- * made of each segment (tx.copied_bytes); worth the while from a few KiB on.
+ * room for n bytes, -ESHUTDOWN, the cause, -EINVAL when n is 0 or exceeds the capacity or 64 MiB.
+ * A device that does not reach all of the process's memory (all but net_tap and net_af_packet) gets
+ * a copy made of each segment (tx.copied_bytes); worth the while from a few KiB on.
  */
 typedef void rws_free_fn(void *user, void *data);
 int rws_write_buf(rws_channel_t ch, void *data, size_t n, rws_free_fn *free_fn, void *user);
@@ -714,7 +738,7 @@ int rws_flush(rws_channel_t ch);
 /*
  * Ends the channel: err = 0 after the bytes in it (the peer gets them, then FIN); a negative errno
  * drops them, wakes both sides with the cause, and cancels what is attached (the peer gets RST).
- * 1 the first time, 0 after.
+ * 1 the first time, 0 after; -EINVAL for err above 0, -EBADF, -EXDEV.
  */
 int rws_channel_close(rws_channel_t ch, int err);
 

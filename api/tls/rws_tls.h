@@ -54,6 +54,9 @@ void rws_tls_destroy(struct rws_tls *tls);
  *   -EPROTO        it does not speak TLS as we do, or ended without saying so
  *   others         of the connection underneath
  *
+ * The handshake has no limit of time but that of the connection underneath: close *s when it takes
+ * too long.
+ *
  * From then on it is a socket like any other. Closing its write channel sends close_notify, then
  * FIN; the peer's close_notify is the end of the read channel. The connection's end without it
  * (RFC 8446 6.1: it may be a truncation) is -EPROTO behind the bytes that came before.
@@ -61,8 +64,8 @@ void rws_tls_destroy(struct rws_tls *tls);
  * server_name: host name or address that the certificate must be for (RFC 6125: wildcards stand for a
  * whole label); a name is also sent (SNI). NULL only with trust_anybody.
  *
- * Fails at once: -EINVAL, -ENOTCONN, -EALREADY (something was opened), -EBUSY (callbacks), -EBADF,
- * -EXDEV, all with the socket as it was; -ENOBUFS.
+ * Fails at once: -EINVAL, -ENOTCONN, -EALREADY (something was opened), -EBUSY (callbacks),
+ * -ESHUTDOWN (closed), -EBADF, -EXDEV, all with the socket as it was; -ENOBUFS.
  */
 int rws_tls_client(
 	struct rws_tls *tls, rws_socket_t socket, const char *server_name, rws_socket_t *s);
