@@ -19,6 +19,7 @@
 #include "lwip/mld6.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip6.h"
+#include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/base/checksum.h"
 #include "stack/frame.h"
@@ -44,12 +45,6 @@ enum { FRAGMENT_OFFSET = 2, FRAGMENT_PLACE = 0xfff9 };
 
 #define IP4_VERSION_AND_LENGTH 0x45   /* no options */
 #define IP4_IS_FRAGMENT        0x3fff /* MF, or an offset */
-
-/*
- * Measured: what is rare stands apart and is called last, so that the way of most frames needs no
- * register saved.
- */
-#define APART __attribute__((noinline)) static
 
 /* Whom a destination address means. */
 enum audience { FOR_OTHERS, FOR_US, FOR_GROUP };
@@ -189,7 +184,7 @@ APART enum ip_fate judge_audience4(struct ip_rx *rx, const uint8_t *ip, enum dro
  * length; but what has another version or options is lwIP's before its sum, over that header, is
  * looked at. Then RFC 1122 3.2.1.3: the addresses.
  */
-APART enum ip_fate judge4(struct ip_rx *rx, enum drop_reason *reason)
+INLINE enum ip_fate judge4(struct ip_rx *rx, enum drop_reason *reason)
 {
 	struct pbuf *p = rx->p;
 	const uint8_t *ip = (const uint8_t *)p->payload + FRAME_HEADER;
@@ -371,7 +366,8 @@ APART enum ip_fate judge_other(const struct pbuf *p, uint16_t type, enum drop_re
 }
 
 /* RFC 1122 2.4, RFC 894: no frame that anybody here reads is shorter than an empty IPv4 packet. */
-enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason)
+INLINE enum ip_fate judge(
+	struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason)
 {
 	if (!netif_is_link_up(&nif->netif))
 		return refuse(reason, DROP_LINK_DOWN);
@@ -397,6 +393,11 @@ enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum dr
 	if (type == htobe16(TYPE_IP6))
 		return judge6(rx, reason);
 	return judge_other(p, type, reason);
+}
+
+enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason)
+{
+	return judge(nif, p, rx, reason);
 }
 
 /* Bytes before the payload are part of it from now on, or (negative) no longer. */
@@ -534,7 +535,7 @@ static void input(struct stack *st, struct nif *nif, struct pbuf *p)
 	struct ip_rx rx;
 	enum drop_reason reason = DROP_NONE;
 	st->counters.rx_bytes += p->tot_len;
-	enum ip_fate fate = ip_judge(nif, p, &rx, &reason);
+	enum ip_fate fate = judge(nif, p, &rx, &reason);
 	if (fate == IP_FATE_TCP)
 		tcp_input(st, &rx);
 	else

@@ -18,6 +18,7 @@
 #include "lwip/ethip6.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip6.h"
+#include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/base/checksum.h"
 #include "stack/dst_internal.h"
@@ -35,10 +36,6 @@ _Static_assert(HEADERS_MAX <= NIF_HEADER_MAX + FRAGMENT_HEADER, "devices take as
 
 /* RFC 791 3.1, in the first half of the third word. */
 enum { IP4_DF = 0x4000, IP4_MF = 0x2000 };
-
-/* Measured: the way of most packets in one piece, without registers saved for the others. */
-#define INLINE __attribute__((always_inline)) static inline
-#define SELDOM __attribute__((cold, noinline)) static
 
 /* Where the checksum stands: RFC 9293 3.1, RFC 768. */
 static unsigned checksum_offset(uint8_t proto)
