@@ -12,6 +12,7 @@
 #include "lwip/prot/ip.h"
 #include <string.h>
 
+#include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_checksum.h"
 #include "stack/tcp/tcp_internal.h"
@@ -19,7 +20,7 @@
 #define GRO_MAX 0xffffu /* bytes of payload of a joined segment */
 
 /* Both ends; the two addresses of one connection are of one family. */
-static inline bool same_addresses(const ip_addr_t *local, const ip_addr_t *remote,
+INLINE bool same_addresses(const ip_addr_t *local, const ip_addr_t *remote,
 	const ip_addr_t *other_local, const ip_addr_t *other_remote)
 {
 	if (IP_GET_TYPE(remote) != IP_GET_TYPE(other_remote))
@@ -34,7 +35,7 @@ static inline bool same_addresses(const ip_addr_t *local, const ip_addr_t *remot
 /* Lists of pbufs that stand alone, from chains and back */
 
 /* Takes a chain apart; empty pbufs are given back. */
-static struct pbuf *flatten(struct pbuf *chain, struct pbuf **last)
+APART struct pbuf *flatten(struct pbuf *chain, struct pbuf **last)
 {
 	struct pbuf *first = NULL, *p;
 	*last = NULL;
@@ -99,52 +100,21 @@ static uint32_t hash_of(const struct tcp_stack *tcp, const struct tcp_seg *seg)
 		tcp, &seg->rx.local, seg->local_port, &seg->rx.remote, seg->remote_port);
 }
 
-static bool checksum_right(const struct ip_rx *rx)
-{
-	return rx->checksum_good || ip_rx_checksum_right(rx, IP_PROTO_TCP);
-}
-
-/* RFC 9293 3.1. The header lies in the first buffer: IP_INPUT_FLAT is the longest. */
-static enum drop_reason check(const struct ip_rx *rx, unsigned *header_length)
+/* RFC 9293 3.1; 0: it cannot be. It lies in the first buffer: IP_INPUT_FLAT is the longest. */
+static unsigned header_length(const struct ip_rx *rx)
 {
 	const uint8_t *header = rx->p->payload;
 	if (rx->p->len < TCP_HEADER)
-		return DROP_TCP_REFUSED;
-	*header_length = (unsigned)(header[TCP_AT_OFFSET] >> 4) * 4;
-	if (*header_length < TCP_HEADER || *header_length > rx->p->len)
-		return DROP_TCP_REFUSED;
-	return checksum_right(rx) ? DROP_NONE : DROP_L4_CHECKSUM;
+		return 0;
+	unsigned length = (unsigned)(header[TCP_AT_OFFSET] >> 4) * 4;
+	return length >= TCP_HEADER && length <= rx->p->len ? length : 0;
 }
 
-static void parse(
-	const struct ip_rx *rx, const uint8_t *header, unsigned length, struct tcp_seg *seg)
+static inline void take_header_off(struct pbuf *p, unsigned length)
 {
-	seg->rx = *rx;
-	seg->remote_port = be16_get(header + TCP_AT_SOURCE);
-	seg->local_port = be16_get(header + TCP_AT_DESTINATION);
-	seg->seq = be32_get(header + TCP_AT_SEQ);
-	seg->ack = be32_get(header + TCP_AT_ACK);
-	seg->flags = header[TCP_AT_FLAGS];
-	seg->wnd = be16_get(header + TCP_AT_WINDOW);
-	seg->parts = 1;
-	/* RFC 9293 3.1, MUST-7: behind an illegal option nothing is read; what was before it holds. */
-	tcp_options_parse(header + TCP_HEADER, length - TCP_HEADER, &seg->opt);
-	seg->len = rx->p->tot_len - length;
-}
-
-/* Without its header; NULL when nothing is left, chains are taken apart. */
-static inline struct pbuf *take_payload(struct pbuf *p, unsigned header_length, struct pbuf **last)
-{
-	p->payload = (uint8_t *)p->payload + header_length;
-	p->len = (uint16_t)(p->len - header_length);
-	p->tot_len = (uint16_t)(p->tot_len - header_length);
-	if (p->next != NULL)
-		return flatten(p, last);
-	*last = p;
-	if (p->len > 0)
-		return p;
-	stack_pbuf_free(p);
-	return *last = NULL;
+	p->payload = (uint8_t *)p->payload + length;
+	p->len = (uint16_t)(p->len - length);
+	p->tot_len = (uint16_t)(p->tot_len - length);
 }
 
 /* Generic receive offload */
@@ -167,7 +137,7 @@ static bool same_options(const struct tcp_options *a, const uint8_t *options, un
 		be32_get(options + 4) == a->ts_val && be32_get(options + 8) == a->ts_ecr;
 }
 
-static bool same_flow(const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header)
+INLINE bool same_flow(const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header)
 {
 	return a->remote_port == be16_get(header + TCP_AT_SOURCE) &&
 		a->local_port == be16_get(header + TCP_AT_DESTINATION) &&
@@ -175,7 +145,7 @@ static bool same_flow(const struct tcp_seg *a, const struct ip_rx *rx, const uin
 }
 
 /* A segment that was not parsed yet continues a, with data, and says nothing that a does not say. */
-static bool continues(
+INLINE bool continues(
 	const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header, unsigned length)
 {
 	uint32_t bytes = rx->p->tot_len - length;
@@ -188,45 +158,117 @@ static bool continues(
 		same_flow(a, rx, header);
 }
 
-static void join(struct tcp_seg *a, struct pbuf *p, const uint8_t *header, unsigned length)
+INLINE void join(struct tcp_seg *a, struct pbuf *p, const uint8_t *header, unsigned length)
 {
 	struct pbuf *before = a->last;
 	a->len += p->tot_len - length;
 	a->flags |= header[TCP_AT_FLAGS]; /* PSH; both have ACK */
 	a->parts++;
-	before->next = take_payload(p, length, &a->last);
+	take_header_off(p, length);
+	if (p->next == NULL)
+		before->next = a->last = p;
+	else
+		before->next = flatten(p, &a->last);
+}
+
+/* The segment by itself */
+
+/* Options that only some have, a payload of several buffers. */
+APART void parse_unusual(struct tcp_seg *seg, const uint8_t *options, unsigned length)
+{
+	/* RFC 9293 3.1, MUST-7: behind an illegal option nothing is read; what was before it holds. */
+	tcp_options_parse(options, length, &seg->opt);
+	seg->rx.p = flatten(seg->rx.p, &seg->last);
+}
+
+/* Ends with the one call that some need. */
+static inline void parse(
+	const struct ip_rx *rx, const uint8_t *header, unsigned length, struct tcp_seg *seg)
+{
+	struct pbuf *p = rx->p;
+	seg->rx = *rx;
+	seg->seq = be32_get(header + TCP_AT_SEQ);
+	seg->ack = be32_get(header + TCP_AT_ACK);
+	seg->flags = header[TCP_AT_FLAGS];
+	seg->wnd = be16_get(header + TCP_AT_WINDOW);
+	seg->parts = 1;
+	seg->len = p->tot_len - length;
+	seg->last = p;
+	take_header_off(p, length);
+	const uint8_t *options = header + TCP_HEADER;
+	if (!tcp_options_parse_usual(options, length - TCP_HEADER, &seg->opt) || p->next != NULL) {
+		parse_unusual(seg, options, length - TCP_HEADER);
+	} else if (p->len == 0) {
+		seg->rx.p = seg->last = NULL;
+		stack_pbuf_free(p);
+	}
+}
+
+/* One more of the burst, which has room. */
+static inline void add(struct tcp_stack *tcp, const struct ip_rx *rx, unsigned length)
+{
+	const uint8_t *header = rx->p->payload;
+	struct tcp_seg *seg = tcp->burst_end++;
+	seg->remote_port = be16_get(header + TCP_AT_SOURCE);
+	seg->local_port = be16_get(header + TCP_AT_DESTINATION);
+	seg->hash = tcp_flow_hash(tcp, &rx->local, seg->local_port, &rx->remote, seg->remote_port);
+	if (seg > tcp->burst) /* one that stays alone is looked up at once */
+		flow_table_prefetch(&tcp->flows, seg[-1].hash);
+	parse(rx, header, length, seg);
+}
+
+APART void add_to_next_burst(struct stack *st, const struct ip_rx *rx, unsigned length)
+{
+	tcp_input_flush(st);
+	add(tcp_of(st), rx, length);
+}
+
+/* One that continues none. */
+APART void begin(struct stack *st, const struct ip_rx *rx, unsigned length)
+{
+	struct tcp_stack *tcp = tcp_of(st);
+	if (tcp->burst_end < tcp->burst + TCP_BURST)
+		add(tcp, rx, length);
+	else
+		add_to_next_burst(st, rx, length);
+}
+
+/* What is usual ends here; what begin does needs registers saved for it, and joining does not. */
+INLINE void gather(struct stack *st, const struct ip_rx *rx, unsigned length)
+{
+	struct tcp_stack *tcp = tcp_of(st);
+	struct tcp_seg *end = tcp->burst_end;
+	const uint8_t *header = rx->p->payload;
+	if (end > tcp->burst && continues(end - 1, rx, header, length))
+		join(end - 1, rx->p, header, length);
+	else
+		begin(st, rx, length);
+}
+
+/* Where the device did not sum. */
+APART void gather_summed(struct stack *st, const struct ip_rx *rx, unsigned length)
+{
+	if (ip_rx_checksum_right(rx, IP_PROTO_TCP))
+		gather(st, rx, length);
+	else
+		stack_drop(st, rx->p, DROP_L4_CHECKSUM);
 }
 
 void tcp_input(struct stack *st, const struct ip_rx *rx)
 {
-	struct tcp_stack *tcp = tcp_of(st);
-	const uint8_t *header = rx->p->payload;
-	unsigned length;
+	unsigned length = header_length(rx);
 	st->counters.tcp_rx_segments++;
-	enum drop_reason reason = check(rx, &length);
-	if (reason != DROP_NONE) {
-		stack_drop(st, rx->p, reason);
-		return;
-	}
-	struct tcp_seg *seg = &tcp->burst[tcp->burst_count];
-	if (tcp->burst_count > 0 && continues(seg - 1, rx, header, length)) {
-		join(seg - 1, rx->p, header, length);
-		return;
-	}
-	if (tcp->burst_count == TCP_BURST) {
-		tcp_input_flush(st);
-		seg = tcp->burst;
-	}
-	parse(rx, header, length, seg);
-	seg->rx.p = take_payload(rx->p, length, &seg->last);
-	seg->hash = hash_of(tcp, seg);
-	if (tcp->burst_count++ > 0) /* one that stays alone is looked up at once */
-		flow_table_prefetch(&tcp->flows, seg[-1].hash);
+	if (length == 0)
+		stack_drop(st, rx->p, DROP_TCP_REFUSED);
+	else if (rx->checksum_good)
+		gather(st, rx, length);
+	else
+		gather_summed(st, rx, length);
 }
 
 /* Lookup */
 
-static bool tcb_matches(const struct tcb *tcb, const struct tcp_seg *seg)
+INLINE bool tcb_matches(const struct tcb *tcb, const struct tcp_seg *seg)
 {
 	const struct conn *conn = &tcb->conn;
 	return conn->remote_port == seg->remote_port && conn->local_port == seg->local_port &&
@@ -247,18 +289,13 @@ static bool matches(void *tagged, const struct tcp_seg *seg)
 	return false;
 }
 
-static inline void *find(const struct tcp_stack *tcp, const struct tcp_seg *seg)
+void *tcp_lookup(const struct tcp_stack *tcp, const struct tcp_seg *seg)
 {
 	struct flow_cursor cursor;
 	void *tagged = flow_table_first(&tcp->flows, seg->hash, &cursor);
 	while (tagged != NULL && !matches(tagged, seg))
 		tagged = flow_table_next(&cursor);
 	return tagged;
-}
-
-void *tcp_lookup(const struct tcp_stack *tcp, const struct tcp_seg *seg)
-{
-	return find(tcp, seg);
 }
 
 struct tcb *tcp_find(const struct stack *st, const ip_addr_t *local, uint16_t local_port,
@@ -285,16 +322,16 @@ static void prefetch_connection(const struct tcp_stack *tcp, const struct tcp_se
 	__builtin_prefetch(tcb + 128);
 }
 
-static void prefetch_connections(const struct tcp_stack *tcp, unsigned count)
+APART void prefetch_connections(const struct tcp_stack *tcp, const struct tcp_seg *end)
 {
-	flow_table_prefetch(&tcp->flows, tcp->burst[count - 1].hash);
-	for (unsigned i = 0; i < count; i++)
-		prefetch_connection(tcp, &tcp->burst[i]);
+	flow_table_prefetch(&tcp->flows, end[-1].hash);
+	for (const struct tcp_seg *seg = tcp->burst; seg != end; seg++)
+		prefetch_connection(tcp, seg);
 }
 
-static enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
+APART enum drop_reason dispatch_to_any(struct stack *st, struct tcp_seg *seg)
 {
-	void *tagged = find(tcp_of(st), seg);
+	void *tagged = tcp_lookup(tcp_of(st), seg);
 	if (tagged == NULL)
 		return tcp_listen_segment(st, seg);
 	switch (tcp_kind_of(tagged)) {
@@ -308,15 +345,24 @@ static enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
 	return DROP_TCP_REFUSED;
 }
 
+/* Nearly always it is the first entry with that hash, and a connection. */
+INLINE enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
+{
+	struct flow_cursor cursor;
+	void *first = flow_table_first(&tcp_of(st)->flows, seg->hash, &cursor);
+	if (first != NULL && tcp_kind_of(first) == TCP_FLOW_TCB && tcb_matches(first, seg))
+		return tcp_segment_arrives(first, seg);
+	return dispatch_to_any(st, seg);
+}
+
 void tcp_input_flush(struct stack *st)
 {
 	struct tcp_stack *tcp = tcp_of(st);
-	unsigned count = tcp->burst_count;
-	tcp->burst_count = 0;
-	if (count > 1)
-		prefetch_connections(tcp, count);
-	for (unsigned i = 0; i < count; i++) {
-		struct tcp_seg *seg = &tcp->burst[i];
+	struct tcp_seg *seg = tcp->burst, *end = tcp->burst_end;
+	tcp->burst_end = seg;
+	if (end > seg + 1)
+		prefetch_connections(tcp, end);
+	for (; seg != end; seg++) {
 		if (seg->flags & TH_RST)
 			st->counters.tcp_resets_received++;
 		enum drop_reason reason = dispatch(st, seg);

@@ -387,10 +387,10 @@ struct tcp_stack {
 	struct tcp_fast_open *fast_open; /* cookies of peers; NULL while there are none */
 	uint32_t fast_open_pending;      /* connections for which tcp_is_fast_open_server holds */
 	struct reply_rate challenges, resets; /* tcp_reply.c */
-	uint64_t trim_ms;   /* when memory that was kept for nothing is given back next */
-	uint64_t queues_ms; /* when next to look at that, the SYN cache and TIME_WAIT */
+	uint64_t trim_ms;          /* when memory that was kept for nothing is given back next */
+	uint64_t queues_ms;        /* when next to look at that, the SYN cache and TIME_WAIT */
+	struct tcp_seg *burst_end; /* behind the last that was gathered */
 	struct tcp_seg burst[TCP_BURST];
-	unsigned burst_count;
 };
 
 /* The connection's stack state. */
@@ -563,6 +563,17 @@ static inline void tcp_options_take_timestamps(const uint8_t *value, struct tcp_
 /* Reads them one by one into options that are all clear. */
 bool tcp_options_parse_each(const uint8_t *bytes, unsigned length, struct tcp_options *options);
 
+/* What nearly every segment has, and nothing else (RFC 7323 appendix A), or none. false: others. */
+static inline bool tcp_options_parse_usual(
+	const uint8_t *bytes, unsigned length, struct tcp_options *options)
+{
+	options->present = 0;
+	if (length != TCPOLEN_TIMESTAMPS_PADDED || be32_get(bytes) != TCPOPT_TIMESTAMPS_ALONE)
+		return length == 0;
+	tcp_options_take_timestamps(bytes + 4, options);
+	return true;
+}
+
 /*
  * Reads the options of a header. false: one has an impossible length, so that it and what follows
  * was not read (RFC 9293 3.1, MUST-7).
@@ -570,13 +581,8 @@ bool tcp_options_parse_each(const uint8_t *bytes, unsigned length, struct tcp_op
 static inline bool tcp_options_parse(
 	const uint8_t *bytes, unsigned length, struct tcp_options *options)
 {
-	options->present = 0;
-	/* What nearly every segment has, and nothing else (RFC 7323 appendix A). */
-	if (length == TCPOLEN_TIMESTAMPS_PADDED && be32_get(bytes) == TCPOPT_TIMESTAMPS_ALONE) {
-		tcp_options_take_timestamps(bytes + 4, options);
-		return true;
-	}
-	return tcp_options_parse_each(bytes, length, options);
+	return tcp_options_parse_usual(bytes, length, options) ||
+		tcp_options_parse_each(bytes, length, options);
 }
 
 /* A header to write. Addresses and ports are as we send them. */
