@@ -625,7 +625,10 @@ enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg);
 /* RFC 9293 3.10.7.4 (7th, 8th): payload and FIN of an acceptable segment. Owns seg->rx.p. */
 enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg);
 
-/* The same where the text is the next within the window, there is no FIN and no hole to fill. */
+/*
+ * The same in ESTABLISHED, whose socket is there, where the text is the next within the window, and
+ * there is no FIN and no hole to fill.
+ */
 enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg);
 
 /* In-order text alone: to conn.rxq, or nowhere. Owns seg->rx.p. */

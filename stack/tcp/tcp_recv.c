@@ -21,11 +21,14 @@ static void acknowledge_now(struct tcb *tcb)
 	tcb_output_later(tcb);
 }
 
-/* RFC 9293 3.8.6.3, RFC 5681 4.2: at least each second full-sized segment, at the latest soon. */
+/*
+ * RFC 9293 3.8.6.3, RFC 5681 4.2: at least each second full-sized segment, at the latest soon; at
+ * once where something else asked for it.
+ */
 static void acknowledge_in_order(struct tcb *tcb)
 {
 	if (tcb->rcv_nxt - tcb->rcv_acked >= 2u * tcb->rcv_mss ||
-		(tcb->flags & TCB_NO_DELAYED_ACK)) {
+		(tcb->flags & (TCB_NO_DELAYED_ACK | TCB_ACK_NOW))) {
 		acknowledge_now(tcb);
 	} else if ((tcb->flags & TCB_ACK_DELAYED) == 0) {
 		tcb->flags |= TCB_ACK_DELAYED;
@@ -33,7 +36,7 @@ static void acknowledge_in_order(struct tcb *tcb)
 	}
 }
 
-/* RFC 3168 6.1.3: ECE from the first CE on until the peer says CWR. */
+/* RFC 3168 6.1.3: ECE from the first CE on until the peer says CWR; each CE is told at once. */
 static void process_ecn(struct tcb *tcb, const struct tcp_seg *seg)
 {
 	if ((tcb->flags & TCB_ECN) == 0)
@@ -42,8 +45,7 @@ static void process_ecn(struct tcb *tcb, const struct tcp_seg *seg)
 		tcb->flags &= ~(uint32_t)TCB_ECE;
 	if ((seg->rx.tos & ECN_MASK) != ECN_CE)
 		return;
-	tcb->flags |= TCB_ECE;
-	acknowledge_now(tcb);
+	tcb->flags |= TCB_ECE | TCB_ACK_NOW;
 }
 
 /* Window */
@@ -143,23 +145,24 @@ static void append(struct conn *conn, struct tcp_seg *seg)
 	conn->rxq_len += seg->len;
 }
 
-/* Bytes that are next: to the socket, or nowhere when it is closed. Owns the payload. */
-static inline enum drop_reason take_text(struct tcb *tcb, struct tcp_seg *seg)
+/* Bytes that are next. Owns the payload. */
+static inline void deliver(struct tcb *tcb, struct tcp_seg *seg)
 {
 	tcb->rcv_nxt += seg->len;
-	if (tcb->flags & TCB_RELEASED) {
-		pbuf_free(seg->rx.p);
-		return DROP_CONN_CLOSED;
-	}
 	tcb->rcv_held += seg->len;
 	append(&tcb->conn, seg);
 	tcb_event(tcb, CONN_EV_READABLE);
-	return DROP_NONE;
 }
 
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg)
 {
-	return take_text(tcb, seg);
+	if (tcb->flags & TCB_RELEASED) {
+		tcb->rcv_nxt += seg->len;
+		pbuf_free(seg->rx.p);
+		return DROP_CONN_CLOSED;
+	}
+	deliver(tcb, seg);
+	return DROP_NONE;
 }
 
 /* RFC 9293 3.10.7.4 (8th): it stands behind all that was received. */
@@ -202,7 +205,7 @@ static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 	bool fin = (seg->flags & TH_FIN) != 0;
 	enum drop_reason reason = DROP_NONE;
 	if (seg->len > 0)
-		reason = take_text(tcb, seg);
+		reason = tcp_take_text(tcb, seg);
 	if (tcb->reass != NULL) {
 		fin |= tcp_reass_deliver(tcb);
 		acknowledge_now(tcb); /* RFC 5681 4.2: it fills a gap */
@@ -218,9 +221,9 @@ enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg)
 {
 	process_ecn(tcb, seg);
 	note_size(tcb, seg);
-	enum drop_reason reason = take_text(tcb, seg);
+	deliver(tcb, seg);
 	acknowledge_in_order(tcb);
-	return reason;
+	return DROP_NONE;
 }
 
 enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)

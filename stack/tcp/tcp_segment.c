@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_internal.h"
 
 #define PAWS_IDLE_MS   (24u * 24u * 3600u * 1000u) /* RFC 7323 5.5: 24 days */
@@ -238,7 +239,7 @@ static enum drop_reason process_text_and_fin(struct tcb *tcb, struct tcp_seg *se
 	return reason;
 }
 
-static enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
+APART enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
 {
 	enum drop_reason reason = check_timestamp(tcb, seg);
 	if (reason != DROP_NONE)
