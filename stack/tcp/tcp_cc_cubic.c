@@ -16,6 +16,7 @@
  */
 #include <stddef.h>
 
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_cc_internal.h"
 
 #define TICK_SHIFT 10
@@ -133,7 +134,7 @@ static bool clock_runs(struct tcp_cubic *cubic, const struct tcp_cc_ack *ack)
 	return true;
 }
 
-static void avoid_congestion(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
+APART void avoid_congestion(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 {
 	struct tcp_cubic *cubic = &cc->cubic;
 	if (!clock_runs(cubic, ack) || ack->cum_acked == 0)

@@ -682,7 +682,8 @@ void tcp_rate_app_limited(struct tcb *tcb);
  * Tells the loss and rate machinery that a txseg was sent, first (it is on tx->inflight, nowhere
  * else) or again. Sets its flags and puts it at the end of tx->sent.
  */
-void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again);
+void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg);
+void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg);
 /* The peer is told of the last reduction, by a CWR on this txseg. */
 void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg);
 

@@ -15,6 +15,7 @@
 #include "lwip/prot/ip6.h"
 #include <string.h>
 
+#include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_output.h"
 #include "stack/tcp/tcp_internal.h"
@@ -164,7 +165,10 @@ enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 		tcp_recovery_told(tcb, txseg);
 	acknowledged_by_text(tcb);
 	count_sent(tcb, txseg->len);
-	tcp_loss_sent(tcb, txseg, again);
+	if (again)
+		tcp_loss_sent_again(tcb, txseg);
+	else
+		tcp_loss_sent(tcb, txseg);
 	return DROP_NONE;
 }
 
@@ -323,7 +327,7 @@ static uint32_t packet_limit(const struct tcb *tcb)
 /* Again */
 
 /* False: the device took no more, or there is no memory: the next turn goes on. */
-static bool send_lost(struct tcb *tcb)
+APART bool send_lost(struct tcb *tcb)
 {
 	struct tcp_txseg *txseg;
 	while ((txseg = tcp_next_lost(tcb)) != NULL) {
@@ -459,6 +463,18 @@ static void note_app_limited(struct tcb *tcb)
 		tcp_rate_app_limited(tcb);
 }
 
+/* New bytes once all that is lost was sent again. */
+static bool send_all(struct tcb *tcb)
+{
+	if (tcp_next_lost(tcb) != NULL) {
+		if (!send_lost(tcb))
+			return false;
+		if (tcp_next_lost(tcb) != NULL)
+			return true;
+	}
+	return send_new(tcb);
+}
+
 static bool has_to_send(const struct tcb *tcb)
 {
 	return tcb->snd_una != tcb->snd_end && sends_text(tcb);
@@ -472,7 +488,7 @@ static void send_text(struct tcb *tcb)
 		tcb->flags |= TCB_BLOCKED;
 		return;
 	}
-	if (!send_lost(tcb) || (tcp_next_lost(tcb) == NULL && !send_new(tcb)))
+	if (!send_all(tcb))
 		tcb->flags |= TCB_BLOCKED;
 	if (tcb->cc.ops->rate_samples)
 		note_app_limited(tcb);

@@ -18,6 +18,7 @@
  * again came twice (DSACK, RFC 3708), or bytes arrive after a timeout that were not sent again
  * (F-RTO).
  */
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_loss.h"
 
 /* PRR (RFC 9937 6.2) */
@@ -351,7 +352,7 @@ static bool is_calm(const struct tcb *tcb, const struct tcp_ack *ack)
 		(ack->seg->flags & TH_ECE) == 0 && !tcp_rack_has_suspects(tx);
 }
 
-static void recover(struct tcb *tcb, struct tcp_ack *ack)
+APART void recover(struct tcb *tcb, struct tcp_ack *ack)
 {
 	struct tcp_send *tx = tcb->tx;
 	bool before = tx->ca_state >= TCP_CA_CWR;

@@ -5,6 +5,7 @@
  * Called from the files named in tcp_loss.h, and tcp_loss_sent, tcp_txseg_split from
  * tcp_output.c; calls tcp_rate.c, tcp_rack.c, tcp_recovery.c and congestion control.
  */
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_loss.h"
 
 void tcp_loss_init(struct tcb *tcb)
@@ -283,25 +284,12 @@ static void note_cwnd_limited(struct tcb *tcb, uint32_t pipe, uint32_t snd_nxt)
 	tcb->tx->limited_end = snd_nxt;
 }
 
-void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+/* pipe: without it. */
+static inline void note_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
 {
 	struct stack *st = tcb->conn.stack;
 	struct tcp_send *tx = tcb->tx;
 	uint32_t span = tcp_txseg_span(txseg), end = txseg->seq + span;
-	/* Without it, whether snd_nxt has been moved already or not. */
-	uint32_t pipe = tcp_in_flight(tcb) - (again ? 0 : tcb->snd_nxt - txseg->seq);
-	if (again) {
-		leave_list(tx, txseg);
-		count_again(tcb, txseg);
-	}
-	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
-	if (tcb->cc.ops->on_sent != NULL)
-		tcb->cc.ops->on_sent(&tcb->cc, st->now_ns, pipe, tx->app_limited != 0);
-	if (again || tx->ca_state != TCP_CA_OPEN)
-		tcp_recovery_sent(tcb, txseg, again);
-	txseg->sent_ns = st->now_ns;
-	if (tcb->cc.ops->rate_samples)
-		tcp_rate_sent(tcb, txseg, pipe);
 	tcb->sent_ms = tcp_now_ms(st);
 	note_cwnd_limited(tcb, pipe + span, seq_max(tcb->snd_nxt, end));
 	if (again)
@@ -309,4 +297,44 @@ void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 	tx->pto_base_ms = tcp_now_ms(st);
 	if (txseg->seq == tcb->snd_una)
 		tx->rto_base_ms = tx->waiting_ms = tcp_now_ms(st);
+}
+
+/* The same, where more is to be done. */
+APART void note_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
+{
+	const struct tcp_cc_ops *ops = tcb->cc.ops;
+	struct tcp_send *tx = tcb->tx;
+	if (ops->on_sent != NULL)
+		ops->on_sent(&tcb->cc, txseg->sent_ns, pipe, tx->app_limited != 0);
+	if (again || tx->ca_state != TCP_CA_OPEN)
+		tcp_recovery_sent(tcb, txseg, again);
+	if (ops->rate_samples)
+		tcp_rate_sent(tcb, txseg, pipe);
+	note_sent(tcb, txseg, pipe, again);
+}
+
+static void sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
+{
+	struct tcp_send *tx = tcb->tx;
+	const struct tcp_cc_ops *ops = tcb->cc.ops;
+	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+	txseg->sent_ns = tcb->conn.stack->now_ns;
+	if (again || tx->ca_state != TCP_CA_OPEN || ops->on_sent != NULL || ops->rate_samples)
+		note_sent_and_tell(tcb, txseg, pipe, again);
+	else
+		note_sent(tcb, txseg, pipe, again);
+}
+
+void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	/* Whether snd_nxt has been moved already or not. */
+	sent(tcb, txseg, tcp_in_flight(tcb) - (tcb->snd_nxt - txseg->seq), false);
+}
+
+void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	uint32_t pipe = tcp_in_flight(tcb);
+	leave_list(tcb->tx, txseg);
+	count_again(tcb, txseg);
+	sent(tcb, txseg, pipe, true);
 }
