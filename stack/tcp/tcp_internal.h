@@ -339,7 +339,7 @@ struct tcp_send {
 	uint64_t delivered_ns, first_sent_ns;
 	uint64_t app_limited; /* tcb.delivered at which it ends, 0: is not */
 	uint64_t lost;        /* bytes held for lost so far */
-};
+} __attribute__((aligned(64)));
 
 /* RFC 5681, 6675, 3168 in the states that Linux made customary. */
 enum tcp_ca_state {
