@@ -706,6 +706,8 @@ void tcp_rtt_sample(struct tcb *tcb, uint32_t rtt_us);
 /* RTO now, ms, with backoff (RFC 6298 (5.5)). */
 static inline uint32_t tcp_rto_ms(const struct tcb *tcb)
 {
+	if (tcb->backoff == 0)
+		return tcb->rto_ms;
 	uint64_t ms = (uint64_t)tcb->rto_ms << (tcb->backoff < 16 ? tcb->backoff : 16);
 	return ms < TCP_RTO_MAX_MS ? (uint32_t)ms : TCP_RTO_MAX_MS;
 }
@@ -753,8 +755,20 @@ static inline uint16_t tcp_syn_window(const struct conn_options *options)
 
 /* ---- tcp_timer.c ---------------------------------------------------------------------------- */
 
-/* Arms a timer delay_ms from now (at least 1), or turns it off. */
-void tcp_timer_set(struct tcb *tcb, enum tcp_timer timer, uint32_t delay_ms);
+/*
+ * Arms a timer delay_ms from now (at least 1). A deadline that moves away leaves the entry of the
+ * wheel where it is: see tcp_timer.c.
+ */
+static inline void tcp_timer_set(struct tcb *tcb, enum tcp_timer timer, uint32_t delay_ms)
+{
+	struct stack *st = tcb->conn.stack;
+	if (delay_ms == 0)
+		delay_ms = 1;
+	uint32_t due = tcp_now_ms(st) + delay_ms;
+	tcb->timer_ms[timer] = due != 0 ? due : 1; /* 0 means off */
+	if (!wheel_armed(&tcb->wheel) || tcb->wheel.due_ms > st->now_ms + delay_ms)
+		wheel_arm(&tcp_of(st)->wheel, &tcb->wheel, st->now_ms + delay_ms);
+}
 
 static inline void tcp_timer_clear(struct tcb *tcb, enum tcp_timer timer)
 {

@@ -118,7 +118,8 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack)
 	uint64_t first_ns = ack->cum_first_ns != 0 ? ack->cum_first_ns : ack->sack_first_ns;
 	if (first_ns != 0 && !(ack->resent && ack->cum_acked != 0)) {
 		take_min(tcb, ack->rtt_us);
-		smooth(tcb, us_since(ack, first_ns));
+		/* Often it is the latest, too. */
+		smooth(tcb, first_ns == ack->last_ns ? ack->rtt_us : us_since(ack, first_ns));
 		update_rto(tcb);
 		tcb->backoff = 0; /* RFC 6298 5: a sample of new data ends the backing off */
 	} else if (ack->cum_acked != 0 && !ack->has_dsack && tcp_has_timestamp(tcb, ack)) {

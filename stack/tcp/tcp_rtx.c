@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_loss.h"
 
 #define R2_TIMEOUTS        15u     /* RFC 9293 3.8.3, RFC 1122 4.2.3.5 */
@@ -61,7 +62,7 @@ static uint32_t tlp_timeout_ms(const struct tcb *tcb)
 }
 
 /* What comes first while something is in flight, and when. */
-static enum tcp_rtx_kind next_deadline(const struct tcb *tcb, uint32_t *due_ms)
+INLINE enum tcp_rtx_kind next_deadline(const struct tcb *tcb, uint32_t *due_ms)
 {
 	const struct tcp_send *tx = tcb->tx;
 	enum tcp_rtx_kind kind = TCP_RTX_RTO;

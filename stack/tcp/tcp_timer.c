@@ -16,17 +16,6 @@
 
 _Static_assert(TRIM_MS <= TCP_QUEUE_WAIT_MIN_MS, "see run_queues");
 
-void tcp_timer_set(struct tcb *tcb, enum tcp_timer timer, uint32_t delay_ms)
-{
-	struct stack *st = tcb->conn.stack;
-	if (delay_ms == 0)
-		delay_ms = 1;
-	uint32_t due = tcp_now_ms(st) + delay_ms;
-	tcb->timer_ms[timer] = due != 0 ? due : 1; /* 0 means off */
-	if (!wheel_armed(&tcb->wheel) || tcb->wheel.due_ms > st->now_ms + delay_ms)
-		wheel_arm(&tcp_of(st)->wheel, &tcb->wheel, st->now_ms + delay_ms);
-}
-
 /* Keepalive (RFC 9293 3.8.4, RFC 1122 4.2.3.6) */
 
 static bool keeps_alive(const struct tcb *tcb)

@@ -162,11 +162,6 @@ struct tcb *tcp_find(const struct stack *st, const ip_addr_t *local, uint16_t lo
 	return lab.tcb;
 }
 
-void tcp_timer_set(struct tcb *tcb, enum tcp_timer timer, uint32_t delay_ms)
-{
-	tcb->timer_ms[timer] = (uint32_t)lab.st.now_ms + (delay_ms > 0 ? delay_ms : 1);
-}
-
 /* Life */
 
 static void set_now(uint64_t ns)
@@ -185,6 +180,7 @@ void lab_open(uint32_t flags)
 	slab_init(&lab.tcp.sends, &lab.st.arena, sizeof(struct tcp_send), 4);
 	slab_init(&lab.tcp.txsegs, &lab.st.arena, sizeof(struct tcp_txseg), 64);
 	set_now(1000000000);
+	wheel_init(&lab.tcp.wheel, lab.st.now_ms);
 
 	struct tcb *tcb = lab.tcb = calloc(1, sizeof(*tcb));
 	tcb->conn.stack = &lab.st;
