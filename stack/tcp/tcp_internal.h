@@ -92,6 +92,7 @@ enum {
 	TXSEG_EVER_RETRANS = 1 << 3, /* was sent more than once: no RTT sample (RFC 6298 3, Karn) */
 	TXSEG_FIN = 1 << 4,
 	TXSEG_APP_LIMITED = 1 << 5,
+	TXSEG_PLACE = 1 << 6, /* it may be one of tcp_send.sack_places */
 };
 
 /* A range of sequence space that was sent and is not acknowledged. One may cover many segments. */
@@ -284,7 +285,7 @@ struct tcp_send {
 		unpaced; /* bytes that leave at once: an initial window after idleness (RFC 6928) */
 
 	/* Scoreboard; owner: tcp_scoreboard.c, tcp_sack.c. */
-	struct tcp_txseg *sack_hint;   /* near where SACK news came last; NULL: nowhere */
+	struct tcp_txseg *sack_places[TCP_SACK_MAX]; /* where the last blocks ended, or NULL */
 	struct tcp_txseg *resend_hint; /* of to_resend the one that came last, if it is there */
 	uint32_t sacked_txsegs;
 

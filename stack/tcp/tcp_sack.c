@@ -5,12 +5,15 @@
  * Called from tcp_ack.c, after snd_una was moved; calls tcp_scoreboard.c.
  *
  * A block tells mostly what was told before, and a little more. The search for its first txseg
- * starts from the nearest of three places: the first in flight, the last, and where the last news
- * was; it costs what lies between.
+ * starts from the nearest of these places: the first in flight, the last, and where the blocks
+ * before ended. It costs what lies between, up to a bound for each ACK, which a peer does not pass
+ * that makes up blocks here and there: a block that is further away waits. The search goes on from
+ * where it came to when the block is told of again.
  */
 #include "stack/tcp/tcp_loss.h"
 
-#define JOINED_MAX 65536u /* bytes in one txseg */
+#define JOINED_MAX (1u << 20) /* bytes in one txseg */
+#define SEARCH_MAX 256u       /* txsegs that are walked over for one ACK */
 
 /*
  * RFC 2883 4: the first block tells of a duplicate when it lies below the cumulative ACK (4.1.1)
@@ -59,27 +62,33 @@ static unsigned collect(struct tcb *tcb, struct tcp_ack *ack, struct tcp_sack_bl
 	return n;
 }
 
-/* The txseg that holds a sequence number in flight. */
-static struct tcp_txseg *find(struct tcb *tcb, uint32_t seq)
+static uint32_t distance(const struct tcp_txseg *t, uint32_t seq)
 {
-	struct tcp_send *tx = tcb->tx;
-	struct tcp_txseg *t = TAILQ_FIRST(&tx->inflight);
+	int32_t behind = seq_diff(seq, t->seq);
+	return (uint32_t)(behind < 0 ? -behind : behind);
+}
+
+static struct tcp_txseg *nearest_place(const struct tcp_send *tx, uint32_t seq)
+{
+	struct tcp_txseg *best = TAILQ_FIRST(&tx->inflight);
 	struct tcp_txseg *last = TAILQ_LAST(&tx->inflight, tcp_txseg_list);
-	if (seq_geq(seq, last->seq))
-		return last;
-	uint32_t distance = seq - t->seq;
-	if (last->seq - seq < distance) {
-		t = last;
-		distance = last->seq - seq;
+	if (distance(last, seq) < distance(best, seq))
+		best = last;
+	for (unsigned i = 0; i < TCP_SACK_MAX; i++) {
+		struct tcp_txseg *t = tx->sack_places[i];
+		if (t != NULL && distance(t, seq) < distance(best, seq))
+			best = t;
 	}
-	if (tx->sack_hint != NULL) {
-		int32_t behind = seq_diff(seq, tx->sack_hint->seq);
-		if ((uint32_t)(behind < 0 ? -behind : behind) < distance)
-			t = tx->sack_hint;
-	}
-	while (seq_lt(seq, t->seq))
+	return best;
+}
+
+/* The txseg that holds a sequence number in flight, or what is met when *steps are used up. */
+static struct tcp_txseg *find(const struct tcp_send *tx, uint32_t seq, unsigned *steps)
+{
+	struct tcp_txseg *t = nearest_place(tx, seq);
+	for (; seq_lt(seq, t->seq) && *steps > 0; --*steps)
 		t = TAILQ_PREV(t, tcp_txseg_list, entry);
-	while (seq_geq(seq, tcp_txseg_end(t)))
+	for (; seq_geq(seq, tcp_txseg_end(t)) && *steps > 0; --*steps)
 		t = TAILQ_NEXT(t, entry);
 	return t;
 }
@@ -111,44 +120,56 @@ static struct tcp_txseg *cut(struct tcb *tcb, struct tcp_txseg *t, uint32_t star
  * Neighbours that both arrived are one from then on, so that what is walked over are holes. Bounded,
  * as they become txsegs to send again if the peer goes back on its word.
  */
-static struct tcp_txseg *join_previous(struct tcb *tcb, struct tcp_txseg *t)
+static bool join(struct tcb *tcb, struct tcp_txseg *t, struct tcp_txseg *next)
 {
-	struct tcp_send *tx = tcb->tx;
-	struct tcp_txseg *previous = TAILQ_PREV(t, tcp_txseg_list, entry);
-	if (previous == NULL || (previous->flags & TXSEG_SACKED) == 0 ||
-		previous->len + t->len > JOINED_MAX)
-		return t;
-	previous->len += t->len;
-	previous->sacked += t->sacked;
-	t->sacked = 0;
-	previous->flags |= t->flags;
+	if (t == NULL || next == NULL || (t->flags & next->flags & TXSEG_SACKED) == 0 ||
+		t->len + next->len > JOINED_MAX || t->sacked + next->sacked > UINT16_MAX)
+		return false;
+	t->len += next->len;
+	t->sacked += next->sacked;
+	next->sacked = 0;
+	t->flags |= next->flags;
 	/* The counts stay as they are: what tcp_txseg_free takes off of them is added before. */
-	tx->sacked_out += tcp_txseg_span(t);
-	tcp_txseg_free(tcb, t);
-	return previous;
+	tcb->tx->sacked_out += tcp_txseg_span(next);
+	tcp_txseg_free(tcb, next);
+	return true;
 }
 
-static void mark_block(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_sack_block *b)
+/* With both, or blocks that grow downwards would stay as many as they were told in. */
+static struct tcp_txseg *join_neighbours(struct tcb *tcb, struct tcp_txseg *t)
 {
-	struct tcp_send *tx = tcb->tx;
-	struct tcp_txseg *t = find(tcb, b->start);
-	while (t != NULL && seq_lt(t->seq, b->end)) {
-		struct tcp_txseg *piece;
+	struct tcp_txseg *previous = TAILQ_PREV(t, tcp_txseg_list, entry);
+	join(tcb, t, TAILQ_NEXT(t, entry));
+	return join(tcb, previous, t) ? previous : t;
+}
+
+/* Where the block ends, or where its search ends for now. */
+static struct tcp_txseg *mark_block(
+	struct tcb *tcb, struct tcp_ack *ack, const struct tcp_sack_block *b, unsigned *steps)
+{
+	struct tcp_txseg *t = find(tcb->tx, b->start, steps), *last = t, *piece;
+	if (seq_geq(b->start, tcp_txseg_end(t)))
+		return t;
+	for (; t != NULL && seq_lt(t->seq, b->end); t = TAILQ_NEXT(t, entry)) {
 		if ((t->flags & TXSEG_SACKED) == 0 &&
 			(piece = cut(tcb, t, b->start, b->end)) != NULL) {
 			tcp_txseg_sacked(tcb, ack, piece);
 			ack->sacked = true;
-			t = join_previous(tcb, piece);
-			tx->sack_hint = t;
+			t = join_neighbours(tcb, piece);
 		}
-		t = TAILQ_NEXT(t, entry);
+		last = t;
 	}
+	return last;
 }
 
 void tcp_sack_blocks(struct tcb *tcb, struct tcp_ack *ack)
 {
+	struct tcp_send *tx = tcb->tx;
 	struct tcp_sack_block blocks[TCP_SACK_MAX];
-	unsigned n = collect(tcb, ack, blocks);
-	for (unsigned i = 0; i < n && !TAILQ_EMPTY(&tcb->tx->inflight); i++)
-		mark_block(tcb, ack, &blocks[i]);
+	unsigned n = collect(tcb, ack, blocks), steps = SEARCH_MAX;
+	for (unsigned i = 0; i < n && !TAILQ_EMPTY(&tx->inflight); i++) {
+		struct tcp_txseg *place = mark_block(tcb, ack, &blocks[i], &steps);
+		place->flags |= TXSEG_PLACE;
+		tx->sack_places[i] = place;
+	}
 }

@@ -41,6 +41,13 @@ static void uncount(struct tcp_send *tx, const struct tcp_txseg *txseg, uint32_t
 		tx->retrans_out -= span;
 }
 
+static void forget_place(struct tcp_send *tx, const struct tcp_txseg *txseg)
+{
+	for (unsigned i = 0; i < TCP_SACK_MAX; i++)
+		if (tx->sack_places[i] == txseg)
+			tx->sack_places[i] = NULL;
+}
+
 static inline void txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
 {
 	struct tcp_send *tx = tcb->tx;
@@ -50,8 +57,8 @@ static inline void txseg_free(struct tcb *tcb, struct tcp_txseg *txseg)
 		tx->sacked_txsegs -= txseg->sacked;
 	else
 		leave_list(tx, txseg);
-	if (tx->sack_hint == txseg)
-		tx->sack_hint = NULL;
+	if (txseg->flags & TXSEG_PLACE)
+		forget_place(tx, txseg);
 	TAILQ_REMOVE(&tx->inflight, txseg, entry);
 	slab_free(&tcp_of(tcb->conn.stack)->txsegs, txseg);
 }

@@ -422,6 +422,78 @@ static void sacked_neighbours_are_joined(void **state)
 	assert_true(lab.tcp.txsegs.used < 12);
 }
 
+/* n is a multiple of 8000. Then a round trip passes. */
+static void send_tiny(uint32_t mss, uint32_t n)
+{
+	lab.mtu = (uint16_t)(mss + 40);
+	tcb_update_mss(lab.tcb);
+	lab.tcb->cc.cwnd = 1u << 29;
+	lab.tcb->snd_scale = 10;
+	lab.tcb->snd_wnd = 65535u << 10;
+	for (uint32_t i = 0; i < n; i += 8000) {
+		lab_send(8000 * mss);
+		lab_forget_sent();
+	}
+	lab_wait(100);
+}
+
+/* Every other one of many tiny segments is SACKed, the first too; the others are lost. */
+static void sack_every_other(uint32_t mss, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i += 8) {
+		struct tcp_seg seg = lab_ack_segment(0);
+		seg.opt.sack_count = 4;
+		for (uint32_t k = 0; k < 4; k++) {
+			uint32_t start = LAB_SEQ + (i + 2 * k) * mss;
+			seg.opt.sack[k] = (struct tcp_sack_block){start, start + mss};
+		}
+		assert_int_equal(tcp_process_ack(lab.tcb, &seg), DROP_NONE);
+	}
+}
+
+/*
+ * RFC 2018 4: a receiver tells of each block several times. One that is far from those of the ACKs
+ * before is not looked for through all that is in flight, but a part of the way each time; those
+ * that were found are at hand, however far apart they are.
+ */
+static void search_for_a_block_goes_on_with_the_next_ack(void **state)
+{
+	const uint32_t mss = 64, n = 24000;
+	lab.tcb->min_rtt_us = lab.tcb->srtt_us = 4000000; /* nothing is lost yet */
+	lab.tcb->reo_wnd_mult = 4;
+	send_tiny(mss, n);
+	lab.tcb->cc.cwnd = mss;
+	sack_every_other(mss, n);
+	uint32_t sacked = lab.tcb->tx->sacked_out;
+	assert_int_equal(sacked, n / 2 * mss);
+
+	const uint32_t blocks[][2] = {
+		{6001 * mss, 6002 * mss}, {12001 * mss, 12002 * mss}, {18001 * mss, 18002 * mss}};
+	lab_sack(0, 3, blocks);
+	assert_int_equal(lab.tcb->tx->sacked_out, sacked);
+	for (unsigned i = 0; i < n / 256; i++)
+		lab_sack(0, 3, blocks);
+	assert_int_equal(lab.tcb->tx->sacked_out, sacked + 3 * mss);
+	lab_sack(0, 3,
+		BLOCKS({6001 * mss, 6004 * mss}, {12001 * mss, 12004 * mss},
+			{18001 * mss, 18004 * mss}));
+	assert_int_equal(lab.tcb->tx->sacked_out, sacked + 6 * mss);
+}
+
+/* Also when they are told from the top down. */
+static void sacked_neighbours_are_joined_downwards(void **state)
+{
+	lab.tcb->cc.cwnd = 40 * LAB_MSS;
+	lab.tcb->reo_wnd_mult = 1;
+	for (unsigned i = 0; i < 20; i++)
+		lab_send(LAB_MSS);
+	lab_wait(100);
+	for (uint32_t at = 19000; at > 0; at -= 1000)
+		lab_sack(0, 1, BLOCKS({at, at + 1000}));
+	assert_int_equal(lab.tcb->tx->sacked_txsegs, 19);
+	assert_int_equal(lab.tcp.txsegs.used, 2);
+}
+
 /* RFC 8985 7 */
 
 /* RFC 8985 7.2: two round trips, and the peer's delayed ACK if one segment is in flight. */
@@ -612,20 +684,6 @@ static void reneging_peer_gets_all_again(void **state)
 
 /* Peers without SACK */
 
-/* Every other one of many tiny segments is SACKed, the first too; the others are lost. */
-static void sack_every_other(uint32_t mss, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i += 8) {
-		struct tcp_seg seg = lab_ack_segment(0);
-		seg.opt.sack_count = 4;
-		for (uint32_t k = 0; k < 4; k++) {
-			uint32_t start = LAB_SEQ + (i + 2 * k) * mss;
-			seg.opt.sack[k] = (struct tcp_sack_block){start, start + mss};
-		}
-		assert_int_equal(tcp_process_ack(lab.tcb, &seg), DROP_NONE);
-	}
-}
-
 /*
  * RFC 2018 8: what was SACKed comes among what waits to be sent again. Each has its place without a
  * walk over the rest: within 150 ms of CPU, of which the square of them takes half a second.
@@ -634,16 +692,7 @@ static void timeout_among_many_holes_takes_little_time(void **state)
 {
 	const uint32_t mss = 64, n = 24000;
 	struct tcp_ack ack;
-	lab.mtu = (uint16_t)(mss + 40);
-	tcb_update_mss(lab.tcb);
-	lab.tcb->cc.cwnd = 1u << 29;
-	lab.tcb->snd_scale = 10;
-	lab.tcb->snd_wnd = 65535u << 10;
-	for (uint32_t i = 0; i < n; i += 8000) {
-		lab_send(8000 * mss);
-		lab_forget_sent();
-	}
-	lab_wait(100);
+	send_tiny(mss, n);
 	lab.tcb->cc.cwnd = mss;
 	sack_every_other(mss, n);
 	assert_true(lab.tcb->tx->lost_out > n / 2 * mss - 10 * mss);
@@ -1637,6 +1686,8 @@ int main(void)
 		SACK(impossible_blocks_are_ignored),
 		SACK(block_cuts_super_segment_at_segments),
 		SACK(sacked_neighbours_are_joined),
+		SACK(sacked_neighbours_are_joined_downwards),
+		SACK(search_for_a_block_goes_on_with_the_next_ack),
 		SACK(tail_is_probed_after_two_round_trips),
 		SACK(tail_probe_prefers_new_data),
 		SACK(repaired_tail_reduces_window),
