@@ -8,6 +8,8 @@
 #include "stack/base/apart.h"
 #include "stack/tcp/tcp_loss.h"
 
+#define UNMARK_LEVELS 32u /* more than 2^31 txsegs there are not */
+
 void tcp_loss_init(struct tcb *tcb)
 {
 	struct tcp_send *tx = tcb->tx;
@@ -231,22 +233,59 @@ void tcp_mark_lost(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg
 		tell_lost(tcb, ack, txseg);
 }
 
-void tcp_unmark_lost(struct tcb *tcb)
+/* Merges two lists that are in order of transmission. */
+static void merge(struct tcp_txseg_list *into, struct tcp_txseg_list *from)
 {
-	struct tcp_send *tx = tcb->tx;
-	struct tcp_txseg *txseg, *place = TAILQ_FIRST(&tx->sent);
-	tx->resend_hint = NULL;
-	while ((txseg = TAILQ_FIRST(&tx->to_resend)) != NULL) {
-		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
-		tx->lost_out -= tcp_txseg_span(txseg);
-		txseg->flags &= (uint8_t)~TXSEG_LOST;
+	struct tcp_txseg *txseg, *place = TAILQ_FIRST(into);
+	while ((txseg = TAILQ_FIRST(from)) != NULL) {
+		TAILQ_REMOVE(from, txseg, by_time);
 		while (place != NULL && place->sent_ns <= txseg->sent_ns)
 			place = TAILQ_NEXT(place, by_time);
 		if (place != NULL)
 			TAILQ_INSERT_BEFORE(place, txseg, by_time);
 		else
-			TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+			TAILQ_INSERT_TAIL(into, txseg, by_time);
 	}
+}
+
+/* Moves from the front what was sent in the order in which it stands, one at least. */
+static void take_run(struct tcp_send *tx, struct tcp_txseg_list *run)
+{
+	struct tcp_txseg *txseg, *last = NULL;
+	while ((txseg = TAILQ_FIRST(&tx->to_resend)) != NULL &&
+		(last == NULL || last->sent_ns <= txseg->sent_ns)) {
+		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
+		TAILQ_INSERT_TAIL(run, txseg, by_time);
+		tx->lost_out -= tcp_txseg_span(txseg);
+		txseg->flags &= (uint8_t)~TXSEG_LOST;
+		last = txseg;
+	}
+}
+
+/*
+ * What waits is in order of numbers, which is that of transmission but for what was lost more than
+ * once. The runs that are in order are merged, those of 2^i runs with each other, as in a merge
+ * sort.
+ */
+void tcp_unmark_lost(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	struct tcp_txseg_list merged[UNMARK_LEVELS], run;
+	unsigned levels = 0, i;
+	tx->resend_hint = NULL;
+	while (!TAILQ_EMPTY(&tx->to_resend)) {
+		TAILQ_INIT(&run);
+		take_run(tx, &run);
+		for (i = 0; i < levels && !TAILQ_EMPTY(&merged[i]); i++)
+			merge(&run, &merged[i]);
+		if (i == levels) {
+			TAILQ_INIT(&merged[levels]);
+			levels++;
+		}
+		TAILQ_CONCAT(&merged[i], &run, by_time);
+	}
+	for (i = 0; i < levels; i++)
+		merge(&tx->sent, &merged[i]);
 }
 
 void tcp_forget_sacked(struct tcb *tcb)

@@ -801,6 +801,47 @@ static void older_echo_undoes_timeout(void **state)
 	lab_ack(8000);
 }
 
+/*
+ * RFC 8985 6.2: RACK looks at those in the pipe in order of transmission, also after an undo: what
+ * was sent again before that and lost again goes behind what was sent once. lab_check checks it.
+ */
+static void undo_keeps_order_of_transmission(void **state)
+{
+	uint32_t sent_ms = (uint32_t)lab.st.now_ms;
+	lab_send(20 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({3000, 9000}));
+	lab_wait(600);
+	assert_int_equal(COUNTERS->tcp_rtos, 1);
+	lab.peer_ts_ecr = sent_ms;
+	lab_ack(1000);
+	assert_int_equal(COUNTERS->tcp_spurious_undone, 1);
+	assert_int_equal(lab.tcb->tx->lost_out, 0);
+}
+
+/* Whatever order they have. */
+static void undo_puts_any_order_right(void **state)
+{
+	lab.tcb->cc.cwnd = 40 * LAB_MSS;
+	for (unsigned i = 0; i < 40; i++)
+		lab_send(LAB_MSS);
+	lab_wait(100);
+	unsigned n = 0;
+	struct tcp_txseg *txseg, *next;
+	for (txseg = TAILQ_FIRST(&lab.tcb->tx->sent); txseg != NULL; txseg = next) {
+		next = TAILQ_NEXT(txseg, by_time);
+		txseg->sent_ns = lab.st.now_ns - (n * 7 % 13) * 1000;
+		if (n++ % 5 != 0)
+			tcp_mark_lost(lab.tcb, NULL, txseg);
+		else
+			txseg->sent_ns = lab.st.now_ns - 20000 + n * 500;
+	}
+	tcp_unmark_lost(lab.tcb);
+	assert_int_equal(lab.tcb->tx->lost_out, 0);
+	lab_check();
+	lab_ack(40000);
+}
+
 /* RFC 3522: an echo of an earlier attempt is not one of the original. */
 static void echo_of_earlier_attempt_undoes_nothing(void **state)
 {
@@ -1708,6 +1749,8 @@ int main(void)
 		PLAIN(partial_ack_sends_next),
 		PLAIN(duplicates_after_recovery_start_no_other),
 		TS(older_echo_undoes_timeout),
+		TS(undo_keeps_order_of_transmission),
+		SACK(undo_puts_any_order_right),
 		TS(echo_of_earlier_attempt_undoes_nothing),
 		TS(echo_older_than_a_tail_probe_undoes_nothing),
 		SACK(arrival_of_what_was_not_sent_again_undoes_recovery),
