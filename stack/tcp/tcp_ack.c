@@ -36,11 +36,20 @@ static bool update_window(struct tcb *tcb, const struct tcp_seg *seg)
 	return true;
 }
 
-/* RFC 5681 2, (a) to (e) */
+/*
+ * Whether an ACK can be news of what was sent: something is in flight, or a tail loss probe is not
+ * judged yet, for which a DSACK may follow after all was acknowledged (RFC 8985 7.4.2).
+ */
+static bool awaits_news(const struct tcb *tcb)
+{
+	return tcb->snd_una != tcb->snd_nxt || tcb->tx->tlp_out;
+}
+
+/* RFC 5681 2, (b) to (e); (a) is awaits_news. */
 static bool is_duplicate(const struct tcb *tcb, const struct tcp_seg *seg, bool window_changed)
 {
-	return seg->ack == tcb->snd_una && tcb->snd_nxt != tcb->snd_una && seg->len == 0 &&
-		(seg->flags & (TH_SYN | TH_FIN)) == 0 && !window_changed && tcb->snd_wnd != 0;
+	return seg->ack == tcb->snd_una && seg->len == 0 && (seg->flags & (TH_SYN | TH_FIN)) == 0 &&
+		!window_changed && tcb->snd_wnd != 0;
 }
 
 static void free_acked_txsegs(struct tcb *tcb, struct tcp_ack *ack)
@@ -151,7 +160,7 @@ enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg)
 		tcb->tx->timeouts = 0;
 		tcb->tx->waiting_ms = tcp_now_ms(tcb->conn.stack);
 	}
-	if (tcb->snd_una != tcb->snd_nxt) {
+	if (awaits_news(tcb)) {
 		ack.duplicate = is_duplicate(tcb, seg, window_changed);
 		if (seq_gt(seg->ack, tcb->snd_una))
 			advance(tcb, &ack);

@@ -222,7 +222,7 @@ struct tcb {
 
 	/* ---- From here on: ACKs, loss, life ---- */
 	struct tcp_cc cc;    /* begins with cwnd and ssthresh */
-	struct tcp_send *tx; /* NULL while nothing is queued or in flight */
+	struct tcp_send *tx; /* NULL while nothing is queued or in flight, nor a probe unjudged */
 	union {
 		/* Queued and not acknowledged; linked by next, each owned alone. */
 		struct {

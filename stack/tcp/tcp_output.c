@@ -507,7 +507,7 @@ void tcp_output(struct tcb *tcb)
 	tcb->flags &= ~(uint32_t)TCB_BLOCKED;
 	if (has_to_send(tcb))
 		send_text(tcb);
-	else if (tcb->tx != NULL && tcb->sndq == NULL)
+	else if (tcb->tx != NULL && tcb->sndq == NULL && !tcb->tx->tlp_out)
 		tcb_free_send_state(tcb);
 	if ((tcb->flags & TCB_ACK_NOW) && emit_control(tcb, TH_ACK, tcb->snd_nxt) != DROP_NONE)
 		tcb->flags |= TCB_BLOCKED;

@@ -550,6 +550,40 @@ static void needless_tail_probe_changes_nothing(void **state)
 	assert_int_equal(lab.tcb->cc.ssthresh, UINT32_MAX);
 }
 
+/* RFC 8985 7.4.2: also when the probe's ACK leaves nothing to send, and what follows comes later. */
+static void repaired_tail_of_all_reduces_window(void **state)
+{
+	lab_send(3 * LAB_MSS);
+	lab_wait(202);
+	lab_ack(3000);
+	lab_wait(100);
+	lab_send(3 * LAB_MSS);
+	lab_wait(50);
+	lab_ack(5000);
+	assert_true(lab.tcb->cc.ssthresh < UINT32_MAX);
+	assert_int_equal(ca_state(), TCP_CA_OPEN);
+	lab_ack(6000);
+	assert_null(lab.tcb->tx);
+}
+
+/* RFC 8985 7.4.1 cases 1 and 2 with nothing left to send: the peer tells of the second copy. */
+static void needless_tail_probe_of_all_changes_nothing(void **state)
+{
+	uint32_t at = 0;
+	for (unsigned dsack = 0; dsack < 2; dsack++, at += 6000) {
+		lab_send(3 * LAB_MSS);
+		lab_wait(402);
+		assert_int_equal(COUNTERS->tcp_tlps, dsack + 1);
+		lab_ack(at + 3000);
+		lab_sack(at + 3000, dsack, BLOCKS({at + 2000, at + 3000}));
+		assert_null(lab.tcb->tx);
+		lab_send(3 * LAB_MSS);
+		lab_wait(50);
+		lab_ack(at + 6000);
+		assert_int_equal(lab.tcb->cc.ssthresh, UINT32_MAX);
+	}
+}
+
 /* Retransmission timeout */
 
 /* RFC 6298 (5.4) to (5.6), RFC 5681 3.1 */
@@ -1733,6 +1767,8 @@ int main(void)
 		SACK(tail_probe_prefers_new_data),
 		SACK(repaired_tail_reduces_window),
 		SACK(needless_tail_probe_changes_nothing),
+		SACK(repaired_tail_of_all_reduces_window),
+		SACK(needless_tail_probe_of_all_changes_nothing),
 		SACK(timeout_sends_first_segment_and_backs_off),
 		SACK(ack_restarts_timeout),
 		SACK(sending_does_not_postpone_timeout),
