@@ -173,6 +173,16 @@ static bool resolve6(struct dst *dst)
 	return true;
 }
 
+static uint32_t tick_of(const struct stack *st)
+{
+	return (uint32_t)(st->now_ms >> DST_TICK_SHIFT);
+}
+
+static uint16_t interface_mtu(const struct dst *dst)
+{
+	return dst->ip6 ? netif_mtu6(&dst->nif->netif) : dst->nif->netif.mtu;
+}
+
 /* The interface, and whether the source is still the one that would be chosen; false: no route. */
 static bool route(struct dst *dst)
 {
@@ -198,6 +208,10 @@ void dst_refresh(struct stack *st, struct dst *dst)
 	dst->resolved = known;
 	dst->generation = st->dsts.generation;
 	dst->check_ms = known ? st->now_ms + DST_CHECK_MS : 0;
+	/* What is larger must not be refused when the path MTU is forgotten. */
+	uint64_t mtu_ms = (uint64_t)dst->pmtu_until << DST_TICK_SHIFT;
+	if (dst->mtu < interface_mtu(dst) && dst->check_ms > mtu_ms)
+		dst->check_ms = mtu_ms;
 }
 
 /* Holding */
@@ -282,16 +296,6 @@ struct nif *dst_nif(const struct dst *dst)
 }
 
 /* The path MTU */
-
-static uint32_t tick_of(const struct stack *st)
-{
-	return (uint32_t)(st->now_ms >> DST_TICK_SHIFT);
-}
-
-static uint16_t interface_mtu(const struct dst *dst)
-{
-	return dst->ip6 ? netif_mtu6(&dst->nif->netif) : dst->nif->netif.mtu;
-}
 
 static bool pmtu_is_old(const struct dst *dst)
 {

@@ -167,8 +167,12 @@ void tcb_output_forget(struct tcb *tcb)
 /* RFC 6691 2: the peer's MSS and the path's, less the options of every segment. */
 void tcb_update_mss(struct tcb *tcb)
 {
-	uint32_t headers = (IP_IS_V6(&tcb->conn.remote) ? IP6_HEADER : IP4_HEADER) + TCP_HEADER;
-	uint32_t mss = dst_mtu(tcb->dst) - headers;
+	bool ip6 = IP_IS_V6(&tcb->conn.remote);
+	uint32_t headers = (ip6 ? IP6_HEADER : IP4_HEADER) + TCP_HEADER;
+	uint32_t mtu = dst_mtu(tcb->dst), mss = mtu - headers;
+	tcb->flags &= ~(uint32_t)TCB_PMTU_REDUCED;
+	if (mtu < nif_mtu(dst_nif(tcb->dst), ip6))
+		tcb->flags |= TCB_PMTU_REDUCED;
 	if (mss > tcb->peer_mss)
 		mss = tcb->peer_mss;
 	if (tcb->black_hole_mss != 0 && mss > tcb->black_hole_mss)

@@ -172,7 +172,7 @@ void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_a
 
 /* Before a retransmission timeout is acted on: RFC 8899 4.3, RFC 2923 2.1. */
 void tcp_pmtu_timeout(struct tcb *tcb);
-/* snd_una advanced. */
+/* snd_una advanced, or bytes leave after nothing was in flight. */
 void tcp_pmtu_progress(struct tcb *tcb);
 
 #endif

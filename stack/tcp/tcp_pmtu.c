@@ -42,14 +42,19 @@ void tcp_pmtu_timeout(struct tcb *tcb)
 	tcb->conn.stack->counters.tcp_pmtu_black_holes++;
 }
 
-/* Whether the path has got better, or was not at fault, shows when full segments are sent again. */
+/*
+ * Whether the path has got better, or was not at fault, shows when full segments are sent again; so
+ * it does when what ICMP said is forgotten (RFC 1191 6.3, RFC 8201 4).
+ */
 void tcp_pmtu_progress(struct tcb *tcb)
 {
-	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) == 0 ||
-		tcp_now_ms(tcb->conn.stack) - tcb->black_hole_ms < RETRY_MS)
+	if ((tcb->flags & (TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED)) == 0)
 		return;
-	tcb->flags &= ~(uint32_t)TCB_PMTU_BLACK_HOLE;
-	tcb->black_hole_mss = 0;
+	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) &&
+		tcp_now_ms(tcb->conn.stack) - tcb->black_hole_ms >= RETRY_MS) {
+		tcb->flags &= ~(uint32_t)TCB_PMTU_BLACK_HOLE;
+		tcb->black_hole_mss = 0;
+	}
 	tcb_update_mss(tcb);
 }
 

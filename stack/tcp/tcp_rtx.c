@@ -135,6 +135,7 @@ void tcp_idle_restart(struct tcb *tcb)
 	const struct stack *st = tcb->conn.stack;
 	if (tcb->tx != NULL && tcb->tx->pto_base_ms == tcp_now_ms(st))
 		return;
+	tcp_pmtu_progress(tcb);
 	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
 	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
 		(uint64_t)tcp_rto_ms(tcb) * 1000000);
