@@ -221,7 +221,8 @@ bool tcb_establish(struct tcb *tcb, const struct tcp_handshake *hs)
 	tcb->rcv_mss = default_mss(tcb);
 	tcb->ts_recent = hs->ts_recent;
 	tcb->ts_offset = hs->ts_offset;
-	tcb->last_rcv_ms = tcb->rcv_space_ms = tcb->sent_ms = tcp_now_ms(st);
+	tcb->last_rcv_ms = st->now_ms;
+	tcb->rcv_space_ms = tcb->sent_ms = tcp_now_ms(st);
 	tcb->peer_mss = hs->peer_mss != 0 ? hs->peer_mss : default_mss(tcb);
 	tcb->backoff = 0;
 	tcb_update_mss(tcb);

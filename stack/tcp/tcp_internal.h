@@ -204,8 +204,7 @@ struct tcb {
 	uint32_t rcv_adv;   /* right edge told to the peer: rcv_nxt + rcv_wnd; never moves left */
 	uint32_t rcv_acked; /* rcv_nxt as we told it last (RFC 7323: Last.ACK.sent) */
 	uint32_t ts_recent;
-	uint32_t
-		last_rcv_ms; /* when a segment came last: ts_recent is void after 24 days of silence */
+	uint32_t rcv_held; /* bytes on rxq or with the application, not yet conn_recved */
 
 	/* Send sequence space (figure 3). */
 	uint32_t snd_una, snd_nxt;
@@ -241,8 +240,7 @@ struct tcb {
 	uint32_t min_rtt_us, min_rtt_ms; /* windowed minimum (RFC 8985 6.1), and when it was seen */
 
 	/* Receive buffer. */
-	uint32_t rcv_buf;  /* bytes that may be held for the application */
-	uint32_t rcv_held; /* of them taken: on rxq or with the application, not yet conn_recved */
+	uint32_t rcv_buf; /* bytes that may be held for the application: bounds rcv_held */
 	union {
 		uint32_t answered_ms; /* when a bare segment was refused and answered, 0: never */
 		uint32_t syn_sent_us; /* before ESTABLISHED: the first SYN, clock modulo 2^32 */
@@ -264,6 +262,9 @@ struct tcb {
 	uint16_t
 		black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none; tcp_pmtu.c */
 	uint8_t reo_wnd_persist; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
+
+	/* When a segment came last, in full: ts_recent is void after 24 days of silence, or more. */
+	uint64_t last_rcv_ms;
 
 	const struct conn_options *options; /* in effect; shared, see tcp_shared_options.c */
 	struct wheel_timer wheel;

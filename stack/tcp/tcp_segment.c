@@ -89,7 +89,7 @@ static bool is_acceptable(const struct tcb *tcb, const struct tcp_seg *seg)
 static bool fails_paws(const struct tcb *tcb, const struct tcp_seg *seg)
 {
 	return seq_lt(seg->opt.ts_val, tcb->ts_recent) &&
-		tcp_now_ms(tcb->conn.stack) - tcb->last_rcv_ms < PAWS_IDLE_MS;
+		tcb->conn.stack->now_ms - tcb->last_rcv_ms < PAWS_IDLE_MS;
 }
 
 /* RFC 7323 4.3 (2), 5.3 R3 */
@@ -247,7 +247,7 @@ APART enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
 	reason = check_sequence(tcb, seg);
 	if (reason != DROP_NONE)
 		return refuse(seg, reason);
-	tcb->last_rcv_ms = tcp_now_ms(tcb->conn.stack);
+	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
 	if (seg->flags & TH_RST)
 		return refuse(seg, process_reset(tcb, seg));
 	/* 4th, by RFC 5961 4.2: no SYN is right in these states, wherever it lies */
@@ -291,7 +291,7 @@ static bool says_nothing_new(const struct tcb *tcb, const struct tcp_seg *seg)
 
 static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
 {
-	tcb->last_rcv_ms = tcp_now_ms(tcb->conn.stack);
+	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
 	take_timestamp(tcb, seg);
 	if (says_nothing_new(tcb, seg)) {
 		tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */

@@ -36,12 +36,12 @@ void tcp_keep_alive_start(struct tcb *tcb)
 
 static void keep_alive_due(struct tcb *tcb)
 {
-	uint32_t silent = tcp_now_ms(tcb->conn.stack) - tcb->last_rcv_ms;
+	uint64_t silent = tcb->conn.stack->now_ms - tcb->last_rcv_ms;
 	if (!keeps_alive(tcb))
 		return;
 	if (silent < tcb->options->keep_idle_ms) {
 		tcb->keep_probes = 0;
-		tcp_timer_set(tcb, TCP_TIMER_KEEP, tcb->options->keep_idle_ms - silent);
+		tcp_timer_set(tcb, TCP_TIMER_KEEP, tcb->options->keep_idle_ms - (uint32_t)silent);
 		return;
 	}
 	if (tcb->keep_probes >= tcb->options->keep_count) {
