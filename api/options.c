@@ -21,8 +21,8 @@
 #define KEEP_INTERVAL_DEFAULT (75 * NS_PER_SECOND)
 #define KEEP_COUNT_DEFAULT    9u
 #define KEEP_COUNT_MAX        255u
-#define TCP_TIME_MAX          (1000000 * NS_PER_SECOND) /* TCP's clock of 32 bits counts ms */
-#define ECN_BITS              3u                        /* RFC 3168 5 */
+#define TCP_TIME_MAX          (CONN_TIME_MAX_MS * NS_PER_MS)
+#define ECN_BITS              3u /* RFC 3168 5 */
 
 struct shared_options {
 	struct rws_options options; /* first member */

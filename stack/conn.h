@@ -40,6 +40,7 @@ struct conn {
 
 #define CONN_RECEIVE_WINDOW_MIN (8u * 1460u)
 #define CONN_RECEIVE_WINDOW_MAX (8u * 1024u * 1024u)
+#define CONN_TIME_MAX_MS        1000000000u /* longer times become that: the clock has 32 bits */
 
 struct conn_options {
 	uint8_t tos;        /* IPv4 ToS, IPv6 traffic class: RFC 2474 and 3168 */

@@ -123,6 +123,12 @@ static uint32_t or_default(uint32_t given, uint32_t otherwise)
 	return given != 0 ? given : otherwise;
 }
 
+static uint32_t time_of(uint32_t given_ms, uint32_t otherwise_ms)
+{
+	uint32_t ms = or_default(given_ms, otherwise_ms);
+	return ms < CONN_TIME_MAX_MS ? ms : CONN_TIME_MAX_MS;
+}
+
 static uint32_t within(uint32_t value, uint32_t low, uint32_t high)
 {
 	return value < low ? low : value > high ? high : value;
@@ -134,8 +140,9 @@ void conn_options_fill(struct conn_options *o)
 	o->backlog = (uint16_t)or_default(o->backlog, 1);
 	o->receive_window = within(or_default(o->receive_window, RCV_BUF_DEFAULT),
 		CONN_RECEIVE_WINDOW_MIN, CONN_RECEIVE_WINDOW_MAX);
-	o->keep_idle_ms = or_default(o->keep_idle_ms, KEEP_IDLE_DEFAULT_MS);
-	o->keep_interval_ms = or_default(o->keep_interval_ms, KEEP_INTERVAL_DEFAULT);
+	o->keep_idle_ms = time_of(o->keep_idle_ms, KEEP_IDLE_DEFAULT_MS);
+	o->keep_interval_ms = time_of(o->keep_interval_ms, KEEP_INTERVAL_DEFAULT);
+	o->user_timeout_ms = time_of(o->user_timeout_ms, 0);
 	o->keep_count = within(or_default(o->keep_count, KEEP_COUNT_DEFAULT), 1, UINT8_MAX);
 	o->rto_min_ms = (uint16_t)within(or_default(o->rto_min_ms, RTO_MIN_DEFAULT_MS), 1, 60000);
 	o->syn_retries = (uint8_t)within(or_default(o->syn_retries, SYN_RETRIES_DEFAULT), 1, 20);
