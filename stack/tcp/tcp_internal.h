@@ -262,6 +262,7 @@ struct tcb {
 	uint16_t
 		black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none; tcp_pmtu.c */
 	uint8_t reo_wnd_persist; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
+	uint16_t rxq_pbufs; /* on conn.rxq while that is not empty; UINT16_MAX: as many or more */
 
 	/* When a segment came last, in full: ts_recent is void after 24 days of silence, or more. */
 	uint64_t last_rcv_ms;
@@ -636,6 +637,13 @@ enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg);
 
 /* In-order text alone: to conn.rxq, or nowhere. Owns seg->rx.p. */
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg);
+
+/*
+ * Text is bounded in bytes; so that tiny segments do not pin a buffer for each byte, it is in
+ * buffers, too, while those are short: by twice what full segments take, and a few. Of rxq and of
+ * what is out of order each. What is refused the peer sends again.
+ */
+bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs);
 
 /* Window that could be told, bytes; and as it goes into a header, which then moves rcv_adv. */
 uint32_t tcp_receive_window(const struct tcb *tcb);

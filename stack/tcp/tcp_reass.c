@@ -203,7 +203,7 @@ static enum drop_reason place(struct tcb *tcb, struct tcp_range *before, struct 
 	struct tcp_range *range = before;
 	unsigned pbufs = count_pbufs(seg->rx.p);
 	bool continues = before != NULL && before->end == seg->seq;
-	if (reass->pbufs + pbufs > PBUFS_MAX)
+	if (reass->pbufs + pbufs > PBUFS_MAX || tcp_pins_too_many(tcb, reass->pbufs))
 		return DROP_TCP_REASS_FULL;
 	if (!continues)
 		range = new_range(tcb, before, seg);
@@ -243,10 +243,12 @@ enum drop_reason tcp_reass_insert(struct tcb *tcb, struct tcp_seg *seg)
 /* Deliver */
 
 /* What of a range is not received yet goes to the socket. */
-static void take_range(struct tcb *tcb, const struct tcp_range *range)
+static void take_range(struct tcb *tcb, const struct tcp_range *range, unsigned pbufs)
 {
-	struct tcp_seg seg = {
-		.seq = range->seq, .len = range->end - range->seq, .last = range->last};
+	struct tcp_seg seg = {.seq = range->seq,
+		.len = range->end - range->seq,
+		.last = range->last,
+		.parts = (uint16_t)pbufs};
 	seg.rx.p = range->first;
 	uint32_t had = tcb->rcv_nxt - range->seq;
 	if (had >= seg.len) {
@@ -266,8 +268,9 @@ bool tcp_reass_deliver(struct tcb *tcb)
 	struct tcp_range *range;
 	bool fin = false;
 	while ((range = TAILQ_FIRST(&reass->ranges)) != NULL && seq_leq(range->seq, tcb->rcv_nxt)) {
-		reass->pbufs -= count_pbufs(range->first);
-		take_range(tcb, range);
+		unsigned pbufs = count_pbufs(range->first);
+		reass->pbufs -= pbufs;
+		take_range(tcb, range, pbufs);
 		fin = range->fin;
 		remove_range(tcb, range);
 	}

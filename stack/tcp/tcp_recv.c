@@ -5,6 +5,7 @@
  * Called from tcp_segment.c, tcp_output.c (the window of each segment sent) and tcp_conn.c. Calls
  * tcp_reass.c for what comes out of order.
  */
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_internal.h"
 
 #define DELAYED_ACK_MS 40u /* RFC 9293 3.8.6.3: less than 0.5 s */
@@ -12,6 +13,7 @@
 #define ECN_CE         3u
 #define WINDOW_FIELD   0xffffu
 #define WINDOW_LEAST   4096u /* two segments of Ethernet */
+#define PBUFS_LEAST    16u
 
 /* Acknowledgments */
 
@@ -135,12 +137,17 @@ void conn_recved(struct conn *conn, uint32_t bytes)
 
 /* Text */
 
-static void append(struct conn *conn, struct tcp_seg *seg)
+static void append(struct tcb *tcb, struct tcp_seg *seg)
 {
-	if (conn->rxq == NULL)
+	struct conn *conn = &tcb->conn;
+	uint32_t pbufs = seg->parts;
+	if (conn->rxq == NULL) {
 		conn->rxq = seg->rx.p;
-	else
+	} else {
 		conn->rxq_last->next = seg->rx.p;
+		pbufs += tcb->rxq_pbufs;
+	}
+	tcb->rxq_pbufs = pbufs < UINT16_MAX ? (uint16_t)pbufs : UINT16_MAX;
 	conn->rxq_last = seg->last;
 	conn->rxq_len += seg->len;
 }
@@ -150,8 +157,21 @@ static inline void deliver(struct tcb *tcb, struct tcp_seg *seg)
 {
 	tcb->rcv_nxt += seg->len;
 	tcb->rcv_held += seg->len;
-	append(&tcb->conn, seg);
+	append(tcb, seg);
 	tcb_event(tcb, CONN_EV_READABLE);
+}
+
+bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs)
+{
+	uint64_t mss = tcb->rcv_mss;
+	return tcb->conn.stack->pressure != 0 &&
+		pbufs * mss >= 2ull * tcb->rcv_buf + PBUFS_LEAST * mss;
+}
+
+static inline bool may_take(const struct tcb *tcb)
+{
+	return __builtin_expect(tcb->conn.stack->pressure == 0, 1) || tcb->conn.rxq == NULL ||
+		!tcp_pins_too_many(tcb, tcb->rxq_pbufs);
 }
 
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg)
@@ -200,6 +220,12 @@ static void note_size(struct tcb *tcb, const struct tcp_seg *seg)
 		tcb->rcv_mss = (uint16_t)size;
 }
 
+APART enum drop_reason refuse(struct tcp_seg *seg)
+{
+	pbuf_free(seg->rx.p);
+	return DROP_TCP_NO_BUFFERS;
+}
+
 static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 {
 	bool fin = (seg->flags & TH_FIN) != 0;
@@ -221,6 +247,8 @@ enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg)
 {
 	process_ecn(tcb, seg);
 	note_size(tcb, seg);
+	if (!may_take(tcb))
+		return refuse(seg);
 	deliver(tcb, seg);
 	acknowledge_in_order(tcb);
 	return DROP_NONE;
@@ -234,6 +262,8 @@ enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)
 		trim(tcb, seg);
 	if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
 		return DROP_NONE; /* nothing in it was new */
+	if (seg->seq == tcb->rcv_nxt && seg->len > 0 && !may_take(tcb))
+		return refuse(seg);
 	if (seg->seq == tcb->rcv_nxt)
 		return in_order(tcb, seg);
 	acknowledge_now(tcb); /* RFC 5681 4.2: a gap */
