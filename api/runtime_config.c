@@ -322,6 +322,10 @@ int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUN
 		return runtime_fail(error, -EINVAL,
 			"%u sockets are too many; a selector has at most %u", config->sockets,
 			HANDLE_INDEX_MAX);
+	if ((unsigned)config->placement > RWS_CHANNEL || (unsigned)config->idle > RWS_IDLE_SLEEP)
+		return runtime_fail(error, -EINVAL,
+			"placement %u, idle %u: give values of enum rws_placement and rws_idle",
+			(unsigned)config->placement, (unsigned)config->idle);
 	rws->placement = config->placement;
 	rws->idle = config->idle;
 	rws->memory_mb = config->memory_mb;

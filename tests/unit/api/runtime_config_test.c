@@ -14,6 +14,7 @@
 struct setting {
 	const char *address, *gateway; /* NULL: none */
 	bool dhcp;
+	int placement, idle;
 	const char *word; /* that the message has; NULL: taken */
 };
 
@@ -35,6 +36,8 @@ static int parse(const struct setting *setting, struct rws_error *error)
 	rws_config_init(&config);
 	config.interfaces = &interface;
 	config.interface_count = 1;
+	config.placement = (enum rws_placement)setting->placement;
+	config.idle = (enum rws_idle)setting->idle;
 	int code = runtime_parse(&config, rws, cpus, error);
 	free(rws);
 	return code;
@@ -103,11 +106,26 @@ static void gateways_that_are_no_neighbours_are_refused(void **state)
 		assert_judged(&settings[i]);
 }
 
+static void values_of_no_enumeration_are_refused(void **state)
+{
+	static const struct setting settings[] = {
+		{"10.9.0.2/24", .placement = RWS_CHANNEL, .idle = RWS_IDLE_SLEEP, .word = NULL},
+		{"10.9.0.2/24", .placement = RWS_CHANNEL + 1, .word = "placement 2"},
+		{"10.9.0.2/24", .placement = -1, .word = "placement"},
+		{"10.9.0.2/24", .idle = RWS_IDLE_SLEEP + 1, .word = "idle 3"},
+		{"10.9.0.2/24", .idle = -1, .word = "idle"},
+	};
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		assert_judged(&settings[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_of_no_station_are_refused),
 		cmocka_unit_test(gateways_that_are_no_neighbours_are_refused),
+		cmocka_unit_test(values_of_no_enumeration_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("runtime_config", tests, NULL, NULL);
