@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define TTL_DEFAULT 3600u /* of records without one, in a file without $TTL */
 #define SOA_MINIMUM 6     /* index of the field */
@@ -336,6 +337,19 @@ static int load(
 	return result;
 }
 
+/* NULL with errno. A folder opens as well, and only reading it fails. */
+static FILE *open_zone(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	struct stat status;
+
+	if (file == NULL || fstat(fileno(file), &status) < 0 || !S_ISDIR(status.st_mode))
+		return file;
+	fclose(file);
+	errno = EISDIR;
+	return NULL;
+}
+
 int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_t size)
 {
 	struct reader reader = {
@@ -346,7 +360,7 @@ int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_
 
 	if (zones->count == DNS_ZONES)
 		return complain(&reader, "at most %u zones", DNS_ZONES);
-	file = fopen(path, "re");
+	file = open_zone(path);
 	if (file == NULL) {
 		snprintf(error, size, "%.300s: %s", path, strerror(errno));
 		return -EINVAL;

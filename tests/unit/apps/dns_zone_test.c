@@ -154,6 +154,7 @@ static void file_that_cannot_be_read_is_refused(void **state)
 	assert_int_equal(dns_zones_load(&zones, "/no/such/file", error, sizeof(error)), -EINVAL);
 	assert_non_null(strstr(error, "/no/such/file: No such file"));
 	assert_int_equal(dns_zones_load(&zones, "/", error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "/: Is a directory");
 }
 
 static void zone_twice_is_refused(void **state)
