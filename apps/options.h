@@ -102,6 +102,9 @@ bool options_has_range(const struct option_row *row);
 int options_reject(struct options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* RFC 1122 3.2.1.3, RFC 4291 2.5 to 2.7: whether one station can have it; family 4 or 6. */
+bool options_is_station(int family, const uint8_t ip[16]);
+
 /* Reads a whole number within the row's range. 0, or -EINVAL with options->error. */
 int options_number(
 	struct options *options, const struct option_row *row, const char *value, uint64_t *number);

@@ -98,8 +98,7 @@ static int parse_ip(const char *text, uint8_t ip[16])
 	return inet_pton(AF_INET6, text, ip) == 1 ? 6 : 0;
 }
 
-/* RFC 1122 3.2.1.3, RFC 4291 2.5 to 2.7: none of these can be one station's own. */
-static bool is_station_address(int family, const uint8_t ip[16])
+bool options_is_station(int family, const uint8_t ip[16])
 {
 	static const uint8_t zero[16], loopback6[16] = {[15] = 1};
 
@@ -136,7 +135,7 @@ static int check_address(struct options *options, const char *value)
 	if (!parse_prefix(slash + 1, family == 4 ? 32 : 128))
 		return options_reject(options, "--addr %s: the prefix length is from 1 to %s",
 			value, family == 4 ? "32" : "128");
-	if (!is_station_address(family, ip))
+	if (!options_is_station(family, ip))
 		return options_reject(options,
 			"--addr %s: cannot be the address of an interface; choose a unicast address",
 			value);
@@ -167,7 +166,7 @@ static int set_gateway(struct options *options, const struct option_row *row, co
 	uint8_t ip[16], other[16];
 	int family = parse_ip(value, ip);
 
-	if (family == 0 || !is_station_address(family, ip))
+	if (family == 0 || !options_is_station(family, ip))
 		return options_reject(options,
 			"--gateway %s: not the address of a gateway; write it as 10.0.0.1 or fd00::1",
 			value);
@@ -208,7 +207,7 @@ static int set_dns(struct options *options, const struct option_row *row, const 
 	uint8_t ip[16];
 	int family = parse_ip(value, ip);
 
-	if (family == 0 || !is_station_address(family, ip))
+	if (family == 0 || !options_is_station(family, ip))
 		return options_reject(options,
 			"--dns %s: not the address of a name server; write it as 10.0.0.1 or "
 			"fd00::1",

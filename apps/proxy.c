@@ -97,20 +97,17 @@ static const struct option_row rows[] = {
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
-static bool is_one_host(const struct rws_address *address)
-{
-	static const uint8_t zeros[16];
-
-	return address->family != 0 && memcmp(address->ip, zeros, sizeof(zeros)) != 0;
-}
-
 static int set_backend(struct options *options, const struct option_row *row, const char *value)
 {
 	struct rws_address address;
 
-	if (rws_address_parse(value, &address) < 0 || !is_one_host(&address) || address.port == 0)
+	if (rws_address_parse(value, &address) < 0 || address.family == 0 || address.port == 0)
 		return options_reject(options,
 			"--backend %s: write it as 10.0.0.1:8080 or [fd00::1]:8080", value);
+	if (!options_is_station(address.family == RWS_IPV4 ? 4 : 6, address.ip))
+		return options_reject(options,
+			"--backend %s: not the address of one server; give a unicast address",
+			value);
 	for (unsigned i = 0; i < own.backend_count; i++) {
 		if (rws_address_equal(&own.backends[i], &address))
 			return options_reject(

@@ -138,7 +138,9 @@ certificate other "IP:$RWS"
 refused 'backend is missing'
 refused 'write it as' --backend 10.0.0.1
 refused 'write it as' --backend '*:80'
-refused 'write it as' --backend 0.0.0.0:80
+for none in 0.0.0.0:80 127.0.0.1:80 224.0.0.1:80 255.255.255.255:80 '[::]:80' '[::1]:80' '[ff02::1]:80'; do
+	refused 'unicast' --backend "$none"
+done
 refused 'given twice' --backend 10.0.0.1:80 --backend 10.0.0.1:80
 some=(--backend 10.0.0.1:80)
 refused 'key is missing' "${some[@]}" --cert "$WORK/right.pem"
