@@ -114,10 +114,21 @@ static int on_value(http_parser *parser, const char *data, size_t n)
 	return 0;
 }
 
+/* RFC 9112 5.1: white space behind a value is none of it, and the parser leaves it there. */
+static void trim(char *value)
+{
+	size_t length = strlen(value);
+
+	while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == '\t'))
+		value[--length] = '\0';
+}
+
 static int on_head(http_parser *parser)
 {
 	struct httpd_request *request = parser->data;
 
+	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		trim((char *)&request->headers + kept[i].offset);
 	request->event = REQUEST_HEAD;
 	http_parser_pause(parser, 1);
 	return 0;

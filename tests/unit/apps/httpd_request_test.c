@@ -215,6 +215,24 @@ static void two_hosts_are_counted(void **state)
 	assert_int_equal(request.hosts, 2);
 }
 
+/* RFC 9112 5.1 */
+static void white_space_behind_a_value_is_none_of_it(void **state)
+{
+	static const char text[] = "GET / HTTP/1.1\r\nHost:  a \t \r\nRange: bytes=0-3\t\r\n"
+				   "If-None-Match:  \r\nTransfer-Encoding: chunked \r\n\r\n";
+
+	for (size_t piece = 1; piece <= sizeof(text); piece++) {
+		size_t at = 0;
+
+		httpd_request_init(&request);
+		assert_int_equal(feed(text, piece, &at), REQUEST_HEAD);
+		assert_string_equal(request.headers.host, "a");
+		assert_string_equal(request.headers.range, "bytes=0-3");
+		assert_string_equal(request.headers.if_none_match, "");
+		assert_string_equal(request.headers.transfer_encoding, "chunked");
+	}
+}
+
 static int setup(void **state)
 {
 	memset(&request, 0, sizeof(request));
@@ -243,6 +261,7 @@ int main(void)
 		CASE(value_too_long_that_matters_is_told),
 		CASE(value_too_long_is_forgotten_with_its_request),
 		CASE(two_hosts_are_counted),
+		CASE(white_space_behind_a_value_is_none_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
