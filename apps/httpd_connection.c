@@ -49,7 +49,7 @@ static void start_response(struct httpd_connection *connection)
 {
 	struct httpd_response *response = &connection->response;
 
-	if (!http_should_keep_alive(&connection->request.parser))
+	if (httpd_request_is_last(&connection->request))
 		response->close = true;
 	connection->head_length = httpd_response_head(response, connection->head);
 	connection->head_sent = 0;

@@ -129,6 +129,9 @@ static int on_head(http_parser *parser)
 
 	for (unsigned i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		trim((char *)&request->headers + kept[i].offset);
+	/* RFC 9110 10.1.1: a peer that does not know what 100 says. */
+	if (parser->http_minor == 0)
+		request->headers.expect[0] = '\0';
 	request->event = REQUEST_HEAD;
 	http_parser_pause(parser, 1);
 	return 0;
@@ -211,4 +214,13 @@ bool httpd_request_has_body(const struct httpd_request *request)
 
 	return (parser->flags & F_CHUNKED) != 0 ||
 		(parser->content_length != 0 && parser->content_length != UINT64_MAX);
+}
+
+/* RFC 9112 6.1: one of 1.0 with a coding may have come through somebody who does not know of it. */
+bool httpd_request_is_last(const struct httpd_request *request)
+{
+	const http_parser *parser = &request->parser;
+
+	return !http_should_keep_alive(parser) ||
+		(parser->http_minor == 0 && request->headers.transfer_encoding[0] != '\0');
 }

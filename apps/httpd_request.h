@@ -72,4 +72,7 @@ int httpd_request_status(const struct httpd_request *request);
 /* After REQUEST_HEAD. */
 bool httpd_request_has_body(const struct httpd_request *request);
 
+/* Whether no other may follow on its connection. */
+bool httpd_request_is_last(const struct httpd_request *request);
+
 #endif

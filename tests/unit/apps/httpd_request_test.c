@@ -233,6 +233,38 @@ static void white_space_behind_a_value_is_none_of_it(void **state)
 	}
 }
 
+/* Whether the request whose head this is, without its last line end, is the last. */
+static bool is_last(const char *head)
+{
+	size_t at = 0;
+
+	snprintf(long_text, sizeof(long_text), "%s\r\n", head);
+	httpd_request_init(&request);
+	assert_int_equal(feed(long_text, SIZE_MAX, &at), REQUEST_HEAD);
+	return httpd_request_is_last(&request);
+}
+
+/* RFC 9112 6.1, 9.3 */
+static void last_request_is_known(void **state)
+{
+	assert_false(is_last("GET / HTTP/1.1\r\n"));
+	assert_true(is_last("GET / HTTP/1.1\r\nConnection: close\r\n"));
+	assert_false(is_last("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"));
+	assert_true(is_last("GET / HTTP/1.0\r\n"));
+	assert_false(is_last("GET / HTTP/1.0\r\nConnection: keep-alive\r\n"));
+	assert_true(is_last("PUT / HTTP/1.0\r\nConnection: keep-alive\r\n"
+			    "Transfer-Encoding: chunked\r\n"));
+}
+
+/* RFC 9110 10.1.1 */
+static void expectation_of_an_older_peer_is_ignored(void **state)
+{
+	is_last("PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n");
+	assert_string_equal(request.headers.expect, "100-continue");
+	is_last("PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n");
+	assert_string_equal(request.headers.expect, "");
+}
+
 static int setup(void **state)
 {
 	memset(&request, 0, sizeof(request));
@@ -262,6 +294,8 @@ int main(void)
 		CASE(value_too_long_is_forgotten_with_its_request),
 		CASE(two_hosts_are_counted),
 		CASE(white_space_behind_a_value_is_none_of_it),
+		CASE(last_request_is_known),
+		CASE(expectation_of_an_older_peer_is_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
