@@ -80,9 +80,14 @@ static int wait_for_descriptors(struct core *core, int64_t ns, int extra_fd)
 			&(struct epoll_event){.events = EPOLLIN, .data.fd = extra_fd});
 	int n = epoll_wait_ns(core->epoll_fd, events, 8, ns);
 	int result = n < 0 ? -EINTR : 0;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		/* A device that is gone, such as a TAP that was deleted, would be ready for ever. */
+		bool is_gone = (events[i].events & (EPOLLERR | EPOLLHUP)) != 0;
 		if (events[i].data.fd == core->wake_fd)
 			eventfd_read(core->wake_fd, &value);
+		else if (is_gone)
+			epoll_ctl(core->epoll_fd, EPOLL_CTL_DEL, events[i].data.fd, NULL);
+	}
 	if (extra_fd >= 0)
 		epoll_ctl(core->epoll_fd, EPOLL_CTL_DEL, extra_fd, NULL);
 	return result;
