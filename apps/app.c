@@ -264,11 +264,15 @@ static bool spawn_threads(struct app *app)
 
 static sigset_t control_signals(void)
 {
+	struct sigaction hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	/* The terminal is gone: an end like any other, unless we were told to live on (nohup). */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1); /* tell_control() */
 	return set;
 }
@@ -343,12 +347,13 @@ static void stop_thread(void *user)
 		thread->app->program->interrupt(thread);
 }
 
-/* From here on a second Ctrl-C ends the program at once. */
+/* From here on a second Ctrl-C ends the program at once; hangups come in twos, from kernel and shell. */
 static void let_signals_kill(void)
 {
 	sigset_t set = control_signals();
 
 	sigdelset(&set, SIGUSR1);
+	sigdelset(&set, SIGHUP);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 

@@ -76,7 +76,7 @@ struct app_program {
 	/* Runs until thread->stop, or until there is no more to do. Returns an exit code. */
 	int (*serve)(struct app_thread *thread);
 
-	/* Runs in the thread's loop at SIGINT or SIGTERM. May be NULL. */
+	/* Runs in the thread's loop at SIGINT, SIGTERM or SIGHUP. May be NULL. */
 	void (*interrupt)(struct app_thread *thread);
 
 	/* Closes what start() opened; also after a start() that failed. */

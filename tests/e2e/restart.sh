@@ -4,7 +4,8 @@
 # default: inline/1/4 channel/2/6
 #
 # The server ends, in order or killed, while connections are open, and comes back on the same
-# address at once; a client of before learns that its connection is gone.
+# address at once; a client of before learns that its connection is gone. It ends in order as well
+# when its terminal does, but not under nohup.
 
 . "$(dirname "$0")/lib.sh"
 e2e_begin
@@ -43,3 +44,14 @@ web
 fetch "after a kill"
 sees_the_end 2
 finish_clean web drop.tcp_refused # that client's request, of a connection of before
+
+web
+fetch "before the terminal is gone"
+kill -HUP "${PID[web]}"
+await_exit web 0 45
+trap '' HUP # inherited, as from nohup
+web
+cleanup_on_exit
+kill -HUP "${PID[web]}"
+fetch "after a hangup that is ignored"
+finish_clean web
