@@ -251,14 +251,16 @@ static void merge(struct tcp_txseg_list *into, struct tcp_txseg_list *from)
 /* Moves from the front what was sent in the order in which it stands, one at least. */
 static void take_run(struct tcp_send *tx, struct tcp_txseg_list *run)
 {
-	struct tcp_txseg *txseg, *last = NULL;
-	while ((txseg = TAILQ_FIRST(&tx->to_resend)) != NULL &&
-		(last == NULL || last->sent_ns <= txseg->sent_ns)) {
+	struct tcp_txseg *txseg, *next;
+	uint64_t last_ns = 0;
+	for (txseg = TAILQ_FIRST(&tx->to_resend); txseg != NULL && last_ns <= txseg->sent_ns;
+		txseg = next) {
+		next = TAILQ_NEXT(txseg, by_time);
+		last_ns = txseg->sent_ns;
 		TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
 		TAILQ_INSERT_TAIL(run, txseg, by_time);
 		tx->lost_out -= tcp_txseg_span(txseg);
 		txseg->flags &= (uint8_t)~TXSEG_LOST;
-		last = txseg;
 	}
 }
 
