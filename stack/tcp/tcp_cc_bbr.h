@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The state of BBRv3, for tcp_cc_bbr.c and its tests. Names are those of draft-ietf-ccwg-bbr-06 2.
+ * The state of BBRv3, for tcp_cc_bbr.c, tcp_bbr_model.c and tests. Names are those of draft-ietf-ccwg-bbr-06 2.
  *
  * Units: bytes; bandwidths in bytes per second; RTTs in microseconds; other times in nanoseconds.
  * Infinity is the largest value of the type.
@@ -94,7 +94,7 @@ struct tcp_bbr {
 	uint32_t undo_inflight_shortterm, undo_inflight_longterm;
 };
 
-/* BBR.max_bw. For tests, beside tcp_cc_bbr.c. */
+/* BBR.max_bw. */
 uint64_t tcp_bbr_max_bw(const struct tcp_bbr *bbr);
 
 #endif
