@@ -5,7 +5,7 @@ usage: bulk.py serve CONTROL               port 5001 sends without end to whoeve
        bulk.py get HOST SECONDS            connects there; prints the bits per second that came
        bulk.py put HOST SECONDS CONTROL    sends to port 5002 for that long, which counts
 
-CONTROL is what Linux calls the congestion control.
+CONTROL is what Linux calls the congestion control. Of bbr, serve tells the version first.
 """
 
 import socket
@@ -16,10 +16,17 @@ import time
 
 CHUNK = bytes(65536)
 TCP_INFO_TOTAL_RETRANS = 100  # offset in struct tcp_info
+TCP_CC_INFO = 26  # socket option, not in Python's module
+BBR_INFO_VERSION = 39  # offset in struct tcp_bbr_info from version 3 on; it is shorter in version 1
 
 
 def choose(sock, control):
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control.encode())
+
+
+def bbr_version(sock):
+    info = sock.getsockopt(socket.IPPROTO_TCP, TCP_CC_INFO, 64)
+    return info[BBR_INFO_VERSION] if len(info) > BBR_INFO_VERSION else 1
 
 
 def send_for(sock, seconds):
@@ -37,6 +44,8 @@ def send_for(sock, seconds):
 def serve(control):
     with socket.create_server(("", 5001)) as listener:
         choose(listener, control)
+        if control == "bbr":
+            print("bbr_version", bbr_version(listener))
         print("bulk: ready", flush=True)
         while True:
             sock, _ = listener.accept()
