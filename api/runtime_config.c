@@ -224,6 +224,37 @@ static int parse_interface(
 	return code != 0 ? code : parse_gateways(from, to, error);
 }
 
+/* RFC 4007 5: only link-local addresses may be on several interfaces. */
+static int check_distinct(
+	const struct rws *rws, unsigned index, const ip_addr_t *address, struct rws_error *error)
+{
+	unsigned uses = 0;
+	char text[IPADDR_STRLEN_MAX];
+
+	for (unsigned i = 0; i <= index; i++)
+		for (unsigned j = 0; j < rws->interfaces[i].address_count; j++)
+			uses += ip_addr_eq(&rws->interfaces[i].addresses[j].address, address);
+	if (uses == 1 || ip_addr_islinklocal(address))
+		return 0;
+	return runtime_fail(error, -EINVAL, "address %s is given twice; one interface has it",
+		ipaddr_ntoa_r(address, text, sizeof(text)));
+}
+
+static int parse_interfaces(
+	const struct rws_config *config, struct rws *rws, struct rws_error *error)
+{
+	rws->interface_count = config->interface_count;
+	for (unsigned i = 0; i < config->interface_count; i++) {
+		struct runtime_interface *interface = &rws->interfaces[i];
+		int code = parse_interface(&config->interfaces[i], interface, error);
+		for (unsigned j = 0; code == 0 && j < interface->address_count; j++)
+			code = check_distinct(rws, i, &interface->addresses[j].address, error);
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
 /* ---- Stack cores ------------------------------------------------------------------------ */
 
 static int add_cpu(long cpu, int cpus[], unsigned *count, struct rws_error *error)
@@ -332,13 +363,9 @@ int runtime_parse(const struct rws_config *config, struct rws *rws, int cpus[RUN
 	rws->send_buffer_max = config->send_buffer_max != 0 ? config->send_buffer_max
 							    : RUNTIME_SEND_BUFFER_MAX_DEFAULT;
 	rws->sockets_max = config->sockets != 0 ? config->sockets : RUNTIME_SOCKETS_DEFAULT;
-	rws->interface_count = config->interface_count;
-	for (unsigned i = 0; i < config->interface_count; i++) {
-		int code = parse_interface(&config->interfaces[i], &rws->interfaces[i], error);
-		if (code != 0)
-			return code;
-	}
-	int code = parse_name_servers(config, rws, error);
+	int code = parse_interfaces(config, rws, error);
+	if (code == 0)
+		code = parse_name_servers(config, rws, error);
 	if (code != 0)
 		return code;
 	return parse_cores(config->cores, cpus, &rws->core_count, error);

@@ -106,6 +106,40 @@ static void gateways_that_are_no_neighbours_are_refused(void **state)
 		assert_judged(&settings[i]);
 }
 
+/* Each on an interface of its own, or both on one. */
+static void assert_two(const char *one, const char *other, bool together, const char *word)
+{
+	const char *addresses[] = {one, other};
+	struct rws_interface interfaces[] = {
+		{.device = "one", .addresses = addresses, .address_count = together ? 2 : 1},
+		{.device = "other", .addresses = addresses + 1, .address_count = 1},
+	};
+	struct rws_config config;
+	struct rws_error error = {0};
+	int cpus[RUNTIME_CORES_MAX];
+	struct rws *rws = calloc(1, sizeof(*rws));
+
+	assert_non_null(rws);
+	rws_config_init(&config);
+	config.interfaces = interfaces;
+	config.interface_count = together ? 1 : 2;
+	assert_int_equal(runtime_parse(&config, rws, cpus, &error), word != NULL ? -EINVAL : 0);
+	free(rws);
+	if (word != NULL)
+		assert_non_null(strstr(error.text, word));
+}
+
+static void address_of_two_interfaces_is_refused(void **state)
+{
+	assert_two("10.9.0.2/24", "10.9.0.3/24", false, NULL);
+	assert_two("10.9.0.2/24", "10.9.0.2/24", false, "10.9.0.2 is given twice");
+	assert_two("10.9.0.2/24", "10.9.0.2/16", false, "10.9.0.2 is given twice");
+	assert_two("fd00::2/64", "FD00:0::2/64", false, "given twice");
+	assert_two("fd00::2/64", "fd00::2/80", true, "given twice");
+	assert_two("fd00::2/64", "fd00::3/64", true, NULL);
+	assert_two("fe80::2/64", "fe80::2/64", false, NULL);
+}
+
 static void values_of_no_enumeration_are_refused(void **state)
 {
 	static const struct setting settings[] = {
@@ -125,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_of_no_station_are_refused),
 		cmocka_unit_test(gateways_that_are_no_neighbours_are_refused),
+		cmocka_unit_test(address_of_two_interfaces_is_refused),
 		cmocka_unit_test(values_of_no_enumeration_are_refused),
 	};
 
