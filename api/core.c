@@ -491,8 +491,12 @@ static void core_housekeeping(struct core *core)
 {
 	if (core->id == 0)
 		core_follow_groups(core);
-	if (core->now < core->next_publish)
+	if (core->now < core->next_publish) {
+		/* What it says then is to be true of each burst. */
+		if (!pktpool_is_spare(core->pool))
+			weigh_packets(core);
 		return;
+	}
 	core->next_publish = core->now + CORE_PUBLISH_NS;
 	if (core->id == 0)
 		publish_interfaces(core);

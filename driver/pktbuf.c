@@ -206,6 +206,11 @@ void pktpool_set_spare(struct pktpool *pool, bool spare)
 	atomic_store_explicit(&private_of_pool(pool->mempool)->spare, spare, memory_order_relaxed);
 }
 
+bool pktpool_is_spare(const struct pktpool *pool)
+{
+	return atomic_load_explicit(&private_of_pool(pool->mempool)->spare, memory_order_relaxed);
+}
+
 bool pktbuf_is_spare(const struct pbuf *p)
 {
 	return is_pktbuf(p) &&

@@ -47,10 +47,11 @@ unsigned pktpool_in_use(const struct pktpool *pool);
 unsigned pktpool_size(const struct pktpool *pool);
 
 /*
- * Whether some of its buffers may be away for longer, and whether those of this buffer's pool may:
+ * Whether some of its buffers may be away for longer, or those of this buffer's pool:
  * as was said last by its owner, at first they may. False of what is of no pool. Any thread.
  */
 void pktpool_set_spare(struct pktpool *pool, bool spare);
+bool pktpool_is_spare(const struct pktpool *pool);
 bool pktbuf_is_spare(const struct pbuf *p);
 
 /*

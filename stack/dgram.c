@@ -50,7 +50,8 @@ void dgram_event(struct dgram_socket *socket, uint16_t events)
 
 static bool has_room(const struct dgram_socket *socket, uint32_t bytes)
 {
-	return socket->dgram.rx_count < socket->options.receive_count &&
+	return stack_may_keep(socket->dgram.stack, socket->dgram.rx_count > 0) &&
+		socket->dgram.rx_count < socket->options.receive_count &&
 		bytes <= socket->options.receive_bytes - socket->dgram.rx_bytes;
 }
 

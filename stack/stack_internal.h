@@ -126,6 +126,17 @@ static inline bool stack_may_be_short(const struct stack *st)
 /* Whether memory gets short: what can wait for better times then does. */
 bool stack_is_short(const struct stack *st);
 
+/*
+ * Whether a received packet may stay until its reader takes it. The last buffers are for those of
+ * whom nothing waits yet, the very last for what ends here, such as ACK and RST: were there none,
+ * nothing would be heard that could free any.
+ */
+enum { STACK_PACKETS_HELD = 240, STACK_PACKETS_LAST = 248 }; /* of 256 */
+static inline bool stack_may_keep(const struct stack *st, bool others_wait)
+{
+	return st->packets_used < (others_wait ? STACK_PACKETS_HELD : STACK_PACKETS_LAST);
+}
+
 /* Whether what is left is for the connections that exist. */
 bool stack_refuses_connections(const struct stack *st);
 

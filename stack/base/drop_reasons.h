@@ -34,7 +34,7 @@
 	DROP(TCP_ACK_RANGE,     "segment that acknowledges what was not sent, or long ago", "RFC 5961 5.2") \
 	DROP(TCP_CHALLENGED,    "RST or SYN that a challenge ACK answered",        "RFC 5961")     \
 	DROP(TCP_REASS_FULL,    "text out of order beyond the bounds of a connection", "")         \
-	DROP(TCP_NO_BUFFERS,    "tiny segment beyond what a connection may keep while buffers are short", "") \
+	DROP(TCP_NO_BUFFERS,    "text beyond what a connection may keep while buffers are short", "") \
 	DROP(UDP_REFUSED,       "datagram refused for its header, or for no socket", "RFC 768")    \
 	DROP(NO_PBUF,           "no buffer left for a received frame",             "")             \
 	DROP(SYN_NO_MEMORY,     "SYN refused: what memory is left is for the connections that exist", "") \

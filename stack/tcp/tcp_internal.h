@@ -640,8 +640,9 @@ enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg);
 
 /*
  * Text is bounded in bytes; so that tiny segments do not pin a buffer for each byte, it is in
- * buffers, too, while those are short: by twice what full segments take, and a few. Of rxq and of
- * what is out of order each. What is refused the peer sends again.
+ * buffers, too, while those are short: by twice what full segments take, and a few; and near their
+ * end nothing more may wait. Of rxq and of what is out of order each. What is refused the peer
+ * sends again.
  */
 bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs);
 

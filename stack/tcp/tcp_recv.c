@@ -163,15 +163,23 @@ static inline void deliver(struct tcb *tcb, struct tcp_seg *seg)
 
 bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs)
 {
+	const struct stack *st = tcb->conn.stack;
 	uint64_t mss = tcb->rcv_mss;
-	return tcb->conn.stack->pressure != 0 &&
-		pbufs * mss >= 2ull * tcb->rcv_buf + PBUFS_LEAST * mss;
+	if (st->pressure == 0)
+		return false;
+	return !stack_may_keep(st, true) || pbufs * mss >= 2ull * tcb->rcv_buf + PBUFS_LEAST * mss;
+}
+
+APART bool may_take_while_short(const struct tcb *tcb)
+{
+	if (tcb->rcv_held == 0)
+		return stack_may_keep(tcb->conn.stack, false);
+	return !tcp_pins_too_many(tcb, tcb->conn.rxq != NULL ? tcb->rxq_pbufs : 0);
 }
 
 static inline bool may_take(const struct tcb *tcb)
 {
-	return __builtin_expect(tcb->conn.stack->pressure == 0, 1) || tcb->conn.rxq == NULL ||
-		!tcp_pins_too_many(tcb, tcb->rxq_pbufs);
+	return __builtin_expect(tcb->conn.stack->pressure == 0, 1) || may_take_while_short(tcb);
 }
 
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg)
