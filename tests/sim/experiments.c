@@ -84,9 +84,8 @@ static void put_bulk(FILE *csv, const struct bulk *bulk)
 /* Random loss is rare: the fewer frames a setting carries, the longer it has to run. */
 static double goodput_seconds(double loss, double rtt_ms)
 {
-	bool rare = loss > 0 && loss < 0.05;
 	if (rtt_ms < 100)
-		return rare ? 20 : 8;
+		return loss > 0 && loss < 5 ? 20 : 8;
 	return loss < 0.05 ? 20 : 60;
 }
 
