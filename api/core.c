@@ -481,7 +481,7 @@ void core_counters(const struct core *core, struct core_counters *counters)
 
 static void weigh_packets(struct core *core)
 {
-	unsigned in_use = pktpool_in_use(core->pool), size = pktpool_size(core->pool);
+	unsigned size = pktpool_size(core->pool), in_use = size - pktpool_left(core->pool);
 
 	stack_tell_packets(core->stack, in_use, size);
 	pktpool_set_spare(core->pool, in_use < size / 2);

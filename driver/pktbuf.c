@@ -7,6 +7,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_pool_ops.h>
@@ -194,6 +195,13 @@ unsigned pktpool_free(struct pktpool *pool)
 unsigned pktpool_in_use(const struct pktpool *pool)
 {
 	return rte_mempool_in_use_count(pool->mempool);
+}
+
+unsigned pktpool_left(const struct pktpool *pool)
+{
+	struct rte_mempool *mp = pool->mempool;
+	const struct rte_mempool_cache *cache = rte_mempool_default_cache(mp, rte_lcore_id());
+	return rte_mempool_get_ops(mp->ops_index)->get_count(mp) + (cache != NULL ? cache->len : 0);
 }
 
 unsigned pktpool_size(const struct pktpool *pool)

@@ -44,6 +44,9 @@ unsigned pktpool_free(struct pktpool *pool);
 
 /* Buffers out of the pool now; a walk over the caches, not for the packet path. */
 unsigned pktpool_in_use(const struct pktpool *pool);
+
+/* How many this thread could take now: those in other threads' caches are of no use to it. */
+unsigned pktpool_left(const struct pktpool *pool);
 unsigned pktpool_size(const struct pktpool *pool);
 
 /*

@@ -11,20 +11,20 @@
  *
  *   first   buffers grow no more, and connections offer smaller windows, the smaller the less
  *           there is, down to WINDOW_LEAST (stack/tcp/tcp_recv.c);
- *   then    SYNs are refused (stack/tcp/tcp_listen.c), and text and datagrams of those of whom some
- *           wait for their reader (stack_may_keep);
- *   always  the rest is for the connections that exist: whose reader keeps up goes on, if slowly.
+ *   then    SYNs are refused (stack/tcp/tcp_listen.c);
+ *   always  the rest is for the connections that exist: whose reader keeps up goes on, if slowly;
+ *   last    the few that are left are for readers who have none, then for what is heard and not
+ *           kept (stack_may_keep).
  *
  * What was offered is not taken back (RFC 9293 3.8.6.2.1, SHLD-14), so that memory may go on to
  * fill by what peers were promised. That is why packets count from half of their pool on, and what
- * comes at the end is not kept: the peer sends it again. State
- * hardly depends on windows, and many idle connections are no reason for small ones: the arena
- * counts from seven eighths on.
+ * comes at the end is not kept: the peer sends it again. State hardly depends on windows, and many
+ * idle connections are no reason for small ones: the arena counts from seven eighths on.
  */
 #include "stack/stack_internal.h"
 
 /* In parts of 256, as where pressure begins. */
-enum { ARENA_FULL = 240, PACKETS_FULL = 224 };
+enum { ARENA_FULL = 240, PACKETS_FULL = 224, PACKETS_REFUSE = 240 };
 #define ARENA_RESERVE 64u /* this part of the arena is not for new connections */
 
 static uint32_t part_of_256(uint64_t used, uint64_t size)
@@ -66,7 +66,7 @@ bool stack_is_short(const struct stack *st)
 bool stack_refuses_connections(const struct stack *st)
 {
 	return st->arena.size - st->arena.used < st->arena.size / ARENA_RESERVE ||
-		st->packets_used >= STACK_PACKETS_HELD;
+		st->packets_used >= PACKETS_REFUSE;
 }
 
 void stack_memory(const struct stack *st, struct stack_memory *memory)

@@ -131,7 +131,7 @@ bool stack_is_short(const struct stack *st);
  * whom nothing waits yet, the very last for what ends here, such as ACK and RST: were there none,
  * nothing would be heard that could free any.
  */
-enum { STACK_PACKETS_HELD = 240, STACK_PACKETS_LAST = 248 }; /* of 256 */
+enum { STACK_PACKETS_HELD = 252, STACK_PACKETS_LAST = 254 }; /* of 256 */
 static inline bool stack_may_keep(const struct stack *st, bool others_wait)
 {
 	return st->packets_used < (others_wait ? STACK_PACKETS_HELD : STACK_PACKETS_LAST);
