@@ -177,7 +177,7 @@ static struct tcp_txseg *last_before(struct tcp_send *tx, uint32_t seq)
 		at = tx->resend_hint;
 	while (seq_lt(seq, at->seq))
 		at = TAILQ_PREV(at, tcp_txseg_list, by_time);
-	while (seq_lt((next = TAILQ_NEXT(at, by_time))->seq, seq))
+	while ((next = TAILQ_NEXT(at, by_time)) != NULL && seq_lt(next->seq, seq))
 		at = next;
 	return at;
 }

@@ -14,8 +14,8 @@
 #include "stack/base/apart.h"
 #include "stack/tcp/tcp_internal.h"
 
-#define PAWS_IDLE_MS   (24u * 24u * 3600u * 1000u) /* RFC 7323 5.5: 24 days */
-#define BARE_ANSWER_MS 500u                        /* see answer_refused */
+#define PAWS_IDLE_MS   (24ull * 24 * 3600 * 1000) /* RFC 7323 5.5: 24 days */
+#define BARE_ANSWER_MS 500u                       /* see answer_refused */
 
 static void free_payload(struct tcp_seg *seg)
 {
