@@ -238,6 +238,9 @@ static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 {
 	bool fin = (seg->flags & TH_FIN) != 0;
 	enum drop_reason reason = DROP_NONE;
+	/* What a closed socket gets is not kept, so that no buffers are too few for it. */
+	if (seg->len > 0 && (tcb->flags & TCB_RELEASED) == 0 && !may_take(tcb))
+		return refuse(seg);
 	if (seg->len > 0)
 		reason = tcp_take_text(tcb, seg);
 	if (tcb->reass != NULL) {
@@ -270,8 +273,6 @@ enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)
 		trim(tcb, seg);
 	if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
 		return DROP_NONE; /* nothing in it was new */
-	if (seg->seq == tcb->rcv_nxt && seg->len > 0 && !may_take(tcb))
-		return refuse(seg);
 	if (seg->seq == tcb->rcv_nxt)
 		return in_order(tcb, seg);
 	acknowledge_now(tcb); /* RFC 5681 4.2: a gap */
