@@ -492,7 +492,7 @@ static void core_housekeeping(struct core *core)
 	if (core->id == 0)
 		core_follow_groups(core);
 	if (core->now < core->next_publish) {
-		/* What it says then is to be true of each burst. */
+		/* Once they are short, a millisecond's frames could take all (stack_may_keep). */
 		if (!pktpool_is_spare(core->pool))
 			weigh_packets(core);
 		return;

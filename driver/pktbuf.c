@@ -214,16 +214,19 @@ void pktpool_set_spare(struct pktpool *pool, bool spare)
 	atomic_store_explicit(&private_of_pool(pool->mempool)->spare, spare, memory_order_relaxed);
 }
 
+static bool is_spare(struct rte_mempool *mp)
+{
+	return atomic_load_explicit(&private_of_pool(mp)->spare, memory_order_relaxed);
+}
+
 bool pktpool_is_spare(const struct pktpool *pool)
 {
-	return atomic_load_explicit(&private_of_pool(pool->mempool)->spare, memory_order_relaxed);
+	return is_spare(pool->mempool);
 }
 
 bool pktbuf_is_spare(const struct pbuf *p)
 {
-	return is_pktbuf(p) &&
-		atomic_load_explicit(
-			&private_of_pool(container_of_pbuf(p)->pool)->spare, memory_order_relaxed);
+	return is_pktbuf(p) && is_spare(container_of_pbuf(p)->pool);
 }
 
 /* ---- buffers ---- */

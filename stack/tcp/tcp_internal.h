@@ -163,11 +163,11 @@ enum {
 	TCB_KEEP_ALIVE = 1 << 21,
 	TCB_FAST_OPEN = 1 << 22,       /* the SYN asked for a cookie or carried data (RFC 7413) */
 	TCB_PMTU_BLACK_HOLE = 1 << 23, /* RFC 8899: smaller segments are being tried */
-	TCB_PMTU_REDUCED = 1 << 27,    /* the path takes less than the interface, for a while */
 	TCB_BLOCKED = 1 << 25,         /* the device or memory stopped the last output */
 	/* On a listener's queue: ready.user is the listener, until the socket above takes it. */
 	TCB_UNACCEPTED = 1 << 26,
-	TCB_RCV_AUTO = 1 << 24, /* the receive window grows with what arrives */
+	TCB_PMTU_REDUCED = 1 << 27, /* the path takes less than the interface, for a while */
+	TCB_RCV_AUTO = 1 << 24,     /* the receive window grows with what arrives */
 };
 
 enum tcp_timer {
