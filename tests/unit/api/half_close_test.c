@@ -292,15 +292,22 @@ static void b047_close_linger_has_its_own_bound(void **state)
 	closes_in_vain(t, 50 * MS);
 }
 
-static void b047_close_linger_waits_for_the_ack_of_the_fin(void **state)
+/* The ACK of the FIN is 100 ms away. */
+static void close_far_away(struct pair *t)
 {
-	struct pair *t = *state;
 	struct wire_impairment far = {.delay_ns = 50 * MS};
 
 	wire_impair(t->rig->wire, END_S, &far);
 	wire_impair(t->rig->wire, END_P, &far);
 	pair_open(t);
 	assert_int_equal(rws_close_linger(t->s, SECOND), 0);
+}
+
+static void b047_close_linger_waits_for_the_ack_of_the_fin(void **state)
+{
+	struct pair *t = *state;
+
+	close_far_away(t);
 	assert_int_equal(rws_await_closed(t->s, pair_after(t, 90 * MS)), -ETIMEDOUT);
 	assert_int_equal(t->fins[END_S], 1);
 	assert_int_equal(rws_await_closed(t->s, pair_after(t, 50 * MS)), 0);
@@ -310,12 +317,8 @@ static void b047_close_linger_waits_for_the_ack_of_the_fin(void **state)
 static void b047_close_linger_twice_still_waits_for_the_ack(void **state)
 {
 	struct pair *t = *state;
-	struct wire_impairment far = {.delay_ns = 50 * MS};
 
-	wire_impair(t->rig->wire, END_S, &far);
-	wire_impair(t->rig->wire, END_P, &far);
-	pair_open(t);
-	assert_int_equal(rws_close_linger(t->s, SECOND), 0);
+	close_far_away(t);
 	assert_int_equal(rws_close_linger(t->s, SECOND), 0);
 	assert_int_equal(rws_await_closed(t->s, pair_after(t, 90 * MS)), -ETIMEDOUT);
 	assert_int_equal(rws_await_closed(t->s, pair_after(t, 50 * MS)), 0);
