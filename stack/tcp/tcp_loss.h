@@ -102,8 +102,8 @@ void tcp_txseg_free(struct tcb *tcb, struct tcp_txseg *txseg);
 void tcp_mark_lost(struct tcb *tcb, struct tcp_ack *ack, struct tcp_txseg *txseg);
 /* Those LOST and not sent again yet are in the pipe after all. */
 void tcp_unmark_lost(struct tcb *tcb);
-/* RFC 2018 8: the peer may have thrown away what it had told of. */
-void tcp_forget_sacked(struct tcb *tcb);
+/* At a timeout, with something in flight: SACK is forgotten if it does not hold (RFC 2018 8). */
+void tcp_forget_if_reneged(struct tcb *tcb);
 
 /* ---- tcp_sack.c ---- */
 

@@ -385,16 +385,6 @@ void tcp_recover(struct tcb *tcb, struct tcp_ack *ack)
 
 /* Timeout */
 
-/*
- * RFC 6675 5.1: SACK is remembered across a timeout as long as it holds: a peer that told of the
- * first byte and does not acknowledge it has thrown it away (RFC 2018 8), and maybe the rest.
- */
-static bool has_reneged(const struct tcb *tcb)
-{
-	const struct tcp_txseg *first = TAILQ_FIRST(&tcb->tx->inflight);
-	return (first->flags & TXSEG_SACKED) != 0;
-}
-
 static void mark_all(struct tcb *tcb, struct tcp_ack *ack)
 {
 	struct tcp_txseg *txseg;
@@ -410,8 +400,7 @@ void tcp_recover_timeout(struct tcb *tcb, struct tcp_ack *ack)
 	/* RFC 5681 3.1: once for the timeouts of one segment. */
 	bool first = before != TCP_CA_LOSS || tx->timeouts == 0;
 	if (tcb->flags & TCB_SACK) {
-		if (has_reneged(tcb))
-			tcp_forget_sacked(tcb);
+		tcp_forget_if_reneged(tcb);
 		tcp_rack_mark_on_rto(tcb, ack);
 	} else {
 		mark_all(tcb, ack);

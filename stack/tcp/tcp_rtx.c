@@ -238,6 +238,7 @@ static void send_window_probe(struct tcb *tcb)
 		tcp_output_probe(tcb, room > 0 ? room : 1);
 		return;
 	}
+	tcp_forget_if_reneged(tcb);
 	if (first->len > 1)
 		tcp_txseg_split(tcb, first, first->seq + 1);
 	tcp_emit(tcb, first, true);

@@ -290,9 +290,8 @@ void tcp_unmark_lost(struct tcb *tcb)
 		merge(&tx->sent, &merged[i]);
 }
 
-void tcp_forget_sacked(struct tcb *tcb)
+static void forget_sacked(struct tcp_send *tx)
 {
-	struct tcp_send *tx = tcb->tx;
 	struct tcp_txseg *txseg;
 	TAILQ_FOREACH (txseg, &tx->inflight, entry) {
 		if ((txseg->flags & TXSEG_SACKED) == 0)
@@ -303,6 +302,17 @@ void tcp_forget_sacked(struct tcb *tcb)
 		insert_to_resend(tx, txseg);
 	}
 	tx->sacked_out = tx->sacked_txsegs = 0;
+}
+
+/*
+ * RFC 6675 5.1: SACK is remembered across a timeout as long as it holds: a peer that told of the
+ * first byte and does not acknowledge it has thrown it away (RFC 2018 8), and maybe the rest.
+ */
+void tcp_forget_if_reneged(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	if (TAILQ_FIRST(&tx->inflight)->flags & TXSEG_SACKED)
+		forget_sacked(tx);
 }
 
 /* Sent */
