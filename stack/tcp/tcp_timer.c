@@ -36,15 +36,17 @@ void tcp_keep_alive_start(struct tcb *tcb)
 
 static void keep_alive_due(struct tcb *tcb)
 {
+	const struct conn_options *options = tcb->options;
 	uint64_t silent = tcb->conn.stack->now_ms - tcb->last_rcv_ms;
 	if (!keeps_alive(tcb))
 		return;
-	if (silent < tcb->options->keep_idle_ms) {
-		tcb->keep_probes = 0;
-		tcp_timer_set(tcb, TCP_TIMER_KEEP, tcb->options->keep_idle_ms - (uint32_t)silent);
+	if (silent < (uint64_t)options->keep_idle_ms + options->keep_interval_ms)
+		tcb->keep_probes = 0; /* the last one, if there was any, was answered */
+	if (silent < options->keep_idle_ms) {
+		tcp_timer_set(tcb, TCP_TIMER_KEEP, options->keep_idle_ms - (uint32_t)silent);
 		return;
 	}
-	if (tcb->keep_probes >= tcb->options->keep_count) {
+	if (tcb->keep_probes >= options->keep_count) {
 		tcb_fail(tcb, tcb->soft_error != 0 ? tcb->soft_error : -ETIMEDOUT);
 		return;
 	}
@@ -54,7 +56,7 @@ static void keep_alive_due(struct tcb *tcb)
 		/* RFC 1122 4.2.3.6: SEG.SEQ = SND.NXT-1, no garbage byte */
 		tcp_emit_control(tcb, TH_ACK, tcb->snd_nxt - 1);
 	}
-	tcp_timer_set(tcb, TCP_TIMER_KEEP, tcb->options->keep_interval_ms);
+	tcp_timer_set(tcb, TCP_TIMER_KEEP, options->keep_interval_ms);
 }
 
 static void keep_due(struct tcb *tcb)
