@@ -177,10 +177,8 @@ void tcb_update_mss(struct tcb *tcb)
 		mss = tcb->peer_mss;
 	if (tcb->black_hole_mss != 0 && mss > tcb->black_hole_mss)
 		mss = tcb->black_hole_mss;
-	if (tcb->flags & TCB_TS)
-		mss -= TCPOLEN_TIMESTAMPS_PADDED;
-	if (mss < SND_MSS_MIN)
-		mss = SND_MSS_MIN;
+	uint32_t options = tcb->flags & TCB_TS ? TCPOLEN_TIMESTAMPS_PADDED : 0;
+	mss = mss > SND_MSS_MIN + options ? mss - options : SND_MSS_MIN;
 	if (tcb->snd_mss == mss)
 		return;
 	tcb->snd_mss = (uint16_t)mss;
