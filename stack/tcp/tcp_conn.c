@@ -62,17 +62,19 @@ void conn_shutdown(struct conn *conn)
 	tcb_output_later(tcb);
 }
 
-/* The peer gets what is queued, then FIN; what it sends meanwhile is discarded. */
+/*
+ * The peer gets what is queued, then FIN; what it sends meanwhile is discarded, for which there is
+ * all room: what the socket above still had does not count any more.
+ */
 static void orphan(struct tcb *tcb)
 {
 	struct conn *conn = &tcb->conn;
-	uint32_t unread = conn->rxq_len;
 	conn_shutdown(conn);
 	if (conn->rxq != NULL)
 		pbuf_free(conn->rxq);
 	conn->rxq = conn->rxq_last = NULL;
 	conn->rxq_len = 0;
-	conn_recved(conn, unread);
+	conn_recved(conn, tcb->rcv_held);
 	stack_unmark_ready(conn->stack, &conn->ready);
 	tcb->flags |= TCB_RELEASED;
 	tcp_timer_set(tcb, TCP_TIMER_KEEP, (uint32_t)(CONN_ORPHAN_NS / NS_PER_MS));
