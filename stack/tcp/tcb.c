@@ -216,7 +216,7 @@ bool tcb_establish(struct tcb *tcb, const struct tcp_handshake *hs)
 	tcb->rcv_scale = hs->rcv_scale & 15;
 	tcb->rcv_nxt = tcb->rcv_acked = tcb->rcv_space_seq = hs->irs + 1;
 	tcb->rcv_adv = tcb->rcv_nxt + hs->rcv_wnd;
-	tcb->rcv_mss = default_mss(tcb);
+	tcb->rcv_mss = default_mss(tcb) - (tcb->flags & TCB_TS ? TCPOLEN_TIMESTAMPS_PADDED : 0);
 	tcb->ts_recent = hs->ts_recent;
 	tcb->ts_offset = hs->ts_offset;
 	tcb->last_rcv_ms = st->now_ms;
