@@ -107,14 +107,15 @@ static void note_old(struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 /*
- * Before 1st: RFC 7323 3.2 and 5.3 R1. DROP_NONE: go on.
+ * Before 1st: RFC 7323 3.2 and 5.3 R1. DROP_NONE: go on. A SYN is challenged whatever it lacks
+ * (RFC 5961 4.2): the peer that was started again may do without timestamps.
  */
 static enum drop_reason check_timestamp(struct tcb *tcb, const struct tcp_seg *seg)
 {
 	if ((tcb->flags & TCB_TS) == 0 || (seg->flags & TH_RST))
 		return DROP_NONE;
 	if (!seg->opt.has_ts) /* SHOULD silently drop */
-		return DROP_TCP_NO_TIMESTAMP;
+		return seg->flags & TH_SYN ? DROP_NONE : DROP_TCP_NO_TIMESTAMP;
 	if (!fails_paws(tcb, seg))
 		return DROP_NONE;
 	note_old(tcb, seg);
