@@ -71,6 +71,8 @@ void tcp_handshake_fill(struct tcp_handshake *hs, const struct tcp_listener *lis
 	const struct tcp_embryo *embryo, const struct tcp_seg *seg)
 {
 	bool scaled = (embryo->flags & TCB_WSCALE) != 0;
+	/* RFC 7323 4.3 (2): not that of text which overtook the bytes before it */
+	bool is_next = seq_leq(seg->seq, embryo->irs + 1);
 	*hs = (struct tcp_handshake){
 		.local = seg->rx.local,
 		.remote = seg->rx.remote,
@@ -80,7 +82,7 @@ void tcp_handshake_fill(struct tcp_handshake *hs, const struct tcp_listener *lis
 		.iss = embryo->iss,
 		.irs = embryo->irs,
 		.ts_offset = tcp_ts_offset(listener->conn.stack, &seg->rx.local, &seg->rx.remote),
-		.ts_recent = seg->opt.has_ts ? seg->opt.ts_val : embryo->ts_recent,
+		.ts_recent = seg->opt.has_ts && is_next ? seg->opt.ts_val : embryo->ts_recent,
 		.snd_wnd = (uint32_t)seg->wnd << embryo->snd_scale,
 		.peer_mss = embryo->peer_mss,
 		.snd_scale = embryo->snd_scale,
