@@ -362,12 +362,12 @@ APART void note_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t
 {
 	const struct tcp_cc_ops *ops = tcb->cc.ops;
 	struct tcp_send *tx = tcb->tx;
-	if (ops->on_sent != NULL)
+	if (ops->rate_samples)
+		tcp_rate_sent(tcb, txseg, pipe);
+	if (ops->on_sent != NULL) /* after idle time it was the application that limited */
 		ops->on_sent(&tcb->cc, txseg->sent_ns, pipe, tx->app_limited != 0);
 	if (again || tx->ca_state != TCP_CA_OPEN)
 		tcp_recovery_sent(tcb, txseg, again);
-	if (ops->rate_samples)
-		tcp_rate_sent(tcb, txseg, pipe);
 	note_sent(tcb, txseg, pipe, again);
 }
 

@@ -1732,6 +1732,22 @@ static void delivery_within_tick_of_clock_is_sample(void **state)
 	assert_true(tcp_bbr_max_bw(lab.tcb->cc.bbr) > slow);
 }
 
+/* bbr-06 5.4.1: what is sent after idle time is no time for ProbeRTT. */
+static void bbr_sends_after_idle_time_without_probe_rtt(void **state)
+{
+	lab_use(TCP_CC_BBR);
+	for (uint32_t sent = 1; sent <= 5; sent++) {
+		lab_send(LAB_MSS);
+		lab_wait(100);
+		lab_ack(sent * LAB_MSS);
+	}
+	lab_wait(7000);
+	lab_send(20 * LAB_MSS);
+	lab_wait(100);
+	lab_ack(lab.tcb->snd_nxt - LAB_SEQ);
+	assert_int_not_equal(lab.tcb->cc.bbr->state, BBR_PROBE_RTT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1820,6 +1836,7 @@ int main(void)
 		SACK(transfer_with_reordering_is_hardly_sent_twice),
 		SACK(flights_acknowledged_as_a_whole_are_no_idle_time),
 		SACK(delivery_within_tick_of_clock_is_sample),
+		SACK(bbr_sends_after_idle_time_without_probe_rtt),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
