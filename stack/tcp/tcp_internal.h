@@ -289,7 +289,7 @@ struct tcp_send {
 
 	/* Scoreboard; owner: tcp_scoreboard.c, tcp_sack.c. */
 	struct tcp_txseg *sack_places[TCP_SACK_MAX]; /* where the last blocks ended, or NULL */
-	struct tcp_txseg *resend_hint; /* of to_resend the one that came last, if it is there */
+	struct tcp_txseg *resend_hint; /* of to_resend: near the last not put at its end */
 	uint32_t sacked_txsegs;
 
 	/* Recovery; owner: tcp_recovery.c. */

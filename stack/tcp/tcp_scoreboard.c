@@ -28,7 +28,7 @@ static void leave_list(struct tcp_send *tx, struct tcp_txseg *txseg)
 		return;
 	}
 	if (tx->resend_hint == txseg)
-		tx->resend_hint = NULL;
+		tx->resend_hint = TAILQ_NEXT(txseg, by_time);
 	TAILQ_REMOVE(&tx->to_resend, txseg, by_time);
 }
 
@@ -184,7 +184,8 @@ static struct tcp_txseg *last_before(struct tcp_send *tx, uint32_t seq)
 
 /*
  * By sequence number. What is marked comes in order of time, and that is order of numbers for long
- * stretches: the place is mostly at one of the ends, or close behind the last one.
+ * stretches: the place is mostly at one of the ends, or close behind the last one that was not. New
+ * bytes, which go to the end, are sent in turns with holes.
  */
 static void insert_to_resend(struct tcp_send *tx, struct tcp_txseg *txseg)
 {
@@ -193,7 +194,8 @@ static void insert_to_resend(struct tcp_send *tx, struct tcp_txseg *txseg)
 		TAILQ_INSERT_AFTER(&tx->to_resend, before, txseg, by_time);
 	else
 		TAILQ_INSERT_HEAD(&tx->to_resend, txseg, by_time);
-	tx->resend_hint = txseg;
+	if (TAILQ_NEXT(txseg, by_time) != NULL)
+		tx->resend_hint = txseg;
 }
 
 static void tell_lost(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg)

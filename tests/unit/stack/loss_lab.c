@@ -222,8 +222,9 @@ void lab_close(void)
 
 /* The application */
 
-static void enqueue(struct tcb *tcb, uint32_t bytes)
+void lab_add(uint32_t bytes)
 {
+	struct tcb *tcb = lab.tcb;
 	struct pbuf *p = calloc(1, sizeof(*p));
 	p->payload = payload;
 	p->len = p->tot_len = (u16_t)bytes;
@@ -240,8 +241,8 @@ static void enqueue(struct tcb *tcb, uint32_t bytes)
 void lab_send(uint32_t bytes)
 {
 	for (; bytes > PBUF_BYTES; bytes -= PBUF_BYTES)
-		enqueue(lab.tcb, PBUF_BYTES);
-	enqueue(lab.tcb, bytes);
+		lab_add(PBUF_BYTES);
+	lab_add(bytes);
 	lab_output();
 }
 

@@ -41,6 +41,8 @@ void lab_close(void);
 /* Before anything is sent; NewReno without pacing otherwise. */
 void lab_use(enum tcp_cc_kind kind);
 
+/* add: what the next output may send, in one buffer. */
+void lab_add(uint32_t bytes);
 void lab_send(uint32_t bytes);
 void lab_fin(void);
 

@@ -740,6 +740,38 @@ static void timeout_among_many_holes_takes_little_time(void **state)
 	lab_check();
 }
 
+/*
+ * A long recovery sends holes again and new bytes in turns; a timeout takes both for lost in that
+ * order, so that each is far from the one before. Time as above.
+ */
+static void timeout_of_holes_and_new_bytes_takes_little_time(void **state)
+{
+	const uint32_t mss = 64, n = 24000;
+	struct tcp_ack ack;
+	send_tiny(mss, n);
+	for (uint32_t i = 1; i < n; i += 2) {
+		struct tcp_seg seg = lab_ack_segment(0);
+		seg.opt.sack_count = 1;
+		seg.opt.sack[0].start = LAB_SEQ + i * mss;
+		seg.opt.sack[0].end = LAB_SEQ + (i + 1) * mss;
+		lab.st.now_ns += 1000;
+		assert_int_equal(tcp_process_ack(lab.tcb, &seg), DROP_NONE);
+		lab.tcb->cc.cwnd = 1u << 29;
+		lab_add(mss);
+		tcp_output(lab.tcb);
+		lab_forget_sent();
+	}
+	assert_int_equal(lab.tcb->tx->retrans_out, n / 2 * mss);
+	lab.st.now_ns += 1000000000;
+	clock_t begun = clock();
+	tcp_ack_begin(lab.tcb, &ack, NULL);
+	tcp_recover_timeout(lab.tcb, &ack);
+	clock_t taken = clock() - begun;
+	assert_int_equal(lab.tcb->tx->lost_out, n * mss);
+	assert_in_range(taken, 0, CLOCKS_PER_SEC * 15 / 100);
+	lab_check();
+}
+
 /* RFC 5681 3.2 */
 static void three_duplicates_start_recovery(void **state)
 {
@@ -1795,6 +1827,7 @@ int main(void)
 		SACK(soft_error_is_cause_of_failure),
 		SACK(reneging_peer_gets_all_again),
 		SACK(timeout_among_many_holes_takes_little_time),
+		SACK(timeout_of_holes_and_new_bytes_takes_little_time),
 		PLAIN(three_duplicates_start_recovery),
 		PLAIN(two_duplicates_send_two_new),
 		PLAIN(ack_with_data_is_no_duplicate),
