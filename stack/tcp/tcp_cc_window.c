@@ -79,10 +79,10 @@ void tcp_cc_collapse(struct tcp_cc *cc)
 void tcp_cc_end_recovery(struct tcp_cc *cc)
 {
 	/*
-	 * RFC 6937 3: PRR ends with cwnd at ssthresh. Not so at the floor of ssthresh, under which
-	 * ECN may have brought cwnd (RFC 3168 6.1.2), nor after a timeout, where slow start did.
+	 * RFC 6937 3: PRR ends with cwnd at ssthresh. Not above it at the floor of ssthresh, under
+	 * which ECN may have brought cwnd (RFC 3168 6.1.2), nor after a timeout, where slow start did.
 	 */
-	if (!cc->rto_recovery && cc->ssthresh > 2 * cc->mss)
+	if (!cc->rto_recovery && (cc->ssthresh > 2 * cc->mss || cc->cwnd > cc->ssthresh))
 		cc->cwnd = cc->ssthresh;
 	cc->recovering = cc->rto_recovery = false;
 }

@@ -107,8 +107,8 @@ static uint32_t flight_size(const struct tcb *tcb, uint32_t just_acked)
 
 static void reduce(struct tcb *tcb, const struct tcp_ack *ack, bool ecn)
 {
-	/* An ECN-Echo acknowledges what was marked: it may be all that was in flight. */
-	uint32_t flight = flight_size(tcb, ecn ? ack->cum_acked : 0);
+	/* Where nothing is missing, by ECN-Echo or a probe, the ACK may be of all that was in flight. */
+	uint32_t flight = flight_size(tcb, ack->lost == 0 ? ack->cum_acked : 0);
 	tcb->cc.ops->on_congestion(&tcb->cc, ack->now_ns, flight, ecn);
 	prr_begin(tcb, ack);
 	undo_begin(tcb);

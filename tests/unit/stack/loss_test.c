@@ -534,8 +534,22 @@ static void repaired_tail_reduces_window(void **state)
 	assert_true(lab.tcb->cc.cwnd >= cwnd);
 	lab_ack(4000);
 	lab_send(LAB_MSS);
-	assert_true(lab.tcb->cc.ssthresh < UINT32_MAX);
+	assert_int_equal(lab.tcb->cc.ssthresh, 2 * LAB_MSS);
+	assert_int_equal(lab.tcb->cc.cwnd, 2 * LAB_MSS);
 	assert_int_equal(ca_state(), TCP_CA_OPEN);
+}
+
+/* RFC 5681 3.2: by half of what was in flight, though the ACK that tells is of all of it. */
+static void repaired_tail_halves_what_was_in_flight(void **state)
+{
+	lab_send(3 * LAB_MSS);
+	lab_wait(202);
+	lab_ack(3000);
+	lab_send(8 * LAB_MSS);
+	lab_wait(100);
+	lab_ack(11000);
+	assert_int_equal(lab.tcb->cc.ssthresh, 4 * LAB_MSS);
+	assert_int_equal(lab.tcb->cc.cwnd, 5 * LAB_MSS); /* with the segment that the ACK adds */
 }
 
 /* RFC 8985 7.4.1 case 1: both arrived. */
@@ -1814,6 +1828,7 @@ int main(void)
 		SACK(tail_is_probed_after_two_round_trips),
 		SACK(tail_probe_prefers_new_data),
 		SACK(repaired_tail_reduces_window),
+		SACK(repaired_tail_halves_what_was_in_flight),
 		SACK(needless_tail_probe_changes_nothing),
 		SACK(repaired_tail_of_all_reduces_window),
 		SACK(needless_tail_probe_of_all_changes_nothing),
