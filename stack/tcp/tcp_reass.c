@@ -201,15 +201,12 @@ static enum drop_reason place(struct tcb *tcb, struct tcp_range *before, struct 
 {
 	struct tcp_reass *reass = tcb->reass;
 	struct tcp_range *range = before;
-	unsigned pbufs = count_pbufs(seg->rx.p);
 	bool continues = before != NULL && before->end == seg->seq;
-	if (reass->pbufs + pbufs > PBUFS_MAX || tcp_pins_too_many(tcb, reass->pbufs))
-		return DROP_TCP_REASS_FULL;
 	if (!continues)
 		range = new_range(tcb, before, seg);
 	if (range == NULL)
 		return DROP_TCP_REASS_FULL;
-	reass->pbufs += pbufs;
+	reass->pbufs += count_pbufs(seg->rx.p);
 	append(range, seg->rx.p, seg->last);
 	range->end += seg->len;
 	range->fin |= (seg->flags & TH_FIN) != 0;
@@ -218,19 +215,27 @@ static enum drop_reason place(struct tcb *tcb, struct tcp_range *before, struct 
 	return DROP_NONE;
 }
 
+/* What was there before, and told of, stays when there is no room for more (RFC 2018 8). */
+static enum drop_reason insert(struct tcb *tcb, struct tcp_seg *seg)
+{
+	struct tcp_reass *reass = reass_of(tcb);
+	if (reass == NULL)
+		return DROP_NO_MEMORY;
+	struct tcp_range *before = range_before(reass, seg->seq);
+	trim_front(tcb, before, seg);
+	if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
+		return DROP_NONE; /* all of it was there: told as a duplicate */
+	if (reass->pbufs + count_pbufs(seg->rx.p) > PBUFS_MAX ||
+		tcp_pins_too_many(tcb, reass->pbufs))
+		return DROP_TCP_REASS_FULL;
+	if (seg->len > 0)
+		absorb_behind(tcb, before, seg);
+	return place(tcb, before, seg);
+}
+
 enum drop_reason tcp_reass_insert(struct tcb *tcb, struct tcp_seg *seg)
 {
-	enum drop_reason reason = DROP_NO_MEMORY;
-	struct tcp_reass *reass = reass_of(tcb);
-	if (reass != NULL) {
-		struct tcp_range *before = range_before(reass, seg->seq);
-		trim_front(tcb, before, seg);
-		if (seg->len > 0)
-			absorb_behind(tcb, before, seg);
-		if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
-			return DROP_NONE; /* all of it was there: told as a duplicate */
-		reason = place(tcb, before, seg);
-	}
+	enum drop_reason reason = insert(tcb, seg);
 	if (reason == DROP_NONE)
 		return DROP_NONE;
 	if (seg->rx.p != NULL)
