@@ -239,8 +239,18 @@ static void join_here(struct core *core, struct core_call *call)
 	core->chan_count++;
 }
 
+/* More than a turn takes, or put there after this one took some. Their answers nobody reads. */
+static void take_last_requests(struct core *core, struct chan *chan)
+{
+	struct chan_message request;
+
+	while (chan_fetch(chan, &request, 1) > 0)
+		endpoint_request(core, &request);
+}
+
 static void part_here(struct core *core, struct core_call *call)
 {
+	take_last_requests(core, call->chan);
 	for (unsigned c = 0; c < core->chan_count; c++) {
 		if (core->chans[c] != call->chan)
 			continue;
@@ -262,9 +272,6 @@ void core_part(struct core *core, struct chan *chan)
 {
 	struct core_call call = {.fn = part_here, .chan = chan};
 
-	/* The last requests: a core with a thread of its own takes them before the call. */
-	if (core->claimed)
-		core_run_once(core);
 	call_core(core, &call);
 }
 

@@ -2,6 +2,7 @@
 /* A socket's life over the wire, contract section 3 A, 30 and 112. */
 #include <pthread.h>
 
+#include "api/runtime.h"
 #include "tests/unit/api/pair.h"
 
 /* ---- Close ------------------------------------------------------------------------------ */
@@ -383,6 +384,37 @@ static void close_selector_of(struct pair *t, unsigned end, int alive)
 	assert_int_equal(rws_selector_close(sel), alive);
 }
 
+#define MANY 120u
+
+/* What they send is with the other end's device, which nobody has asked yet. */
+static void send_to_s(struct rig *rig, const rws_channel_t out[MANY])
+{
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(rws_write_available(out[i], "x", 1), 1);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(rws_selector_run_once(rig->sel[END_P]), 0);
+		if (rig->placement == RWS_CHANNEL)
+			core_run_once(rig->rws[END_P]->cores[0]);
+	}
+	rig->now += MS;
+	wire_set_now(rig->wire, (uint64_t)rig->now);
+}
+
+/* Of each connection bytes come up while its end goes down; the tear-down finds every buffer. */
+static void b014_selector_close_gives_back_what_comes_meanwhile(void **state)
+{
+	struct pair *t = *state;
+	rws_channel_t out[MANY];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		t->s = t->p = RWS_NONE; /* those before stay */
+		pair_connect(t);
+		assert_int_equal(rws_open_write_channel(t->p, true, &out[i]), 0);
+	}
+	send_to_s(t->rig, out);
+	close_selector_of(t, END_S, MANY + 1);
+}
+
 /* The tear-down finds every buffer. */
 static void b015_nothing_remains_of_what_was_closed(void **state)
 {
@@ -527,6 +559,7 @@ int main(void)
 		PAIR_CASE(b012_resets_leak_nothing),
 		PAIR_CASE(b013_the_first_error_is_the_contexts),
 		PAIR_CASE(b014_a_selector_that_closes_ends_every_wait),
+		PAIR_CASE(b014_selector_close_gives_back_what_comes_meanwhile),
 		PAIR_CASE(b015_nothing_remains_of_what_was_closed),
 		PAIR_CASE(b030_close_and_attach_may_race),
 		PAIR_CASE(b030_attach_before_the_owner_sees_the_close),
