@@ -28,7 +28,7 @@ uintptr_t handle_this_thread(void)
 	return (uintptr_t)&here;
 }
 
-int handle_register(struct rws_selector *sel, uint32_t *first_generation)
+int handle_register(uint32_t *first_generation)
 {
 	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++) {
 		uintptr_t nobody = 0;
@@ -36,10 +36,14 @@ int handle_register(struct rws_selector *sel, uint32_t *first_generation)
 			    &entries[id].owner, &nobody, handle_this_thread()))
 			continue;
 		*first_generation = entries[id].next_generation;
-		atomic_store(&entries[id].selector, sel);
 		return (int)id;
 	}
 	return -ENOSPC;
+}
+
+void handle_publish(unsigned id, struct rws_selector *sel)
+{
+	atomic_store(&entries[id].selector, sel);
 }
 
 void handle_unregister(unsigned id, uint32_t next_generation)

@@ -134,10 +134,13 @@ static inline uint64_t handle_make(
 uintptr_t handle_this_thread(void);
 
 /*
- * Gives the selector an id, owned by the calling thread; -ENOSPC when all are taken.
- * *first_generation is where its slots' generations start.
+ * Gives out an id, owned by the calling thread; -ENOSPC when all are taken. *first_generation is
+ * where its slots' generations start.
  */
-int handle_register(struct rws_selector *sel, uint32_t *first_generation);
+int handle_register(uint32_t *first_generation);
+
+/* From here on handles with the id lead to the selector, which has its tables. */
+void handle_publish(unsigned id, struct rws_selector *sel);
 
 /* No thread finds it any more on return. next_generation: where the id's next user starts. */
 void handle_unregister(unsigned id, uint32_t next_generation);

@@ -182,7 +182,7 @@ int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **ou
 	sel->is_inline = rws->placement == RWS_INLINE;
 	sel->wake.fd = -1;
 	init_lists(sel);
-	int id = handle_register(sel, &generation);
+	int id = handle_register(&generation);
 	if (id < 0) {
 		free(sel);
 		return id;
@@ -190,11 +190,13 @@ int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **ou
 	sel->id = (unsigned)id;
 	atomic_fetch_add(&rws->selector_count, 1);
 	int result = set_up(sel, core, generation);
-	if (result != 0)
+	if (result != 0) {
 		free_all(sel);
-	else
-		*out = sel;
-	return result;
+		return result;
+	}
+	handle_publish(sel->id, sel);
+	*out = sel;
+	return 0;
 }
 
 /* ---- Closing ---------------------------------------------------------------------------- */

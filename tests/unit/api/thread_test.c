@@ -270,6 +270,35 @@ static void posts_race_the_close(void **state)
 	sel = NULL;
 }
 
+static _Atomic bool stop;
+
+static void *close_until_stopped(void *unused)
+{
+	while (!stop)
+		if (rws_close(s) != -EBADF)
+			results[0]++;
+	return NULL;
+}
+
+/* The next selector has the id in the handle, from before it has its tables. */
+static void old_handles_are_ebadf_while_selectors_come_and_go(void **state)
+{
+	pthread_t a;
+
+	assert_int_equal(rws_selector_close(sel), 1);
+	results[0] = 0;
+	stop = false;
+	pthread_create(&a, NULL, close_until_stopped, NULL);
+	for (unsigned i = 0; i < 500; i++) {
+		assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);
+		assert_int_equal(rws_selector_close(sel), 0);
+	}
+	stop = true;
+	pthread_join(a, NULL);
+	assert_int_equal(results[0], 0);
+	sel = NULL;
+}
+
 static rws_socket_t many[500];
 
 static void *close_many(void *unused)
@@ -432,6 +461,7 @@ int main(void)
 		CASE(posts_of_two_threads_all_run),
 		CASE(posts_to_a_selector_that_was_closed_are_ebadf),
 		CASE(posts_race_the_close),
+		CASE(old_handles_are_ebadf_while_selectors_come_and_go),
 		CASE(closes_racing_the_owner_all_happen),
 		CHANNEL_CASE(eventfd_is_armed_while_the_loop_is_not_running, start, fake_teardown),
 		CHANNEL_CASE(eventfd_tells_of_what_is_left, start, fake_teardown),
