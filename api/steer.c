@@ -99,6 +99,12 @@ static uint16_t be16_at(const uint8_t *bytes)
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
+/* RFC 8200 4.5: a Fragment header with the ports behind it, not those of a later fragment. */
+static bool is_first_fragment(const uint8_t *header, unsigned length)
+{
+	return length >= 8 && (be16_at(header + 2) & 0xfff8) == 0;
+}
+
 /*
  * A packet that an ICMP error quotes is one of ours: its source port is the local one. inner: the
  * quoted IP header, of which inner_length bytes are there.
@@ -111,8 +117,13 @@ static unsigned steer_quoted(const struct steer *steer, unsigned self, const uin
 	if (inner_length < header)
 		return self;
 	uint8_t proto = inner[ipv6 ? 6 : 9];
-	if (!ipv6)
+	if (!ipv6) {
 		header = (inner[0] & 15u) * 4;
+	} else if (proto == IPPROTO_FRAGMENT &&
+		is_first_fragment(inner + header, inner_length - header)) {
+		proto = inner[header];
+		header += 8;
+	}
 	unsigned table = table_of(proto);
 	if (table == TABLE_NONE || header < 20 || inner_length < header + 4)
 		return self;

@@ -326,6 +326,28 @@ static void ping_stays_and_an_icmp_error_follows_the_packet_it_quotes(void **sta
 	assert_int_equal(to(f, 1, &icmp), 1);
 }
 
+/* RFC 4443 3.2, RFC 8200 4.5: the ports of what was too big stand in its first fragment. */
+static void packet_too_big_follows_the_fragment_it_quotes(void **state)
+{
+	struct fixture *f = *state;
+	struct frame icmp = ip6(IPPROTO_ICMPV6, 2 << 8, 0);
+	uint8_t *quoted = icmp.bytes + 54 + 8;
+
+	steer_claim(&f->core[3], IPPROTO_UDP, 50000, false);
+	quoted[0] = 0x60;
+	quoted[6] = IPPROTO_FRAGMENT;
+	quoted[40] = IPPROTO_UDP;
+	quoted[43] = 1; /* more of them follow */
+	put16(quoted + 48, 50000);
+	icmp.length = 54 + 8 + 40 + 8 + 8;
+	assert_int_equal(to(f, 1, &icmp), 3);
+	icmp.length = 54 + 8 + 40 + 8 + 3; /* the ports are cut off */
+	assert_int_equal(to(f, 1, &icmp), 1);
+	icmp.length = 54 + 8 + 40 + 8 + 8;
+	put16(quoted + 42, 1448); /* a later one, which has none */
+	assert_int_equal(to(f, 1, &icmp), 1);
+}
+
 static void dhcp_reply_goes_to_the_first_core(void **state)
 {
 	struct fixture *f = *state;
@@ -373,6 +395,7 @@ int main(void)
 		CASE(extension_headers_hide_no_port),
 		CASE(arp_and_neighbour_discovery_go_to_all),
 		CASE(ping_stays_and_an_icmp_error_follows_the_packet_it_quotes),
+		CASE(packet_too_big_follows_the_fragment_it_quotes),
 		CASE(dhcp_reply_goes_to_the_first_core),
 		CASE(truncated_frames_stay_within_bounds),
 	};
