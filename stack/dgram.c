@@ -40,6 +40,13 @@ void dgram_stack_free(struct stack *st)
 	st->dgrams = NULL;
 }
 
+void dgram_addresses_changed(struct stack *st)
+{
+	struct dgram_socket *socket;
+	TAILQ_FOREACH (socket, &st->dgrams->all, entry)
+		dgram_forget_dst(socket);
+}
+
 /* Receive */
 
 void dgram_event(struct dgram_socket *socket, uint16_t events)

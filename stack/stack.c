@@ -100,8 +100,10 @@ static void on_netif_change(
 	struct netif *netif, netif_nsc_reason_t reason, const netif_ext_callback_args_t *args)
 {
 	dst_cache_changed(&stack_current->dsts);
-	if (reason & ~(LWIP_NSC_NETIF_REMOVED | LWIP_NSC_LINK_CHANGED))
-		nif_changed(netif);
+	if (stack_current->freeing || !(reason & ~(LWIP_NSC_NETIF_REMOVED | LWIP_NSC_LINK_CHANGED)))
+		return;
+	nif_changed(netif);
+	dgram_addresses_changed(stack_current);
 }
 
 static void leave_for_good(struct stack *st)

@@ -202,6 +202,8 @@ void nif_changed(struct netif *netif);
 /* dgram.c */
 bool dgram_stack_init(struct stack *st);
 void dgram_stack_free(struct stack *st);
+/* What datagrams are sent from may be ours no more, or another address be there. */
+void dgram_addresses_changed(struct stack *st);
 
 /* ICMP errors to connections and sockets (stack/lwip/icmp_errors.c). */
 bool icmp_errors_init(struct stack *st);

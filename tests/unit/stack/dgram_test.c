@@ -456,6 +456,43 @@ static void answers_come_from_the_address_asked(void **state)
 	lab_close(&lab);
 }
 
+static void assert_came_from(struct dgram *server, const ip_addr_t *from)
+{
+	struct dgram_rx rx;
+	assert_true(dgram_next(server, &rx));
+	assert_true(ip_addr_eq(&rx.from, from));
+	pbuf_free(rx.payload);
+}
+
+/* RFC 2131 3.2, 4.4.5: what a lease gave may be gone, and another address be there. */
+static void source_follows_a_new_address(void **state)
+{
+	struct lab lab;
+	ip_addr_t server_address = lab_ip4(1), before = lab_ip4(0);
+	ip_addr_t now = IPADDR4_INIT_BYTES(10, 0, 0, 77);
+	lab_open(&lab, 2, NULL);
+	struct dgram *client = bind_at(&lab, 0, 0), *server = bind_at(&lab, 1, 53);
+	struct dgram *connected = connect_from(&lab, 0, &server_address, 53);
+	assert_int_equal(dgram_send(client, lab_pbuf("1", 1), &server_address, 53), 0);
+	lab_pump(&lab);
+	assert_came_from(server, &before);
+	assert_int_equal(nif_add_address(lab.node[0].nif, &now, 24), 0);
+	assert_int_equal(dgram_send(client, lab_pbuf("2", 1), &server_address, 53), 0);
+	lab_pump(&lab);
+	assert_came_from(server, &now);
+	/* What is connected has one address for life. */
+	assert_int_equal(dgram_send(connected, lab_pbuf("3", 1), NULL, 0), -EADDRNOTAVAIL);
+	assert_int_equal(nif_add_address(lab.node[0].nif, &before, 24), 0);
+	assert_int_equal(dgram_send(connected, lab_pbuf("4", 1), NULL, 0), 0);
+	lab_pump(&lab);
+	assert_came_from(server, &before);
+	dgram_close(connected);
+	dgram_close(client);
+	dgram_close(server);
+	expect_memory_back(&lab);
+	lab_close(&lab);
+}
+
 /* RFC 1122 4.1.3.5: the source is one of the host's addresses. RFC 4007 9: of the right zone. */
 static void source_that_is_not_ours_is_refused(void **state)
 {
@@ -801,6 +838,7 @@ int main(void)
 		cmocka_unit_test(datagram_to_an_own_address_stays_here),
 		cmocka_unit_test(connected_socket_hears_that_nobody_is_at_home),
 		cmocka_unit_test(answers_come_from_the_address_asked),
+		cmocka_unit_test(source_follows_a_new_address),
 		cmocka_unit_test(source_that_is_not_ours_is_refused),
 		cmocka_unit_test(source_of_many_is_left_to_routing),
 		cmocka_unit_test(chosen_source_holds_at_home),
