@@ -239,6 +239,14 @@ static void end_sending(struct connection *c)
 	rws_layer_ended(c->layer);
 }
 
+/* Behind the end of the peer's stream no read tells of it. */
+static int lower_failure(const struct connection *c)
+{
+	if (!c->got_notify || !rws_is_closed(c->lower))
+		return 0;
+	return rws_job_result(rws_socket_context(c->lower));
+}
+
 /* ---- The layer ------------------------------------------------------------------------------- */
 
 static void run_once(struct connection *c)
@@ -260,8 +268,9 @@ static void run_once(struct connection *c)
 	}
 	if (!c->failed)
 		push(c);
-	if (c->out_error != 0 && !c->ended)
-		fail(c, c->out_error);
+	int error = c->out_error != 0 ? c->out_error : lower_failure(c);
+	if (error != 0 && !c->ended)
+		fail(c, error);
 	else
 		end_sending(c);
 }

@@ -355,6 +355,19 @@ static void reset_is_told_as_what_it_is(void **state)
 	dispose(rig, &p);
 }
 
+/* Contract 12: also when the peer's stream had come to its end before. */
+static void reset_behind_the_peers_end_is_told(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+
+	rws_channel_close(p.out[0], 0);
+	assert_int_equal(rws_await_content(p.in[1], 1, rig_after(rig, SECOND)), 0);
+	assert_int_equal(rws_abort(p.raw[0], -ECONNABORTED), 0); /* behind the back of TLS */
+	assert_int_equal(rws_await_closed(p.s[1], rig_after(rig, SECOND)), -ECONNRESET);
+	dispose(rig, &p);
+}
+
 static void broken_record_ends_it(void **state)
 {
 	struct rig *rig = *state;
@@ -817,6 +830,7 @@ int main(void)
 		CASE(half_close_ends_one_direction_only),
 		CASE(b129_bare_fin_is_an_error_behind_the_bytes),
 		CASE(reset_is_told_as_what_it_is),
+		CASE(reset_behind_the_peers_end_is_told),
 		CASE(broken_record_ends_it),
 		CASE(close_during_the_handshake_leaves_nothing),
 		CASE(selector_that_closes_ends_them),
