@@ -34,6 +34,7 @@
 
 #define RECORD_MAX      16384u /* RFC 8446 5.1: plain bytes in a record */
 #define TO_PEER_MAX     65536  /* encrypted and not with TCP: no more is encrypted */
+#define ANSWERS_MAX     131072 /* the same, with OpenSSL's answers: no more is read */
 #define NAME_MAX_LENGTH 255u
 
 #define LOWER_EVENTS                                                                               \
@@ -174,12 +175,24 @@ static void shake_hands(struct connection *c)
 	rws_layer_connected(c->layer);
 }
 
+/*
+ * RFC 8446 4.6.3: what is read may have to be answered. A peer that takes no answers is read no
+ * further: above the bound of what is encrypted, or two that only write would wait for each other.
+ */
+static bool may_answer(struct connection *c)
+{
+	if (left_to_push(c) >= ANSWERS_MAX)
+		push(c);
+	return left_to_push(c) < ANSWERS_MAX;
+}
+
 static void receive_bytes(struct connection *c)
 {
 	char bytes[RECORD_MAX];
 	size_t room, n;
 
-	while (!c->failed && !c->got_notify && (room = rws_layer_room(c->layer)) > 0) {
+	while (!c->failed && !c->got_notify && may_answer(c) &&
+		(room = rws_layer_room(c->layer)) > 0) {
 		ERR_clear_error();
 		int result =
 			SSL_read_ex(c->ssl, bytes, room < sizeof(bytes) ? room : sizeof(bytes), &n);

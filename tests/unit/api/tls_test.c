@@ -368,6 +368,82 @@ static void reset_behind_the_peers_end_is_told(void **state)
 	dispose(rig, &p);
 }
 
+/* ---- A peer of OpenSSL alone ---------------------------------------------------------------- */
+
+/* It sends what it wants, and reads only while it shakes hands. */
+struct loner {
+	SSL *ssl;
+	BIO *in, *out;
+	rws_channel_t raw_in, raw_out;
+};
+
+/* What it has to send goes on its way; false: TCP takes no more, even after a while. */
+static bool send_all(struct rig *rig, struct loner *l)
+{
+	uint8_t bytes[4096];
+	size_t n = (size_t)BIO_read(l->out, bytes, sizeof(bytes)), done = 0;
+	unsigned tries = 0;
+
+	assert_true(n < sizeof(bytes));
+	while (rws_write_fully(l->raw_out, bytes, n, &done) == -EAGAIN) {
+		if (++tries == 20)
+			return false;
+		rig_run(rig, SECOND / 10);
+	}
+	assert_int_equal(done, n);
+	assert_int_equal(rws_flush(l->raw_out), 0);
+	return true;
+}
+
+static void begin_alone(struct rig *rig, struct loner *l, rws_socket_t raw)
+{
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	assert_int_equal(rws_connection(raw, &l->raw_in, &l->raw_out), 0);
+	l->ssl = SSL_new(common->context);
+	l->in = BIO_new(BIO_s_mem());
+	l->out = BIO_new(BIO_s_mem());
+	BIO_set_mem_eof_return(l->in, -1);
+	SSL_set_bio(l->ssl, l->in, l->out);
+	SSL_set_connect_state(l->ssl);
+	while (SSL_do_handshake(l->ssl) != 1) {
+		assert_true(send_all(rig, l));
+		assert_int_equal(rws_await_content(l->raw_in, 1, rig_after(rig, SECOND)), 1);
+		while ((n = rws_read_available(l->raw_in, bytes, sizeof(bytes))) > 0)
+			assert_int_equal(BIO_write(l->in, bytes, (int)n), n);
+	}
+	assert_true(send_all(rig, l));
+}
+
+/* RFC 8446 4.6.3: each asks for an answer, which this peer never reads. */
+static void peer_that_reads_no_answers_is_not_read_for_ever(void **state)
+{
+	const struct rws_options options = {.send_buffer = 16384, .receive_buffer = 11680};
+	struct rws_address address = rig_address(1, false, PORT);
+	struct rig *rig = *state;
+	struct pair p = {0};
+	struct loner l;
+	unsigned updates = 0;
+
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, &options, &p.listener), 0);
+	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, &options, &p.raw[0]), 0);
+	assert_int_equal(rws_await(p.listener, RWS_EV_ACCEPTABLE, rig_after(rig, SECOND)),
+		RWS_EV_ACCEPTABLE);
+	assert_int_equal(rws_accept(p.listener, &p.raw[1]), 0);
+	assert_int_equal(rws_tls_server(common, p.raw[1], &p.s[1]), 0);
+	begin_alone(rig, &l, p.raw[0]);
+	do {
+		assert_int_equal(SSL_key_update(l.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(l.ssl), 1);
+	} while (send_all(rig, &l) && ++updates < 20000);
+	assert_in_range(updates, 1000, 19999);
+	SSL_free(l.ssl);
+	p.s[0] = p.raw[0];
+	rws_abort(p.s[0], 0);
+	dispose(rig, &p);
+}
+
 static void broken_record_ends_it(void **state)
 {
 	struct rig *rig = *state;
@@ -831,6 +907,7 @@ int main(void)
 		CASE(b129_bare_fin_is_an_error_behind_the_bytes),
 		CASE(reset_is_told_as_what_it_is),
 		CASE(reset_behind_the_peers_end_is_told),
+		CASE(peer_that_reads_no_answers_is_not_read_for_ever),
 		CASE(broken_record_ends_it),
 		CASE(close_during_the_handshake_leaves_nothing),
 		CASE(selector_that_closes_ends_them),
