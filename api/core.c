@@ -36,9 +36,9 @@ int64_t core_clock(const struct core *core)
 /* Marks in pkt_flags of what crosses the rings between cores and is no frame just received. */
 #define PKT_TO_SEND     (1U << 15) /* to be sent by a core that has a queue */
 #define PKT_REASSEMBLED (1U << 14) /* put together from fragments, from its IP header on */
-#define PKT_SHARED      (1U << 13) /* payload of a datagram to a group, below it struct shared */
+#define PKT_SHARED      (1U << 13) /* payload of a datagram to this host, below it struct shared */
 
-/* Of a datagram that another core sent to a group; lies below its payload. */
+/* Of a datagram that another core sent to this host; lies below its payload. */
 struct shared {
 	ip_addr_t from, to;
 	uint16_t from_port, port;
@@ -169,13 +169,16 @@ uint8_t core_interface_of(const struct core *core, const struct nif *nif)
 }
 
 /* stack_config.share: to the other cores that have a socket on the port. */
-void core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port)
+bool core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port)
 {
 	struct core *core = container_of(steering, struct core, steering);
 	const struct shared shared = {datagram->from, datagram->to, datagram->from_port, port};
 	uint32_t cores = steer_owners(core->rws->steer, IPPROTO_UDP, port) & ~(1u << core->id);
 	struct nif_frame payload = nif_frame_of(datagram->payload);
+	bool any = cores != 0;
 
+	if (!ip_addr_ismulticast(&datagram->to))
+		cores &= -cores; /* one of them is enough */
 	for (; cores != 0; cores &= cores - 1) {
 		unsigned to = (unsigned)__builtin_ctz(cores);
 		struct pbuf *copy = copy_frame(core, &payload);
@@ -187,6 +190,7 @@ void core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram
 		if (forward(core, to, copy))
 			core_wake(core->rws->cores[to]);
 	}
+	return any;
 }
 
 static void receive_shared(struct core *core, struct pbuf *p)

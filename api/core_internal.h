@@ -121,7 +121,7 @@ uint8_t core_interface_of(const struct core *core, const struct nif *nif);
 bool core_redirect(void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);
 
 /* stack_config.share, likewise. */
-void core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
+bool core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
 
 /* core_groups.c: stack_config.claim_group and release_group of all cores but the first. */
 int core_claim_group(void *steering, struct nif *nif, const ip_addr_t *group);

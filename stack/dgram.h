@@ -92,8 +92,8 @@ int dgram_hold_group(struct nif *nif, const ip_addr_t *group);
 void dgram_release_group(struct nif *nif, const ip_addr_t *group);
 
 /*
- * Takes a datagram to a group, and to that port, that another stack sent on the interface
- * (stack_config.share); owns its payload from here on.
+ * Takes a datagram to that port that another stack of this host sent: to a group on the interface,
+ * or to an address of ours (stack_config.share). Owns its payload from here on.
  */
 void dgram_input_shared(
 	struct stack *st, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);

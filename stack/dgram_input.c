@@ -64,13 +64,18 @@ void dgram_input_shared(
 		.local_port = port,
 		.remote_port = datagram->from_port};
 	stack_enter(st);
-	struct dgram_socket *first = dgram_find_member(st, &flow, nif, NULL);
+	bool to_group = ip_addr_ismulticast(&flow.local);
+	struct dgram_socket *first =
+		to_group ? dgram_find_member(st, &flow, nif, NULL) : dgram_find(st, &flow);
 	if (first == NULL) {
-		pbuf_free(datagram->payload); /* its port is here, no member is */
+		pbuf_free(datagram->payload); /* its port is here, whom it means is not */
 		return;
 	}
-	give_to_all(st, datagram->payload, &flow, nif, first);
 	st->counters.udp_rx++;
+	if (to_group)
+		give_to_all(st, datagram->payload, &flow, nif, first);
+	else
+		dgram_receive(first, datagram->payload, &flow);
 }
 
 static bool deliver_to_group(struct stack *st, const struct ip_rx *rx, const struct flow *flow)

@@ -141,9 +141,21 @@ static bool is_home(const struct dgram_socket *socket, const ip_addr_t *to)
 	return stack_has_address(socket->dgram.stack, to);
 }
 
+/* Nobody of this stack is meant: one of another may be. */
+static int send_to_other_stack(
+	struct dgram_socket *socket, struct pbuf *payload, const struct flow *flow)
+{
+	struct stack *st = socket->dgram.stack;
+	const struct dgram_rx datagram = {payload, flow->remote, flow->local, flow->remote_port};
+	if (st->share == NULL || !st->share(st->steering, st->nifs, &datagram, flow->local_port))
+		return socket->connected ? -ECONNREFUSED : 0;
+	st->counters.udp_tx++;
+	return 0;
+}
+
 /*
  * RFC 1122 3.2.1.3: no device would bring back what we send to ourselves. It reaches the sockets of
- * this stack, in a buffer of its own: the payload goes back to its owner as if it had been sent.
+ * this host, in a buffer of its own: the payload goes back to its owner as if it had been sent.
  */
 static int send_home(struct dgram_socket *socket, struct pbuf *payload, struct flow *flow)
 {
@@ -152,7 +164,7 @@ static int send_home(struct dgram_socket *socket, struct pbuf *payload, struct f
 		flow->remote = flow->local;
 	struct dgram_socket *receiver = dgram_find(st, flow);
 	if (receiver == NULL)
-		return socket->connected ? -ECONNREFUSED : 0;
+		return send_to_other_stack(socket, payload, flow);
 	if (!dgram_give_copy(receiver, payload, flow))
 		return -ENOBUFS;
 	st->counters.udp_tx++;

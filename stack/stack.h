@@ -64,10 +64,11 @@ struct stack_config {
 	int (*claim_group)(void *steering, struct nif *nif, const ip_addr_t *group);
 	void (*release_group)(void *steering, struct nif *nif, const ip_addr_t *group);
 	/*
-	 * Copies a datagram that was sent to a group, and to that port, for dgram_input_shared on the
-	 * stacks that may have members. NULL where one stack is alone.
+	 * Copies a datagram that was sent here, to that port, for dgram_input_shared: one to a group
+	 * for all stacks that may have members, another one for one that has the port. False: there
+	 * is none. NULL where one stack is alone.
 	 */
-	void (*share)(
+	bool (*share)(
 		void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
 	/*
 	 * Takes a packet for a port that another core holds, from its IP header on, for

@@ -64,7 +64,7 @@ struct stack {
 	void (*release_port)(void *steering, uint8_t proto, uint16_t port);
 	int (*claim_group)(void *steering, struct nif *nif, const ip_addr_t *group);
 	void (*release_group)(void *steering, struct nif *nif, const ip_addr_t *group);
-	void (*share)(
+	bool (*share)(
 		void *steering, struct nif *nif, const struct dgram_rx *datagram, uint16_t port);
 	bool (*redirect)(
 		void *steering, struct nif *nif, uint8_t proto, uint16_t port, struct pbuf *p);

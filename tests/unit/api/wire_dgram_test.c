@@ -277,6 +277,56 @@ static void b115_a_socket_receives_what_it_sends_to_itself(void **state)
 	rig_run(rig, SECOND);
 }
 
+/* RFC 1122 3.2.1.3: also of another stack core; ports take turns on them, if nothing else does. */
+static void b115_what_a_host_sends_to_itself_finds_every_core(void **state)
+{
+	static const size_t sizes[] = {6, 0, 5000, 40000};
+	struct rig *rig = *state;
+	struct rws_address at[2] = {rig_address(1, false, PORT), rig_address(1, false, PORT + 1)};
+	struct rws_selector *sel[2] = {rig->sel[1], rig->second};
+	uint8_t *bytes = pattern(RWS_DATAGRAM_MAX), *got = malloc(RWS_DATAGRAM_MAX);
+	rws_socket_t s[2];
+
+	assert_non_null(got);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(rws_udp_bind(sel[i], &at[i], NULL, &s[i]), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned to = i % 2;
+		struct rws_datagram d = {.data = got, .capacity = RWS_DATAGRAM_MAX};
+		assert_int_equal(send_to(s[1 - to], bytes, sizes[i / 2], at[to]), 0);
+		rig_run(rig, SECOND / 10);
+		assert_int_equal(rws_receive(s[to], &d), 0);
+		assert_int_equal(d.length, sizes[i / 2]);
+		assert_memory_equal(got, bytes, d.length);
+		assert_true(rws_address_equal(&d.address, &at[1 - to]));
+		assert_true(rws_address_equal(&d.local, &at[to]));
+		assert_int_equal(rws_receive(s[to], &d), -EAGAIN);
+	}
+	free(bytes);
+	free(got);
+	dispose(rig, s[0], s[1]);
+}
+
+/* Of a connected socket what finds nobody is an error, as from elsewhere. */
+static void b115_a_connected_socket_is_told_when_no_core_is_at_home(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address at = rig_address(1, false, PORT + 1);
+	rws_socket_t s, other;
+	struct rws_datagram d = {.data = "?", .length = 1};
+	struct rws_event event;
+
+	assert_int_equal(rws_udp_connect(rig->sel[1], &at, NULL, NULL, &s), 0);
+	assert_int_equal(rws_send(s, &d), 0);
+	assert_int_equal(rws_selector_select(rig->sel[1], &event, 1, after(rig, SECOND)), 1);
+	assert_int_equal(event.bits, RWS_EV_ERROR);
+	assert_int_equal(event.result, -ECONNREFUSED);
+	assert_int_equal(rws_udp_bind(rig->second, &at, NULL, &other), 0);
+	assert_int_equal(rws_send(s, &d), 0);
+	assert_int_equal(rws_await(other, RWS_EV_READABLE, after(rig, SECOND)), RWS_EV_READABLE);
+	dispose(rig, s, other);
+}
+
 static void b116_datagrams_of_10000_bytes_arrive_whole(void **state)
 {
 	struct rig *rig = *state;
@@ -950,6 +1000,10 @@ int main(void)
 		CASE(b114_close_sends_the_last_datagrams),
 		CASE(b113_connected_sockets_know_both_ends),
 		CASE(b115_a_socket_receives_what_it_sends_to_itself),
+		BOTH_CASE(b115_what_a_host_sends_to_itself_finds_every_core, rig_setup_two_cores,
+			rig_teardown),
+		BOTH_CASE(b115_a_connected_socket_is_told_when_no_core_is_at_home,
+			rig_setup_two_cores, rig_teardown),
 		CASE(b116_datagrams_of_10000_bytes_arrive_whole),
 		CASE(b117_broadcast_needs_the_option),
 		CASE(b118_close_ends_receiving_and_sending),
