@@ -46,6 +46,14 @@ void app_progress(const struct app *app, const char *format, ...)
 	app_error(app, "%s", text);
 }
 
+int app_flush_output(const struct app *app)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return APP_OK;
+	app_error(app, "standard output: %s", app_reason(-errno));
+	return APP_FAILED;
+}
+
 const char *app_reason(int result)
 {
 	switch (result) {
@@ -93,21 +101,29 @@ struct rws_options app_listen_options(const struct app *app)
 
 static int read_options(struct app *app, int argc, char **argv)
 {
-	const struct option_spec *spec = &app->program->options;
-
-	if (options_parse(spec, argc, argv, &app->options) < 0) {
+	if (options_parse(&app->program->options, argc, argv, &app->options) < 0) {
 		app_error(app, "%s", app->options.error);
 		return APP_BAD_INPUT;
 	}
+	return APP_OK;
+}
+
+static bool asks_for_text(const struct options *options)
+{
+	return options->help || options->version || options->man;
+}
+
+static int print_text(const struct app *app)
+{
+	const struct option_spec *spec = &app->program->options;
+
 	if (app->options.help)
 		options_print_help(stdout, spec);
 	else if (app->options.man)
 		options_print_man(stdout, spec, rws_version());
-	else if (app->options.version)
+	else
 		printf("%s %s\n", spec->program, rws_version());
-	else if (app->program->check != NULL)
-		return app->program->check(app);
-	return APP_OK;
+	return app_flush_output(app);
 }
 
 static struct rws_interface interface_config(const struct options_interface *from)
@@ -463,7 +479,11 @@ int app_main(const struct app_program *program, int argc, char **argv)
 	sigset_t set = control_signals();
 	int status = read_options(&app, argc, argv);
 
-	if (status != APP_OK || app.options.help || app.options.version || app.options.man)
+	if (status == APP_OK && asks_for_text(&app.options))
+		return print_text(&app);
+	if (status == APP_OK && program->check != NULL)
+		status = program->check(&app);
+	if (status != APP_OK)
 		return status;
 	/* Blocked before any thread is made, so that only the control thread takes them. */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -116,6 +116,9 @@ void app_error(const struct app *app, const char *format, ...)
 void app_progress(const struct app *app, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Whether all that was printed to stdout got there: APP_OK, or APP_FAILED and said. */
+int app_flush_output(const struct app *app);
+
 /* Runs the loop until the interfaces are usable: 0, -ETIMEDOUT, or -ECANCELED when it is to stop. */
 int app_await_ready(struct app_thread *thread, int64_t deadline);
 

@@ -178,5 +178,5 @@ void app_print_ready(const struct app *app)
 	print_drivers(app);
 	printf(", %u stack core%s, %s)\n", cores, cores == 1 ? "" : "s",
 		app->options.placement == OPTIONS_INLINE ? "inline" : "channel");
-	fflush(stdout); /* scripts wait for this line */
+	app_flush_output(app); /* scripts wait for this line */
 }

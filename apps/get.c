@@ -163,8 +163,8 @@ static uint64_t exchange_all(struct exchange *exchange)
 	return count;
 }
 
-/* Beside a body on standard output the report goes to standard error. */
-static void report(const struct exchange *exchange, uint64_t count, int64_t ns)
+/* Beside a body on standard output the report goes to standard error. APP_OK, or APP_FAILED. */
+static int report(const struct exchange *exchange, uint64_t count, int64_t ns)
 {
 	bool to_stdout = own.output == NULL || strcmp(own.output, "-") != 0;
 	FILE *out = to_stdout ? stdout : stderr;
@@ -179,13 +179,14 @@ static void report(const struct exchange *exchange, uint64_t count, int64_t ns)
 		fprintf(out, "%" PRIu64 " bytes sent, ", exchange->sent);
 	fprintf(out, "%" PRIu64 " bytes in %.3f s, %.1f MB/s\n", exchange->received, seconds,
 		(double)bytes / 1e6 / seconds);
-	fflush(out);
+	return app_flush_output(exchange->thread->app);
 }
 
 static int fetch(struct exchange *exchange)
 {
 	struct rws_selector *selector = exchange->thread->selector;
 	uint64_t count;
+	bool wanted;
 
 	exchange->broken = true;
 	if (connect_server(exchange) < 0)
@@ -195,8 +196,9 @@ static int fetch(struct exchange *exchange)
 	exchange->next_word_ns = exchange->begun_ns + FIRST_WORD_NS;
 	get_output_init(&exchange->output, own.output);
 	count = exchange_all(exchange);
-	if (count > 0 && !(exchange->thread->app->options.quiet && is_success(exchange)))
-		report(exchange, count, rws_now(selector) - exchange->begun_ns);
+	wanted = count > 0 && !(exchange->thread->app->options.quiet && is_success(exchange));
+	if (wanted && report(exchange, count, rws_now(selector) - exchange->begun_ns) != APP_OK)
+		return APP_FAILED;
 	return count == own.repeat && is_success(exchange) ? APP_OK : APP_FAILED;
 }
 

@@ -47,3 +47,13 @@ expect "files in the full folder" "$(ls "$WORK/small")" ""
 tap_app missing rws-get "http://$KERNEL_HOST:8000/nothing" -o "$WORK/none"
 await_exit missing 1 30
 grep -q 404 "${LOG[missing]}" || fail "the status 404 is not told"
+
+# A report that cannot be written is told, too; the body is where it was to go.
+mapfile -t common < <(common_options)
+launch unsaid bash -c 'exec "$@" >/dev/full' bash "$(app rws-get)" "${common[@]}" \
+	--dev net_tap0,iface=rws0 --addr "$RWS4/24" "http://$KERNEL4:8000/bytes/10" -o "$WORK/ten"
+kernel_joins unsaid rws0 "$KERNEL4/24"
+await_exit unsaid 1 30
+grep -q 'standard output: No space left' "${LOG[unsaid]}" || fail "a report that is lost is not told"
+got=$(sha256sum <"$WORK/ten")
+expect "SHA-256 of its body" "${got%% *}" "$(pattern_sha256 10)"
