@@ -354,9 +354,9 @@ int rws_set_options(rws_socket_t s, const struct rws_options *options);
 
 /*
  * Starts a connection; ends with RWS_EV_CONNECTED, or RWS_EV_ERROR and the context's result:
- * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -EPROTO (somebody on the way could not
- * read our header). options may be NULL. Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS,
- * -ENOPROTOOPT, -EXDEV.
+ * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -EINVAL (our own address, or a subnet's
+ * broadcast address), -EPROTO (somebody on the way could not read our header). options may be NULL.
+ * Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS, -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 	const struct rws_options *options, rws_socket_t *s);

@@ -81,6 +81,14 @@ const char *app_reason(int result)
 	}
 }
 
+const char *app_connect_reason(int result)
+{
+	if (result == -EINVAL)
+		return "not one other host, but our own address, a group's or a broadcast one; give "
+		       "the server's";
+	return app_reason(result);
+}
+
 struct rws_options app_bind_options(const struct app *app)
 {
 	return (struct rws_options){

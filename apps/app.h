@@ -135,6 +135,9 @@ void app_print_sums(const struct app *app, const struct app_counter *rows, unsig
 /* Text of a negative errno. */
 const char *app_reason(int result);
 
+/* The same of rws_tcp_connect and rws_tcp_connect_host. */
+const char *app_connect_reason(int result);
+
 /* Options of a server's socket, UDP and listening; several threads share its address. */
 struct rws_options app_bind_options(const struct app *app);
 struct rws_options app_listen_options(const struct app *app);

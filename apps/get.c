@@ -93,7 +93,18 @@ static int check(struct app *app)
 
 /* ---- The connection ---------------------------------------------------------------------- */
 
-static void explain(const struct exchange *exchange, int result)
+static const char *tls_reason(int result)
+{
+	switch (result) {
+	case -EKEYREJECTED:
+		return "its certificate is not trusted, or for another name; see --ca";
+	default:
+		return app_reason(result);
+	}
+}
+
+/* Says why there is no connection; returns the result, for `return`. */
+static int explain(const struct exchange *exchange, int result, const char *reason)
 {
 	const struct app *app = exchange->thread->app;
 	const char *peer = own.url.host;
@@ -102,11 +113,9 @@ static void explain(const struct exchange *exchange, int result)
 		app_error(app, "%s: interrupted", peer);
 	else if (result == -ETIMEDOUT)
 		app_error(app, "%s: no answer within %" PRIu64 " s", peer, own.timeout_s);
-	else if (result == -EKEYREJECTED)
-		app_error(app, "%s: its certificate is not trusted, or for another name; see --ca",
-			peer);
 	else
-		app_error(app, "%s: %s", peer, app_reason(result));
+		app_error(app, "%s: %s", peer, reason);
+	return result;
 }
 
 static int secure(struct exchange *exchange)
@@ -115,7 +124,7 @@ static int secure(struct exchange *exchange)
 
 	if (result == 0)
 		result = rws_await(exchange->socket, RWS_EV_CONNECTED, get_deadline(exchange));
-	return result;
+	return result < 0 ? explain(exchange, result, tls_reason(result)) : 0;
 }
 
 /* 0, or a negative errno and said. */
@@ -127,13 +136,13 @@ static int connect_server(struct exchange *exchange)
 	result = rws_tcp_connect_host(thread->selector, own.url.host, NULL, &exchange->socket);
 	if (result == 0)
 		result = rws_await(exchange->socket, RWS_EV_CONNECTED, get_deadline(exchange));
-	if (result >= 0 && own.tls != NULL)
-		result = secure(exchange);
-	if (result >= 0)
-		result = rws_connection(exchange->socket, &exchange->in, &exchange->out);
 	if (result < 0)
-		explain(exchange, result);
-	return result;
+		return explain(exchange, result, app_connect_reason(result));
+	result = own.tls != NULL ? secure(exchange) : 0;
+	if (result < 0)
+		return result;
+	result = rws_connection(exchange->socket, &exchange->in, &exchange->out);
+	return result < 0 ? explain(exchange, result, app_reason(result)) : 0;
 }
 
 static bool is_success(const struct exchange *exchange)

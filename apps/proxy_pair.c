@@ -90,7 +90,8 @@ static void attempt_failed(struct proxy_pair *pair, int error)
 	if (is_our_own(error))
 		app_progress(app, "connecting to %s: %s", text, app_reason(error));
 	else if (proxy_backend_failed(&server->backends, pair->backend_index, now))
-		app_progress(app, "backend %s: %s; left out for %llu s", text, app_reason(error),
+		app_progress(app, "backend %s: %s; left out for %llu s", text,
+			app_connect_reason(error),
 			(unsigned long long)server->options->fail_timeout);
 }
 

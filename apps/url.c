@@ -8,6 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apps/options.h"
+
+static const char no_host[] = "the host is a name or an IP address, 10.0.0.1 or [fd00::1], and the "
+			      "port from 1 to 65535";
+
 static bool has(const struct http_parser_url *parts, int field)
 {
 	return (parts->field_set & 1 << field) != 0;
@@ -44,23 +49,33 @@ static bool may_be_name(const char *host)
 	return strspn(last, "0123456789") < n - (size_t)(last - host);
 }
 
-static int parse_host(const char *text, const struct http_parser_url *parts, struct url *url)
+/* What is wrong with the text, NULL when it is a host. */
+static const char *check_host(const char *host)
+{
+	bool ipv6 = strchr(host, ':') != NULL;
+	uint8_t ip[16];
+
+	if (inet_pton(ipv6 ? AF_INET6 : AF_INET, host, ip) != 1)
+		return !ipv6 && may_be_name(host) ? NULL : no_host;
+	return options_is_station(ipv6 ? 6 : 4, ip)
+		? NULL
+		: "not the address of one server; give a unicast address";
+}
+
+static const char *parse_host(
+	const char *text, const struct http_parser_url *parts, struct url *url)
 {
 	char *host = url->name;
 	size_t n = parts->field_data[UF_HOST].len;
 	unsigned port = has(parts, UF_PORT) ? parts->port : url->is_secure ? 443 : 80;
-	struct in6_addr ip;
-	bool ipv6;
 
 	if (!has(parts, UF_HOST) || n >= sizeof(url->name) || port == 0)
-		return -EINVAL;
+		return no_host;
 	memcpy(host, text + parts->field_data[UF_HOST].off, n);
 	host[n] = '\0';
-	ipv6 = strchr(host, ':') != NULL;
-	snprintf(url->host, sizeof(url->host), ipv6 ? "[%s]:%u" : "%s:%u", host, port);
-	if (inet_pton(ipv6 ? AF_INET6 : AF_INET, host, &ip) == 1)
-		return 0;
-	return !ipv6 && may_be_name(host) ? 0 : -EINVAL;
+	snprintf(url->host, sizeof(url->host), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+		host, port);
+	return check_host(host);
 }
 
 /* Path and query; the fragment is not for the server (RFC 9110 7.1). */
@@ -90,9 +105,8 @@ int url_parse(const char *text, struct url *url, char *error, size_t size)
 		wrong = "only http:// and https:// are spoken here";
 	else if (has(&parts, UF_USERINFO))
 		wrong = "no user and password, please";
-	else if (parse_host(text, &parts, url) < 0)
-		wrong = "the host is a name or an IP address, 10.0.0.1 or [fd00::1], and the port from "
-			"1 to 65535";
+	else
+		wrong = parse_host(text, &parts, url);
 	if (wrong != NULL) {
 		snprintf(error, size, "%.200s: %s", text, wrong);
 		return -EINVAL;

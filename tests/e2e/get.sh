@@ -48,6 +48,13 @@ tap_app missing rws-get "http://$KERNEL_HOST:8000/nothing" -o "$WORK/none"
 await_exit missing 1 30
 grep -q 404 "${LOG[missing]}" || fail "the status 404 is not told"
 
+# Our own address, and one that is all of the network's.
+for nobody in 10.77.0.2 10.77.0.255; do
+	launch_app nobody rws-get --dev net_tap0,iface=rws0 --addr "$RWS4/24" "http://$nobody:8000/"
+	await_exit nobody 1 30
+	grep -qF "$nobody:8000: not one other host" "${LOG[nobody]}" || fail "$nobody is not explained"
+done
+
 # A report that cannot be written is told, too; the body is where it was to go.
 mapfile -t common < <(common_options)
 launch unsaid bash -c 'exec "$@" >/dev/full' bash "$(app rws-get)" "${common[@]}" \

@@ -182,6 +182,14 @@ peer_python proxy_ends "$RWS" 80 8003 $((4 * threads))
 finish_clean ends drop.conn_closed drop.tcp_refused
 expect "connections reset for want of bytes" "$(counter ends proxy.idle)" 1
 
+# Our own address could be any backend's, until it is known which one is ours.
+tap_server self rws-proxy --port 80 --backend "$HOST:8001" --fail-timeout 1
+status=0
+peer curl -sS --max-time 20 -o /dev/null "http://$HOST/thousand" || status=$?
+expect_at_least "curl's status without a backend" "$status" 1
+grep -qF "backend $HOST:8001: not one other host" "${LOG[self]}" || fail "our own is not explained"
+finish_clean self drop.conn_closed drop.tcp_refused
+
 # ---- TLS -------------------------------------------------------------------------------------------
 
 tls=(--cert "$WORK/right.pem" --key "$WORK/right.key")

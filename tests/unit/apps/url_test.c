@@ -88,6 +88,16 @@ static void hosts_that_are_neither_name_nor_address_are_refused(void **state)
 	refused("http://user:word@10.0.0.1/", "password");
 }
 
+static void addresses_of_no_single_host_are_refused(void **state)
+{
+	static const char *const none[] = {"http://0.0.0.0/", "http://127.0.0.1/",
+		"http://224.0.0.1/", "http://255.255.255.255/", "https://[::]/", "https://[::1]/",
+		"https://[ff02::1]/"};
+
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		refused(none[i], "unicast");
+}
+
 static void ports_out_of_range_are_refused(void **state)
 {
 	refused("http://10.0.0.1:0/", "port");
@@ -124,6 +134,7 @@ int main(void)
 		cmocka_unit_test(https_has_a_port_of_its_own),
 		cmocka_unit_test(names_are_taken),
 		cmocka_unit_test(hosts_that_are_neither_name_nor_address_are_refused),
+		cmocka_unit_test(addresses_of_no_single_host_are_refused),
 		cmocka_unit_test(ports_out_of_range_are_refused),
 		cmocka_unit_test(text_too_long_is_refused),
 		cmocka_unit_test(control_characters_are_refused),
