@@ -96,6 +96,8 @@ static int check(struct app *app)
 static const char *tls_reason(int result)
 {
 	switch (result) {
+	case -EPROTO:
+		return "no answer in TLS 1.2 or 1.3; is the port one for https://?";
 	case -EKEYREJECTED:
 		return "its certificate is not trusted, or for another name; see --ca";
 	default:

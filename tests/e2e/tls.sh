@@ -55,3 +55,10 @@ get insecure 0 --insecure
 get untrusted 1 --ca "$WORK/other.pem"
 grep -q 'not trusted' "${LOG[untrusted]}" || fail "it is not told that the certificate is not trusted"
 get system 1
+
+# A server that speaks no TLS.
+launch plain python3 -B "$E2E/peers/http_server.py" 8000
+wait_line 10 "${LOG[plain]}" '^listening$' "${PID[plain]}" || fail "no server"
+tap_app astray rws-get "https://$KERNEL_HOST:8000/bytes/1" --insecure
+await_exit astray 1 40
+grep -q 'no answer in TLS' "${LOG[astray]}" || fail "it is not told that the server speaks no TLS"
