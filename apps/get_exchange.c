@@ -233,9 +233,12 @@ static void explain(const struct exchange *exchange, int result)
 		app_error(app, "%s: cannot be read to its end", exchange->options->upload);
 	else if (result == END_OF_INPUT)
 		app_error(app, "the server closed the connection before the response was complete");
-	else if (result == -EPROTO)
+	else if (HTTP_PARSER_ERRNO(&exchange->parser) != HPE_OK)
 		app_error(app, "not an HTTP response: %s",
 			http_errno_description(HTTP_PARSER_ERRNO(&exchange->parser)));
+	else if (result == -EPROTO && exchange->options->tls != NULL)
+		app_error(app,
+			"the connection ended, but not its TLS: the response may be cut short");
 	else if (result == -ETIMEDOUT)
 		app_error(app, "nothing moved for %" PRIu64 " s; see --timeout",
 			exchange->options->timeout_s);

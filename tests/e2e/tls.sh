@@ -62,3 +62,11 @@ wait_line 10 "${LOG[plain]}" '^listening$' "${PID[plain]}" || fail "no server"
 tap_app astray rws-get "https://$KERNEL_HOST:8000/bytes/1" --insecure
 await_exit astray 1 40
 grep -q 'no answer in TLS' "${LOG[astray]}" || fail "it is not told that the server speaks no TLS"
+
+# A response that ends without TLS's word for it (RFC 8446 6.1), and has no length of its own.
+launch cut python3 -B "$E2E/peers/tls_cut.py" 8444 "$WORK/right.pem" "$WORK/right.key"
+wait_line 10 "${LOG[cut]}" '^listening$' "${PID[cut]}" || fail "no server"
+tap_app short rws-get "https://$KERNEL_HOST:8444/" --insecure -o "$WORK/short"
+await_exit short 1 40
+grep -q 'may be cut short' "${LOG[short]}" || fail "it is not told that the response was cut"
+[ ! -e "$WORK/short" ] || fail "a response that was cut is taken for whole"
