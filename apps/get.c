@@ -47,6 +47,15 @@ static const struct option_row rows[] = {
 		.offset = offsetof(struct get_options, timeout_s),
 		.fallback = "30",
 		.text = "give up when nothing moves for so long"},
+	{.name = "max-time",
+		.argument = "N",
+		.kind = OPTION_NUMBER,
+		.unit = "seconds",
+		.min = 1,
+		.max = 86400,
+		.offset = offsetof(struct get_options, max_time_s),
+		.fallback = "none",
+		.text = "give up after so long in all, also while something moves"},
 	{.name = "ca",
 		.argument = "FILE",
 		.kind = OPTION_TEXT,
@@ -114,7 +123,7 @@ static int explain(const struct exchange *exchange, int result, const char *reas
 	if (exchange->interrupted)
 		app_error(app, "%s: interrupted", peer);
 	else if (result == -ETIMEDOUT)
-		app_error(app, "%s: no answer within %" PRIu64 " s", peer, own.timeout_s);
+		get_say_late(exchange, peer);
 	else
 		app_error(app, "%s: %s", peer, reason);
 	return result;
@@ -219,9 +228,13 @@ static struct exchange only; /* the first thread's */
 
 static int start(struct app_thread *thread)
 {
+	int64_t max_time_ns = (int64_t)own.max_time_s * 1000000000;
+
 	if (thread->index == 0) {
 		only.thread = thread;
 		only.options = &own;
+		only.end_ns =
+			max_time_ns > 0 ? rws_now(thread->selector) + max_time_ns : RWS_FOREVER;
 		thread->state = &only;
 	}
 	return APP_OK;
@@ -245,12 +258,12 @@ static int serve(struct app_thread *thread)
 	if (exchange == NULL)
 		return keep_running(thread);
 	result = app_await_ready(thread, get_deadline(exchange));
-	if (result < 0) {
-		app_error(thread->app,
-			result == -ETIMEDOUT ? "the interface was not usable in time; see --timeout"
-					     : "interrupted");
+	if (result == -ETIMEDOUT)
+		get_say_late(exchange, "waiting for the interface");
+	else if (result < 0)
+		app_error(thread->app, "interrupted");
+	if (result < 0)
 		return APP_FAILED;
-	}
 	exchange->busy = true;
 	result = fetch(exchange);
 	exchange->busy = false;

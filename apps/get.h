@@ -24,6 +24,7 @@ struct get_options {
 	const char *upload;
 	uint64_t repeat;
 	uint64_t timeout_s;
+	uint64_t max_time_s; /* 0: none */
 	struct url url;
 	struct app_tls_options tls_options;
 	struct rws_tls *tls; /* NULL: plain HTTP */
@@ -47,10 +48,14 @@ struct exchange {
 	int output_error, upload_error;
 	uint64_t received, sent; /* bytes of bodies, of all exchanges */
 	int64_t begun_ns, next_word_ns;
+	int64_t end_ns; /* --max-time is over */
 };
 
 /* When to give up unless something moves until then. */
 int64_t get_deadline(const struct exchange *exchange);
+
+/* Says which of the two times is over that `what` may take. */
+void get_say_late(const struct exchange *exchange, const char *what);
 
 /* Sends a request and receives its response. 0, or a negative errno and said. */
 int get_exchange(struct exchange *exchange);

@@ -15,20 +15,39 @@
 int64_t get_deadline(const struct exchange *exchange)
 {
 	int64_t timeout_ns = (int64_t)exchange->options->timeout_s * 1000000000;
+	int64_t patience_ns = rws_now(exchange->thread->selector) + timeout_ns;
 
-	return rws_now(exchange->thread->selector) + timeout_ns;
+	return patience_ns < exchange->end_ns ? patience_ns : exchange->end_ns;
 }
 
-static void tell_progress(struct exchange *exchange)
+void get_say_late(const struct exchange *exchange, const char *what)
 {
-	int64_t now = rws_now(exchange->thread->selector);
+	const struct app *app = exchange->thread->app;
 
-	if (now < exchange->next_word_ns)
-		return;
+	if (rws_now(exchange->thread->selector) >= exchange->end_ns)
+		app_error(app, "%s: not done within %" PRIu64 " s; see --max-time", what,
+			exchange->options->max_time_s);
+	else
+		app_error(app, "%s: nothing came for %" PRIu64 " s; see --timeout", what,
+			exchange->options->timeout_s);
+}
+
+static void tell_progress(struct exchange *exchange, int64_t now)
+{
 	exchange->next_word_ns = now + WORD_NS;
 	app_progress(exchange->thread->app,
 		"%" PRIu64 " bytes received, %" PRIu64 " sent, after %.0f s", exchange->received,
 		exchange->sent, (double)(now - exchange->begun_ns) / 1e9);
+}
+
+/* Once a step: 0, or -ETIMEDOUT when it is to go no further although something moves. */
+static int look_at_clock(struct exchange *exchange)
+{
+	int64_t now = rws_now(exchange->thread->selector);
+
+	if (now >= exchange->next_word_ns)
+		tell_progress(exchange, now);
+	return now < exchange->end_ns ? 0 : -ETIMEDOUT;
 }
 
 /* ---- The request ------------------------------------------------------------------------- */
@@ -37,7 +56,6 @@ static int await_room(struct exchange *exchange)
 {
 	int result = rws_await_free_space(exchange->out, 1, get_deadline(exchange));
 
-	tell_progress(exchange);
 	return result == 0 ? -ESHUTDOWN : result;
 }
 
@@ -104,6 +122,8 @@ static int send_file(struct exchange *exchange)
 		} else {
 			result = n == -EAGAIN ? await_room(exchange) : (int)n;
 		}
+		if (result >= 0)
+			result = look_at_clock(exchange);
 	}
 	return result < 0 ? result : 0;
 }
@@ -196,7 +216,6 @@ static int await_content(struct exchange *exchange)
 {
 	int result = rws_await_content(exchange->in, 1, get_deadline(exchange));
 
-	tell_progress(exchange);
 	return result < 0 ? result : 0;
 }
 
@@ -214,7 +233,8 @@ static int receive_response(struct exchange *exchange)
 			result = parse_end(exchange);
 		else
 			result = n == -EAGAIN ? await_content(exchange) : n;
-		tell_progress(exchange);
+		if (result == 0)
+			result = look_at_clock(exchange);
 	}
 	return result;
 }
@@ -240,8 +260,7 @@ static void explain(const struct exchange *exchange, int result)
 		app_error(app,
 			"the connection ended, but not its TLS: the response may be cut short");
 	else if (result == -ETIMEDOUT)
-		app_error(app, "nothing moved for %" PRIu64 " s; see --timeout",
-			exchange->options->timeout_s);
+		get_say_late(exchange, exchange->options->url.host);
 	else
 		app_error(app, "%s", app_reason(result));
 }

@@ -48,6 +48,16 @@ tap_app missing rws-get "http://$KERNEL_HOST:8000/nothing" -o "$WORK/none"
 await_exit missing 1 30
 grep -q 404 "${LOG[missing]}" || fail "the status 404 is not told"
 
+# However busy it is, it ends when its time is over: a byte now and then, all that goes through, up
+# as well as down.
+truncate -s 100G "$WORK/endless"
+for busy in drip "bytes/$((100 * GIB))" "upload --upload $WORK/endless"; do
+	read -ra request <<<"http://$KERNEL_HOST:8000/$busy"
+	tap_app busy rws-get "${request[@]}" --max-time 4 -o /dev/null
+	await_exit busy 1 15
+	grep -q 'not done within 4 s; see --max-time' "${LOG[busy]}" || fail "$busy: its end is not explained"
+done
+
 # Our own address, and one that is all of the network's.
 for nobody in 10.77.0.2 10.77.0.255; do
 	launch_app nobody rws-get --dev net_tap0,iface=rws0 --addr "$RWS4/24" "http://$nobody:8000/"

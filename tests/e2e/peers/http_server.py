@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """usage: http_server.py PORT
 
-Serves GET /bytes/N like rws-httpd, and answers PUT with "LENGTH SHA256" of what it got.
+Serves GET /bytes/N like rws-httpd, and answers PUT with "LENGTH SHA256" of what it got. GET /drip is
+a byte every half second, for ever.
 """
 
 import hashlib
 import http.server
 import socket
 import sys
+import time
 
 import pattern
 
@@ -15,7 +17,16 @@ import pattern
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def drip(self):
+        self.send_response(200)
+        self.end_headers()
+        while True:
+            self.wfile.write(b".")
+            time.sleep(0.5)
+
     def do_GET(self):
+        if self.path == "/drip":
+            self.drip()
         if not self.path.startswith("/bytes/"):
             self.send_error(404)
             return
