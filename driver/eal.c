@@ -94,7 +94,29 @@ static int check_cpu(int cpu, struct fault *fault)
 		cpu, (int)getpid());
 }
 
-static int check_devices(
+static bool is_same(const char *one, const char *other)
+{
+	return one[0] != '\0' && strcmp(one, other) == 0;
+}
+
+/* DPDK does not mind: frames would go now to the one, now to the other. */
+static int check_distinct(
+	const struct device_name *one, const struct device_name *other, struct fault *fault)
+{
+	if (is_same(one->name, other->name))
+		return fault_set(fault, -EINVAL, "%s is named twice", one->name);
+	if (is_same(one->iface, other->iface))
+		return fault_set(fault, -EINVAL,
+			"%s and %s both name the interface %s: give each its own", one->name,
+			other->name, one->iface);
+	if (is_same(one->socket, other->socket))
+		return fault_set(fault, -EINVAL,
+			"%s and %s both name the socket %s: give each its own", one->name,
+			other->name, one->socket);
+	return 0;
+}
+
+static int parse_devices(
 	const struct eal_config *config, struct device_name *devices, struct fault *fault)
 {
 	if (config->device_count > DEVICES_MAX)
@@ -102,17 +124,23 @@ static int check_devices(
 			config->device_count, DEVICES_MAX);
 	for (unsigned i = 0; i < config->device_count; i++) {
 		int err = device_parse(config->devices[i], &devices[i], fault);
+		for (unsigned k = 0; err == 0 && k < i; k++)
+			err = check_distinct(&devices[k], &devices[i], fault);
 		if (err != 0)
 			return err;
-		for (unsigned k = 0; k < i; k++)
-			if (strcmp(devices[i].name, devices[k].name) == 0)
-				return fault_set(
-					fault, -EINVAL, "%s is named twice", devices[i].name);
+	}
+	return 0;
+}
+
+static int check_devices(
+	const struct eal_config *config, const struct device_name *devices, struct fault *fault)
+{
+	for (unsigned i = 0; i < config->device_count; i++) {
 		if (devices[i].pci && !config->hugepages)
 			return fault_set(fault, -EINVAL,
 				"%s: a PCI device needs hugepages ('dpdk-hugepages.py --setup 1G')",
 				devices[i].name);
-		err = device_check(&devices[i], fault);
+		int err = device_check(&devices[i], fault);
 		if (err != 0)
 			return err;
 	}
@@ -239,6 +267,7 @@ int eal_start(const struct eal_config *config, struct fault *fault)
 
 	if ((err = check_version(fault)) != 0 || (err = check_state(fault)) != 0 ||
 		(err = check_cpu(config->main_cpu, fault)) != 0 ||
+		(err = parse_devices(config, devices, fault)) != 0 ||
 		(err = check_devices(config, devices, fault)) != 0)
 		return err;
 	eal_limits_read(&limits);

@@ -56,6 +56,33 @@ static void refused_starts_can_be_repeated(void **state)
 	eal_stop(); /* not started: nothing happens */
 }
 
+/* Nothing is asked of the machine: it need not have the devices. */
+static void a_device_under_two_names_is_refused(void **state)
+{
+	static const struct {
+		const char *devices[2], *says;
+	} cases[] = {
+		{{"net_tap0,iface=rws0", "net_tap1,iface=rws0"}, "net_tap0 and net_tap1"},
+		{{"net_af_packet0,iface=nosuch9", "net_af_xdp0,iface=nosuch9"},
+			"interface nosuch9"},
+		{{"net_vhost0,iface=/run/nosuch9", "net_vhost1,iface=/run/nosuch9"},
+			"socket /run/nosuch9"},
+		{{"0000:7f:1f.7", "7f:1f.7,arg=1"}, "0000:7f:1f.7 is named twice"},
+	};
+	struct eal_config config = good_config();
+	struct fault fault;
+
+	(void)state;
+	config.device_count = 2;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config.devices = cases[i].devices;
+		config.hugepages = true;
+		assert_int_equal(eal_start(&config, &fault), -EINVAL);
+		if (strstr(fault.text, cases[i].says) == NULL)
+			fail_msg("'%s' is missing: %s", cases[i].says, fault.text);
+	}
+}
+
 static void starting_leaves_the_process_as_it_was(void **state)
 {
 	struct eal_config config = good_config();
@@ -148,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_starts_can_be_repeated),
+		cmocka_unit_test(a_device_under_two_names_is_refused),
 		cmocka_unit_test(starting_leaves_the_process_as_it_was),
 		cmocka_unit_test(a_second_start_is_refused),
 		cmocka_unit_test(a_thread_has_an_lcore_while_it_is_entered),
