@@ -35,7 +35,7 @@ const struct option_row options_common_rows[] = {
 	 .text = "IPv6 addresses from router advertisements"},
 	{.name = "mtu", .argument = "N", .kind = OPTION_SET, .set = set_mtu, .repeatable = true,
 	 .unit = "bytes (IPv6: from 1280)", .min = 576, .max = 9000, .fallback = "the device's, at most 1500",
-	 .text = "largest IP packet"},
+	 .text = "largest IP packet; a TAP gets it, another interface of the kernel must have it"},
 	{.name = "dns", .argument = "ADDRESS", .kind = OPTION_SET, .set = set_dns, .repeatable = true,
 	 .fallback = "those that the network names",
 	 .text = "name server, at most 3, asked in this order"},

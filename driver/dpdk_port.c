@@ -21,6 +21,7 @@
 #include "driver/rt_signals.h"
 
 #define DESCRIPTORS_DEFAULT 1024u
+#define MTU_MIN             576 /* RFC 791 */
 #define POOL_DATA_MIN       512u
 #define SEGMENTS_MAX        40u
 #define GSO_SEGMENTS_MAX    128u
@@ -126,13 +127,29 @@ static uint16_t ethdev_mtu_max(const struct rte_eth_dev_info *info)
 	return (uint16_t)RTE_MIN(by_frame, (uint32_t)info->max_mtu);
 }
 
+/* Of the kernel's interface that a virtual device is one with; 0 where there is none. */
+static int interface_mtu(const struct setup *s)
+{
+	return !s->name.pci && s->info.if_index != 0 ? dpdk_interface_mtu(s->info.if_index) : 0;
+}
+
+/* The link's own, but none that is too small for us: that is refused later on. */
+static uint16_t usual_mtu(const struct setup *s, const struct dpdk_port *d)
+{
+	int kernels = interface_mtu(s);
+	uint16_t own = RTE_ETHER_MTU;
+
+	if (kernels > 0)
+		return (uint16_t)RTE_MIN(RTE_MAX(kernels, MTU_MIN), RTE_ETHER_MTU);
+	rte_eth_dev_get_mtu(d->id, &own);
+	return RTE_MIN(own, (uint16_t)RTE_ETHER_MTU);
+}
+
 static int choose_mtu(struct setup *s, struct dpdk_port *d)
 {
-	uint16_t now = RTE_ETHER_MTU;
 	uint16_t most = ethdev_mtu_max(&s->info);
 
-	rte_eth_dev_get_mtu(d->id, &now);
-	s->mtu = s->config->mtu != 0 ? s->config->mtu : RTE_MIN(now, (uint16_t)RTE_ETHER_MTU);
+	s->mtu = s->config->mtu != 0 ? s->config->mtu : usual_mtu(s, d);
 	if (s->mtu < s->info.min_mtu)
 		return fault_set(s->fault, -EINVAL, "%s: the device takes no MTU below %u",
 			s->name.name, s->info.min_mtu);
@@ -150,10 +167,10 @@ static int choose_mtu(struct setup *s, struct dpdk_port *d)
 /* An interface that belongs to the machine is not changed: it must have the MTU already. */
 static int check_interface_mtu(const struct setup *s)
 {
-	int mtu = s->info.if_index != 0 ? dpdk_interface_mtu(s->info.if_index) : s->mtu;
+	int mtu = interface_mtu(s);
 	char frame[16] = "2048";
 
-	if (mtu < s->mtu)
+	if (mtu > 0 && mtu < s->mtu)
 		return fault_set(s->fault, -EINVAL,
 			"%s: the interface has an MTU of %d: 'ip link set dev %s mtu %u'",
 			s->name.name, mtu, s->name.iface, s->mtu);
@@ -311,21 +328,26 @@ static int open_interrupts(const struct setup *s, struct dpdk_port *d)
 	return 0;
 }
 
-/* Frames that ethdev does not know of: the interface is ours to set, the descriptor to write to. */
+/* Frames that ethdev does not know of leave by the descriptor. */
 static int open_direct_jumbo(const struct setup *s, struct dpdk_port *d)
 {
 	if (s->device_mtu == s->mtu)
 		return 0;
-	if ((d->traits & PMD_DIRECT_JUMBO) == 0)
-		return check_interface_mtu(s);
 	if (d->queues[0].fd < 0)
 		return fault_set(s->fault, -EINVAL, "%s: an MTU of at most %u is possible",
 			s->name.name, s->device_mtu);
-	int err = dpdk_interface_set_mtu(s->info.if_index, s->mtu);
-	if (err != 0)
-		return setup_fault(s, err, "the interface does not take the MTU");
 	d->direct_above = frame_max(s->device_mtu);
 	return 0;
+}
+
+/* Both ends of a link have one MTU. The kernel's end of a TAP is ours to set; the PMD does not. */
+static int match_interface_mtu(const struct setup *s, struct dpdk_port *d)
+{
+	if ((d->traits & PMD_DIRECT_JUMBO) == 0)
+		return check_interface_mtu(s);
+	int err = dpdk_interface_set_mtu(s->info.if_index, s->mtu);
+	return err != 0 ? setup_fault(s, err, "the interface does not take the MTU")
+			: open_direct_jumbo(s, d);
 }
 
 /* A table entry for each of the hash's last bits, queues in turn. */
@@ -487,7 +509,7 @@ static int bring_up(struct setup *s, struct dpdk_port *d)
 		open_tx_build(s, d, q);
 	open_multicast(d);
 	open_interrupts(s, d);
-	return open_direct_jumbo(s, d);
+	return match_interface_mtu(s, d);
 }
 
 int dpdk_port_open(const struct port_config *config, struct port **port, struct fault *fault)

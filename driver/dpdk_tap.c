@@ -2,9 +2,10 @@
 /*
  * What net_tap cannot do through ethdev.
  *
- * Up to DPDK 22.11 at least the PMD says that it takes frames of 1,522 bytes, and ethdev refuses
- * any MTU beyond 1,504. Its receive side takes whatever the kernel's interface hands over, so the
- * interface's MTU is set here; longer frames of ours are written to the queue's own descriptor.
+ * Up to DPDK 22.11 at least the PMD does not tell the kernel's interface the MTU that it is
+ * configured with, says that it takes frames of 1,522 bytes, and ethdev refuses any MTU beyond 1,504.
+ * Its receive side takes whatever the interface hands over, so the interface's MTU is set here;
+ * longer frames of ours are written to the queue's own descriptor.
  */
 #include <errno.h>
 #include <linux/if_tun.h>
