@@ -1641,7 +1641,7 @@ static struct tcp_seg hostile_segment(struct model *m)
 	struct tcp_seg seg = lab_ack_segment(0);
 	seg.ack = draw(m) < 700 ? lab.tcb->snd_una : near_flight(m);
 	seg.seq = draw(m) < 900 ? 1 : draw(m);
-	seg.wnd = draw(m) < 900 ? 65535 : (uint16_t)(draw(m) * draw(m) % 3000);
+	seg.wnd = draw(m) < 800 ? 65535 : draw(m) < 500 ? 0 : (uint16_t)(draw(m) * draw(m) % 3000);
 	seg.flags |= draw(m) < 50 ? TH_ECE : 0;
 	seg.len = draw(m) < 50;
 	seg.opt.ts_ecr = (uint32_t)lab.st.now_ms - draw(m) % 300;
@@ -1668,7 +1668,7 @@ static void hostile_acks_break_nothing(void **state)
 				lab_send(1 + draw(&m) * 20);
 			struct tcp_seg seg = hostile_segment(&m);
 			lab_segment(&seg);
-			lab_wait(draw(&m) < 50 ? draw(&m) : draw(&m) % 20);
+			lab_wait(draw(&m) < 50 ? 3 * draw(&m) : draw(&m) % 20);
 			lab_forget_sent();
 		}
 		for (unsigned i = 0; i < 400 && lab.tcb->snd_una != lab.tcb->snd_end; i++) {
