@@ -215,12 +215,21 @@ static enum drop_reason place(struct tcb *tcb, struct tcp_range *before, struct 
 	return DROP_NONE;
 }
 
+/* There is one FIN: more of them, bare, would take memory for which no bytes pay. */
+static bool has_fin(const struct tcp_reass *reass)
+{
+	const struct tcp_range *last = TAILQ_LAST(&reass->ranges, tcp_range_list);
+	return last != NULL && last->fin;
+}
+
 /* What was there before, and told of, stays when there is no room for more (RFC 2018 8). */
 static enum drop_reason insert(struct tcb *tcb, struct tcp_seg *seg)
 {
 	struct tcp_reass *reass = reass_of(tcb);
 	if (reass == NULL)
 		return DROP_NO_MEMORY;
+	if (seg->len == 0 && has_fin(reass))
+		return DROP_TCP_DUPLICATE;
 	struct tcp_range *before = range_before(reass, seg->seq);
 	trim_front(tcb, before, seg);
 	if (seg->len == 0 && (seg->flags & TH_FIN) == 0)
