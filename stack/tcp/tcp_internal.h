@@ -256,7 +256,7 @@ struct tcb {
 	uint8_t backoff;      /* doublings of the RTO, probes or SYNs unanswered */
 	uint8_t keep_probes;  /* keepalive probes unanswered */
 	uint8_t reo_wnd_mult; /* RFC 8985 6.2: RACK.reo_wnd_mult; 0: no reordering was seen */
-	uint16_t rcv_mss;     /* payload of the largest segment received: RCV.MSS of RFC 5681 4.2 */
+	uint16_t rcv_mss;     /* payload of a full segment received, as it seems: RFC 5681 4.2 */
 	uint16_t peer_mss;    /* of its MSS option, or the default */
 	uint16_t syn_data;    /* bytes of payload that our SYN carried (RFC 7413) */
 	uint16_t
@@ -634,6 +634,9 @@ enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg);
  * there is no FIN and no hole to fill.
  */
 enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg);
+
+/* TCP_TIMER_ACK is due. */
+void tcp_delayed_ack_due(struct tcb *tcb);
 
 /* In-order text alone: to conn.rxq, or nowhere. Owns seg->rx.p. */
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg);

@@ -2,8 +2,8 @@
 /*
  * Text and FIN of an acceptable segment, the acknowledgments they ask for, and the receive window.
  *
- * Called from tcp_segment.c, tcp_output.c (the window of each segment sent) and tcp_conn.c. Calls
- * tcp_reass.c for what comes out of order.
+ * Called from tcp_segment.c, tcp_output.c (the window of each segment sent), tcp_timer.c and
+ * tcp_conn.c. Calls tcp_reass.c for what comes out of order.
  */
 #include "stack/base/apart.h"
 #include "stack/tcp/tcp_internal.h"
@@ -36,6 +36,18 @@ static void acknowledge_in_order(struct tcb *tcb)
 		tcb->flags |= TCB_ACK_DELAYED;
 		tcp_timer_set(tcb, TCP_TIMER_ACK, DELAYED_ACK_MS);
 	}
+}
+
+/*
+ * What waited so long is hardly worth two full segments: the path may take smaller ones than it did,
+ * each second of which is to be acknowledged, too. The next full one puts right what is too small.
+ */
+void tcp_delayed_ack_due(struct tcb *tcb)
+{
+	uint32_t half = (tcb->rcv_nxt - tcb->rcv_acked) / 2;
+	if (half >= TCP_MSS_DEFAULT4 && half < tcb->rcv_mss)
+		tcb->rcv_mss = (uint16_t)half;
+	acknowledge_now(tcb);
 }
 
 /* RFC 3168 6.1.3: ECE from the first CE on until the peer says CWR; each CE is told at once. */

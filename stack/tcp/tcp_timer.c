@@ -85,8 +85,7 @@ static void fire(struct tcb *tcb, enum tcp_timer timer)
 		rtx_due(tcb);
 		break;
 	case TCP_TIMER_ACK:
-		tcb->flags |= TCB_ACK_NOW;
-		tcb_output_later(tcb);
+		tcp_delayed_ack_due(tcb);
 		break;
 	case TCP_TIMER_KEEP:
 		keep_due(tcb);
