@@ -14,6 +14,7 @@
 #define WINDOW_FIELD   0xffffu
 #define WINDOW_LEAST   4096u /* two segments of Ethernet */
 #define PBUFS_LEAST    16u
+#define RTT_GUESS_MS   200u
 
 /* Acknowledgments */
 
@@ -117,12 +118,14 @@ uint16_t tcp_window_field(struct tcb *tcb)
 /*
  * Dynamic right-sizing: what arrived within a round trip is what the path carries; twice that lets
  * a sender in slow start double. Only the application's reading makes room for more, so that a
- * reader who stops is bound by what there was.
+ * reader who stops is bound by what there was. After a handshake that could not be timed, one who
+ * only receives knows no round trip: then a long one is taken for it.
  */
 static void grow_buffer(struct tcb *tcb)
 {
 	uint32_t passed_ms = tcp_now_ms(tcb->conn.stack) - tcb->rcv_space_ms;
-	if ((tcb->flags & TCB_RCV_AUTO) == 0 || passed_ms == 0 || passed_ms <= tcb->srtt_us / 1000)
+	uint32_t rtt_ms = tcb->srtt_us != 0 ? tcb->srtt_us / 1000 : RTT_GUESS_MS;
+	if ((tcb->flags & TCB_RCV_AUTO) == 0 || passed_ms == 0 || passed_ms <= rtt_ms)
 		return;
 	uint32_t arrived = tcb->rcv_nxt - tcb->rcv_space_seq;
 	tcb->rcv_space_seq = tcb->rcv_nxt;
