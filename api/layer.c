@@ -115,6 +115,8 @@ unsigned rws_layer_wants(const struct rws_layer *layer)
 		wants |= RWS_LAYER_END;
 	if (s->want_abort)
 		wants |= RWS_LAYER_ABORT;
+	if (s->linger_for_ack)
+		wants |= RWS_LAYER_ACK;
 	return wants;
 }
 
@@ -188,8 +190,12 @@ void rws_layer_acked(struct rws_layer *layer)
 
 void rws_layer_ended(struct rws_layer *layer)
 {
-	layer->sock->fin_acked = true; /* the lower side sees to it */
 	tell(layer, (struct chan_message){.kind = EV_SENT});
+}
+
+void rws_layer_end_acked(struct rws_layer *layer)
+{
+	tell(layer, (struct chan_message){.kind = EV_FIN_ACKED});
 }
 
 void rws_layer_failed(struct rws_layer *layer, int error)

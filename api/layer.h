@@ -49,6 +49,7 @@ void rws_layer_taken(struct rws_layer *layer, size_t n);
 enum {
 	RWS_LAYER_END = 1 << 0,   /* no more bytes to send, and none will come */
 	RWS_LAYER_ABORT = 1 << 1, /* the socket was aborted */
+	RWS_LAYER_ACK = 1 << 2,   /* the peer is to acknowledge the end (rws_close_linger) */
 };
 unsigned rws_layer_wants(const struct rws_layer *layer);
 
@@ -60,7 +61,8 @@ int rws_layer_deliver(struct rws_layer *layer, const void *bytes, size_t n);
 void rws_layer_connected(struct rws_layer *layer);
 void rws_layer_received_end(struct rws_layer *layer);
 void rws_layer_acked(struct rws_layer *layer);
-void rws_layer_ended(struct rws_layer *layer); /* what was to be sent is with the lower side */
+void rws_layer_ended(struct rws_layer *layer); /* all was sent, the end behind it */
+void rws_layer_end_acked(struct rws_layer *layer);
 void rws_layer_failed(struct rws_layer *layer, int error);
 
 /* sock_post of an upper socket. */

@@ -15,7 +15,8 @@
  * socket's bytes are encrypted only while little waits in to_peer, so a slow peer stops the writer.
  *
  * One function, run(), does all that can be done, whoever has news. It ends
- *   well:     close_notify is sent behind the last byte, then FIN; the peer's is the end of the stream
+ *   well:     close_notify is sent behind the last byte, then FIN, and TCP says that they were
+ *             sent, or acknowledged; the peer's is the end of the stream
  *   badly:    fail(): an alert if there is one, then RST; the upper socket gets the cause
  *   aborted:  RST
  * and `end` comes last in each case, when the upper socket's context is done.
@@ -51,7 +52,9 @@ struct connection {
 	rws_channel_t in, out;
 	int lower_end; /* of its read channel: 0 open, 1 FIN, else the cause */
 	int out_error; /* of its write channel */
-	bool connected, got_notify, sent_notify, ended, failed;
+	bool connected, got_notify, sent_notify, failed;
+	bool out_closed, ended, lower_closed; /* FIN behind all there is, that was sent, and then */
+	bool out_sent;                        /* TCP sent all of the write channel */
 	bool running;
 };
 
@@ -80,6 +83,8 @@ static bool push(struct connection *c)
 	char *bytes;
 	size_t n = (size_t)BIO_get_mem_data(c->to_peer, &bytes);
 
+	if (c->out_closed) /* RFC 8446 6.1: what OpenSSL answers behind close_notify is for nobody */
+		c->pushed = n;
 	while (c->pushed < n) {
 		ssize_t written = rws_write_available(c->out, bytes + c->pushed, n - c->pushed);
 		if (written < 0 && written != -EAGAIN)
@@ -191,7 +196,7 @@ static void receive_bytes(struct connection *c)
 	char bytes[RECORD_MAX];
 	size_t room, n;
 
-	while (!c->failed && !c->got_notify && may_answer(c) &&
+	while (!c->failed && !c->got_notify && !c->lower_closed && may_answer(c) &&
 		(room = rws_layer_room(c->layer)) > 0) {
 		ERR_clear_error();
 		int result =
@@ -242,14 +247,34 @@ static void notify(struct connection *c)
 	c->sent_notify = true;
 }
 
-/* FIN, when all that comes before it is with TCP. */
+/* FIN, when all that comes before it is with TCP; and when that has sent it, that is the end. */
 static void end_sending(struct connection *c)
 {
 	if (c->ended || !c->sent_notify || !push(c))
 		return;
+	if (!c->out_closed)
+		rws_channel_close(c->out, 0);
+	c->out_closed = true;
+	if (!c->out_sent)
+		return;
 	c->ended = true;
-	rws_channel_close(c->out, 0);
 	rws_layer_ended(c->layer);
+}
+
+/* The upper socket keeps the time: it aborts when that is over. */
+static void await_acknowledgement(struct connection *c)
+{
+	if (!c->lower_closed) {
+		c->lower_closed = true;
+		rws_close_linger(c->lower, INT64_MAX);
+	}
+	if (!rws_is_closed(c->lower))
+		return;
+	int result = rws_job_result(rws_socket_context(c->lower));
+	if (result != 0)
+		fail(c, result);
+	else
+		rws_layer_end_acked(c->layer);
 }
 
 /* Behind the end of the peer's stream no read tells of it. */
@@ -286,6 +311,8 @@ static void run_once(struct connection *c)
 		fail(c, error);
 	else
 		end_sending(c);
+	if (c->ended && (rws_layer_wants(c->layer) & RWS_LAYER_ACK))
+		await_acknowledgement(c);
 }
 
 /* What it brings about may have it called again: once is enough. */
@@ -320,6 +347,10 @@ static void on_lower(void *user, const struct rws_event *event)
 {
 	struct connection *c = user;
 
+	if ((event->bits & RWS_EV_JOB_DONE) && rws_job_channel(event->handle) == c->out) {
+		c->out_sent = event->result == 0;
+		c->out_error = event->result;
+	}
 	if ((event->bits & RWS_EV_TX_ACKED) && !c->failed && left_to_push(c) == 0)
 		rws_layer_acked(c->layer);
 	run(c);

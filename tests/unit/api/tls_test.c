@@ -102,6 +102,14 @@ static void dispose(struct rig *rig, struct pair *p)
 		assert_int_equal(rig->sel[end]->socks.live, 0);
 }
 
+/* From here on the other end hears nothing of that one. */
+static void cut(struct rig *rig, unsigned end)
+{
+	struct wire_impairment lost = {.delay_ns = 50000, .loss_ppm = 1000000};
+
+	wire_impair(rig->wire, end, &lost);
+}
+
 /* ---- Bytes ---------------------------------------------------------------------------------- */
 
 static void bytes_cross_both_ways(void **state)
@@ -444,6 +452,40 @@ static void peer_that_reads_no_answers_is_not_read_for_ever(void **state)
 	dispose(rig, &p);
 }
 
+/* RFC 8446 6.1: the other direction goes on, and what it asks for has no answer any more. */
+static void updates_behind_our_end_harm_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connect_raw(rig);
+	static uint8_t block[200000];
+	struct loner l;
+	char bytes[5];
+	size_t written;
+
+	assert_int_equal(rws_tls_server(common, p.raw[1], &p.s[1]), 0);
+	begin_alone(rig, &l, p.raw[0]);
+	assert_int_equal(
+		rws_await(p.s[1], RWS_EV_CONNECTED, rig_after(rig, SECOND)), RWS_EV_CONNECTED);
+	assert_int_equal(rws_connection(p.s[1], &p.in[1], &p.out[1]), 0);
+	cut(rig, 1); /* our end stands behind these bytes, with TCP */
+	assert_int_equal(rws_write_available(p.out[1], block, sizeof(block)), sizeof(block));
+	assert_int_equal(rws_channel_close(p.out[1], 0), 1);
+	rig_run(rig, SECOND / 10);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(SSL_key_update(l.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(l.ssl), 1);
+		assert_int_equal(SSL_write_ex(l.ssl, "more", 5, &written), 1);
+		assert_true(send_all(rig, &l));
+		rig_read_all(rig, p.in[1], bytes, 5);
+		assert_string_equal(bytes, "more");
+	}
+	SSL_free(l.ssl);
+	p.s[0] = p.raw[0];
+	rws_abort(p.s[0], 0);
+	rws_abort(p.s[1], 0);
+	dispose(rig, &p);
+}
+
 static void broken_record_ends_it(void **state)
 {
 	struct rig *rig = *state;
@@ -505,6 +547,47 @@ static void close_is_bounded_by_the_linger_time(void **state)
 	assert_false(rws_is_closed(p.s[0]));
 	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, 3 * SECOND)), -ETIMEDOUT);
 	assert_true(rws_is_closed(p.s[0]));
+	dispose(rig, &p);
+}
+
+/* Contract 47: what TCP could not send is not closed well. */
+static void b047_close_with_unsent_bytes_is_bounded_by_the_linger_time(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	static uint8_t block[200000];
+
+	cut(rig, 0);
+	assert_int_equal(rws_write_available(p.out[0], block, sizeof(block)), sizeof(block));
+	assert_int_equal(rws_close(p.s[0]), 0);
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, 20 * SECOND)), -ETIMEDOUT);
+	assert_false(rws_is_closed(p.s[0]));
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, 20 * SECOND)), -ETIMEDOUT);
+	assert_true(rws_is_closed(p.s[0]));
+	rws_abort(p.s[1], 0);
+	dispose(rig, &p);
+}
+
+/* rws_close_linger: the peer has acknowledged our FIN, or it is over. */
+static void linger_waits_for_the_peers_acknowledgement(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+
+	assert_int_equal(rws_write_available(p.out[0], "bye", 3), 3);
+	assert_int_equal(rws_close_linger(p.s[0], SECOND), 0);
+	assert_false(rws_is_closed(p.s[0]));
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), 0);
+	dispose(rig, &p);
+	p = connected(rig);
+	cut(rig, 0);
+	assert_int_equal(rws_write_available(p.out[0], "bye", 3), 3);
+	assert_int_equal(rws_close_linger(p.s[0], 2 * SECOND), 0);
+	rig_run(rig, SECOND);
+	assert_false(rws_is_closed(p.s[0]));
+	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, 2 * SECOND)), -ETIMEDOUT);
+	assert_true(rws_is_closed(p.s[0]));
+	rws_abort(p.s[1], 0);
 	dispose(rig, &p);
 }
 
@@ -908,10 +991,13 @@ int main(void)
 		CASE(reset_is_told_as_what_it_is),
 		CASE(reset_behind_the_peers_end_is_told),
 		CASE(peer_that_reads_no_answers_is_not_read_for_ever),
+		CASE(updates_behind_our_end_harm_nothing),
 		CASE(broken_record_ends_it),
 		CASE(close_during_the_handshake_leaves_nothing),
 		CASE(selector_that_closes_ends_them),
 		CASE(close_is_bounded_by_the_linger_time),
+		CASE(b047_close_with_unsent_bytes_is_bounded_by_the_linger_time),
+		CASE(linger_waits_for_the_peers_acknowledgement),
 		CASE(attached_channels_carry_megabytes_both_ways),
 		CASE(reader_behind_a_relay_stops_the_writer),
 		CASE(ends_pass_through_a_relay_one_by_one),
