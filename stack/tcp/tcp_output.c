@@ -174,12 +174,22 @@ enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 
 /* Without payload */
 
+/*
+ * A probe that the peer has no room for leaves snd_nxt beyond its window: what stands there is not
+ * heard (RFC 9293 3.10.7.4, 1st).
+ */
+static uint32_t within_window(const struct tcb *tcb, uint32_t seq)
+{
+	uint32_t edge = tcb->snd_una + tcb->snd_wnd;
+	return tcb->state >= TCP_ESTABLISHED && seq_gt(seq, edge) ? edge : seq;
+}
+
 static enum drop_reason emit_control(struct tcb *tcb, uint8_t flags, uint32_t seq)
 {
 	struct packet packet;
 	begin(tcb, &packet);
 	uint8_t *end = packet.ip.l4 + TCP_HEADER;
-	put_fixed(tcb, packet.ip.l4, seq, flags | ecn_flags(tcb));
+	put_fixed(tcb, packet.ip.l4, within_window(tcb, seq), flags | ecn_flags(tcb));
 	if (tcb->flags & TCB_TS)
 		end = put_timestamps(tcb, end);
 	if ((flags & TH_RST) == 0)
