@@ -71,6 +71,7 @@ void *slab_cut(struct slab *slab)
 	slab->next += slab->object_size;
 	UNPOISON(object, slab->object_size);
 	slab->cut++;
+	/* Only here can they be more than ever: one is cut when all others are in use. */
 	if (++slab->used > slab->peak)
 		slab->peak = slab->used;
 	return object;

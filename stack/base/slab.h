@@ -74,8 +74,7 @@ static inline void *slab_alloc(struct slab *slab)
 		return slab_cut(slab);
 	UNPOISON(object, slab->object_size);
 	slab->free = object->next;
-	if (++slab->used > slab->peak)
-		slab->peak = slab->used;
+	slab->used++;
 	return object;
 }
 
