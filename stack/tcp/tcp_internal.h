@@ -273,7 +273,10 @@ struct tcb {
 };
 _Static_assert(offsetof(struct tcb, cc) + 8 <= 192, "hot fields lie in three cache lines");
 
-/* What only a connection has that has bytes to send. */
+/*
+ * What only a connection has that has bytes to send. It is cleared whenever there are some again, so
+ * that the order of fields, which leaves no holes, is by owner only as far as that goes.
+ */
 struct tcp_send {
 	struct tcp_txseg_list inflight;  /* [snd_una, snd_nxt), by sequence number */
 	struct tcp_txseg_list sent;      /* of them those in the pipe, least recently sent first */
@@ -283,14 +286,15 @@ struct tcp_send {
 	uint32_t first_acked; /* bytes of tcb.sndq that are acknowledged */
 	struct tcp_cc_undo cc_undo;
 	uint32_t sacked_out, lost_out, retrans_out; /* sequence numbers SACKED, LOST, RETRANS */
-	uint64_t pace_ns;                           /* not before this time (pacing); 0: at once */
 	uint32_t
 		unpaced; /* bytes that leave at once: an initial window after idleness (RFC 6928) */
+	uint64_t pace_ns; /* not before this time (pacing); 0: at once */
 
-	/* Scoreboard; owner: tcp_scoreboard.c, tcp_sack.c. */
+	/* Scoreboard; owner: tcp_scoreboard.c, tcp_sack.c, tcp_dupack.c. */
 	struct tcp_txseg *sack_places[TCP_SACK_MAX]; /* where the last blocks ended, or NULL */
 	struct tcp_txseg *resend_hint; /* of to_resend: near the last not put at its end */
 	uint32_t sacked_txsegs;
+	uint32_t dup_acks; /* of a peer without SACK */
 
 	/* Recovery; owner: tcp_recovery.c. */
 	union {
@@ -309,7 +313,6 @@ struct tcp_send {
 	bool undo_possible;      /* the last reduction has not been undone, nor become too old */
 	bool resent;             /* since then something was sent again */
 	uint32_t recovery_point; /* RFC 6675: RecoveryPoint; also of F-RTO */
-	uint32_t dup_acks;       /* of a peer without SACK */
 	uint32_t prr_delivered, prr_out, prr_recover_fs; /* RFC 9937 */
 	uint32_t undo_una;                               /* snd_una when the episode began */
 	uint32_t undo_resent; /* bytes sent again and not shown to be duplicates by DSACK */
@@ -317,33 +320,34 @@ struct tcp_send {
 		all_dsacked; /* bytes sent again, and told of by DSACK, without limit */
 	uint32_t resent_ts;  /* TSval of the first that was sent again, RetransmitTS of RFC 3522 */
 	uint32_t cwr_seq;    /* of the segment that carried our last CWR */
-	bool undo_cwr;       /* an earlier reduction was still to be told when the last one came */
 
 	/* RFC 8985; owner: tcp_rack.c. */
+	uint32_t rack_dsack_round;
 	uint64_t rack_sent_ns, rack_rtt_ns; /* RACK.xmit_ts, RACK.rtt */
 	uint32_t rack_end_seq, rack_fack;
-	uint32_t rack_dsack_round;
-	bool tlp_is_retrans; /* the probe sent old bytes */
 	uint32_t tlp_end_seq;
 
 	/* Timer; owner: tcp_rtx.c. Times are of the stack's clock in ms, modulo 2^32. */
-	uint32_t rto_base_ms;   /* since when the RTO runs */
-	uint32_t pto_base_ms;   /* since when the time to a tail loss probe runs */
-	uint32_t waiting_ms;    /* since when there was no progress */
-	uint32_t reorder_ms;    /* when a reordering window ends, 0: none is open */
-	uint8_t timeouts;       /* RTOs without progress, probes without answer */
-	bool rtt_round_running; /* RFC 7323 4.2: rtt_round_end holds */
+	uint32_t rto_base_ms; /* since when the RTO runs */
+	uint32_t pto_base_ms; /* since when the time to a tail loss probe runs */
+	uint32_t waiting_ms;  /* since when there was no progress */
+	uint32_t reorder_ms;  /* when a reordering window ends, 0: none is open */
 	uint32_t rtt_round_end, rtt_round_dev_us;
 
-	/* cwnd was full, until limited_end is acknowledged. */
-	bool cwnd_limited;
-	uint32_t limited_end;
+	uint32_t limited_end; /* cwnd_limited until this is acknowledged */
 
 	/* Delivery rate (draft-ietf-ccwg-bbr-06 4.1.2); owner: tcp_rate.c. */
 	uint64_t delivered_ns, first_sent_ns;
 	uint64_t app_limited; /* tcb.delivered at which it ends, 0: is not */
 	uint64_t lost;        /* bytes held for lost so far */
+
+	bool undo_cwr;       /* an earlier reduction was still to be told when the last one came */
+	bool tlp_is_retrans; /* the probe sent old bytes */
+	uint8_t timeouts;    /* RTOs without progress, probes without answer */
+	bool rtt_round_running; /* RFC 7323 4.2: rtt_round_end holds */
+	bool cwnd_limited;      /* cwnd was full */
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct tcp_send) == 320, "five cache lines");
 
 /* RFC 5681, 6675, 3168 in the states that Linux made customary. */
 enum tcp_ca_state {
