@@ -745,8 +745,8 @@ bool tcp_txseg_split(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t seq);
 /* Sends all that may be sent now, or an ACK that is owed. */
 void tcp_output(struct tcb *tcb);
 
-/* Sends a txseg, first or again; the one place where payload leaves. */
-enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again);
+/* Sends a txseg that was sent before. */
+enum drop_reason tcp_emit_again(struct tcb *tcb, struct tcp_txseg *txseg);
 
 /*
  * Sends up to max bytes of what is queued and was never sent as one segment, or the FIN,

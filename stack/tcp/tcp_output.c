@@ -6,9 +6,9 @@
  * segments from wherever one must leave at once. Calls ip_output.
  *
  * tcp_output decides how much may leave: the peer's window, the congestion window, pacing, Nagle.
- * tcp_emit sends one range of the send queue, first or again, as one packet, which is a
- * super-segment where it is longer than the MSS. The payload is referenced, never copied or
- * changed; the header is made anew each time.
+ * emit sends one range of the send queue, first or again, as one packet, which is a super-segment
+ * where it is longer than the MSS. The payload is referenced, never copied or changed; the header is
+ * made anew each time.
  */
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
@@ -17,7 +17,7 @@
 
 #include "stack/base/apart.h"
 #include "stack/base/bytes.h"
-#include "stack/ip_output.h"
+#include "stack/ip_output_internal.h"
 #include "stack/tcp/tcp_internal.h"
 
 #define SUPER_SEGMENT_MAX 64000u     /* bytes of payload: with all headers below 65,536 */
@@ -26,15 +26,15 @@
 #define NS_PER_MS         1000000ULL
 #define ECN_ECT0          2u
 
-/* A packet while it is made: room for what goes before the header. */
-struct packet {
-	uint8_t bytes[IP_OUTPUT_ROOM + TCP_HEADER_MAX];
-	struct ip_packet ip;
+/* A header while it is made, with room for what goes before it. */
+struct room {
+	uint8_t before[IP_OUTPUT_ROOM];
+	uint8_t l4[TCP_HEADER_MAX];
 };
 
 /* Header */
 
-static uint8_t *put_timestamps(const struct tcb *tcb, uint8_t *at)
+INLINE uint8_t *put_timestamps(const struct tcb *tcb, uint8_t *at)
 {
 	be32_put(at, TCPOPT_TIMESTAMPS_ALONE);
 	be32_put(at + 4, tcp_now_ms(tcb->conn.stack) + tcb->ts_offset);
@@ -61,7 +61,7 @@ static uint8_t *put_sack(struct tcb *tcb, uint8_t *at)
 }
 
 /* The fixed part; flags and options are in place. */
-static void put_fixed(struct tcb *tcb, uint8_t *l4, uint32_t seq, uint8_t flags)
+INLINE void put_fixed(struct tcb *tcb, uint8_t *l4, uint32_t seq, uint8_t flags)
 {
 	be16_put(l4 + TCP_AT_SOURCE, tcb->conn.local_port);
 	be16_put(l4 + TCP_AT_DESTINATION, tcb->conn.remote_port);
@@ -72,13 +72,13 @@ static void put_fixed(struct tcb *tcb, uint8_t *l4, uint32_t seq, uint8_t flags)
 	be32_put(l4 + TCP_AT_CHECKSUM, 0); /* and no urgent pointer */
 }
 
-static void begin(struct tcb *tcb, struct packet *packet)
+INLINE struct ip_packet packet_of(const struct tcb *tcb, struct room *room)
 {
-	packet->ip = (struct ip_packet){
+	return (struct ip_packet){
 		.dst = tcb->dst,
 		.local = &tcb->conn.local,
 		.remote = &tcb->conn.remote,
-		.l4 = packet->bytes + IP_OUTPUT_ROOM,
+		.l4 = room->l4,
 		.proto = IP_PROTO_TCP,
 		.ttl = tcb->options->ttl,
 		.tos = tcb->options->tos,
@@ -86,11 +86,11 @@ static void begin(struct tcb *tcb, struct packet *packet)
 	};
 }
 
-static void end_header(struct packet *packet, const uint8_t *end)
+INLINE void end_header(struct ip_packet *packet, const uint8_t *end)
 {
-	unsigned length = (unsigned)(end - packet->ip.l4);
-	packet->ip.l4[TCP_AT_OFFSET] = (uint8_t)(length / 4 << 4);
-	packet->ip.l4_length = (uint16_t)length;
+	unsigned length = (unsigned)(end - packet->l4);
+	packet->l4[TCP_AT_OFFSET] = (uint8_t)(length / 4 << 4);
+	packet->l4_length = (uint16_t)length;
 }
 
 /* An acknowledgment of all that was received has left. */
@@ -137,30 +137,38 @@ static uint8_t data_flags(const struct tcb *tcb, const struct tcp_txseg *txseg, 
 	return flags;
 }
 
-enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+/* RFC 3168 6.1.5, 6.1.6: what is sent again carries no ECT, nor does a window probe. */
+static uint8_t ect(const struct tcb *tcb, const struct tcp_txseg *txseg)
 {
-	struct packet packet;
-	begin(tcb, &packet);
-	uint8_t *l4 = packet.ip.l4, *end = l4 + TCP_HEADER;
+	bool probe = seq_gt(txseg->seq + txseg->len, tcb->snd_una + tcb->snd_wnd);
+	return !probe && txseg->len > 0 ? ECN_ECT0 : 0;
+}
+
+/* again: known when this is compiled. */
+INLINE enum drop_reason emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+{
+	struct room room;
+	struct ip_packet packet = packet_of(tcb, &room);
+	uint8_t *end = room.l4 + TCP_HEADER;
 	uint8_t flags = data_flags(tcb, txseg, again);
-	put_fixed(tcb, l4, txseg->seq, flags);
+	put_fixed(tcb, room.l4, txseg->seq, flags);
 	if (tcb->flags & TCB_TS)
 		end = put_timestamps(tcb, end);
 	end_header(&packet, end);
-	packet.ip.payload = txseg->p;
-	packet.ip.offset = txseg->offset;
-	packet.ip.length = txseg->len;
+	packet.payload = txseg->p;
+	packet.offset = txseg->offset;
+	packet.length = txseg->len;
 	if (txseg->len > tcb->snd_mss)
-		packet.ip.gso_size = tcb->snd_mss;
-	/* RFC 3168 6.1.5, 6.1.6: what is sent again carries no ECT, nor does a window probe. */
-	bool probe = seq_gt(txseg->seq + txseg->len, tcb->snd_una + tcb->snd_wnd);
-	if ((tcb->flags & TCB_ECN) && !again && !probe && txseg->len > 0)
-		packet.ip.tos |= ECN_ECT0;
-	enum drop_reason reason = ip_output(tcb->conn.stack, &packet.ip);
-	if (reason == DROP_TX_TOO_LONG) /* another connection learnt of a smaller path MTU */
-		tcb_update_mss(tcb);
-	if (reason != DROP_NONE)
+		packet.gso_size = tcb->snd_mss;
+	if ((tcb->flags & TCB_ECN) && !again)
+		packet.tos |= ect(tcb, txseg);
+	enum drop_reason reason = ip_output_inline(tcb->conn.stack, &packet);
+	if (reason != DROP_NONE) {
+		/* Another connection learnt of a smaller path MTU. */
+		if (reason == DROP_TX_TOO_LONG)
+			tcb_update_mss(tcb);
 		return reason;
+	}
 	if (flags & TH_CWR)
 		tcp_recovery_told(tcb, txseg);
 	acknowledged_by_text(tcb);
@@ -170,6 +178,11 @@ enum drop_reason tcp_emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 	else
 		tcp_loss_sent(tcb, txseg);
 	return DROP_NONE;
+}
+
+enum drop_reason tcp_emit_again(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	return emit(tcb, txseg, true);
 }
 
 /* Without payload */
@@ -186,16 +199,16 @@ static uint32_t within_window(const struct tcb *tcb, uint32_t seq)
 
 static enum drop_reason emit_control(struct tcb *tcb, uint8_t flags, uint32_t seq)
 {
-	struct packet packet;
-	begin(tcb, &packet);
-	uint8_t *end = packet.ip.l4 + TCP_HEADER;
-	put_fixed(tcb, packet.ip.l4, within_window(tcb, seq), flags | ecn_flags(tcb));
+	struct room room;
+	struct ip_packet packet = packet_of(tcb, &room);
+	uint8_t *end = room.l4 + TCP_HEADER;
+	put_fixed(tcb, room.l4, within_window(tcb, seq), flags | ecn_flags(tcb));
 	if (tcb->flags & TCB_TS)
 		end = put_timestamps(tcb, end);
 	if ((flags & TH_RST) == 0)
 		end = put_sack(tcb, end);
 	end_header(&packet, end);
-	enum drop_reason reason = ip_output(tcb->conn.stack, &packet.ip);
+	enum drop_reason reason = ip_output(tcb->conn.stack, &packet);
 	if (reason != DROP_NONE)
 		return reason;
 	acknowledged(tcb);
@@ -229,7 +242,8 @@ static uint32_t syn_payload(const struct tcb *tcb, const struct tcp_header *head
 
 enum drop_reason tcp_emit_syn(struct tcb *tcb)
 {
-	struct packet packet;
+	struct room room;
+	struct ip_packet packet = packet_of(tcb, &room);
 	bool answer = tcb->state == TCP_SYN_RCVD; /* simultaneous open, or Fast Open's server */
 	struct tcp_header header = {
 		.local_port = tcb->conn.local_port,
@@ -246,16 +260,15 @@ enum drop_reason tcp_emit_syn(struct tcb *tcb)
 		.ts_val = tcp_now_ms(tcb->conn.stack) + tcb->ts_offset,
 		.ts_ecr = answer ? tcb->ts_recent : 0,
 	};
-	begin(tcb, &packet);
 	tcp_syn_ecn(tcb, &header);
 	tcp_syn_fast_open(tcb, &header);
-	packet.ip.l4_length = (uint16_t)tcp_header_write(packet.ip.l4, &header);
-	packet.ip.payload = answer ? NULL : tcb->sndq;
-	packet.ip.length = answer ? 0 : syn_payload(tcb, &header);
-	enum drop_reason reason = ip_output(tcb->conn.stack, &packet.ip);
+	packet.l4_length = (uint16_t)tcp_header_write(packet.l4, &header);
+	packet.payload = answer ? NULL : tcb->sndq;
+	packet.length = answer ? 0 : syn_payload(tcb, &header);
+	enum drop_reason reason = ip_output(tcb->conn.stack, &packet);
 	if (reason != DROP_NONE)
 		return reason;
-	tcb->syn_data = (uint16_t)packet.ip.length;
+	tcb->syn_data = (uint16_t)packet.length;
 	tcb->rcv_adv = tcb->rcv_nxt + header.wnd;
 	tcb->conn.stack->counters.tcp_tx_segments++;
 	return DROP_NONE;
@@ -349,7 +362,7 @@ APART bool send_lost(struct tcb *tcb)
 			limit = room;
 		if (txseg->len > limit && !tcp_txseg_split(tcb, txseg, txseg->seq + limit))
 			return false;
-		if (tcp_emit(tcb, txseg, true) != DROP_NONE)
+		if (tcp_emit_again(tcb, txseg) != DROP_NONE)
 			return false;
 		pace(tcb, txseg->len);
 	}
@@ -430,7 +443,7 @@ static bool send_some(struct tcb *tcb, uint32_t length, bool fin)
 	if (txseg == NULL)
 		return false;
 	TAILQ_INSERT_TAIL(&tcb->tx->inflight, txseg, entry);
-	if (tcp_emit(tcb, txseg, false) != DROP_NONE) {
+	if (emit(tcb, txseg, false) != DROP_NONE) {
 		TAILQ_REMOVE(&tcb->tx->inflight, txseg, entry);
 		slab_free(&tcp_of(tcb->conn.stack)->txsegs, txseg);
 		return false;

@@ -173,7 +173,7 @@ void tcp_tlp_send(struct tcb *tcb)
 	tx->tlp_is_retrans = false;
 	bool sent = window_fits(tcb) && tcp_output_probe(tcb, tcb->snd_mss);
 	if (!sent && (last = last_segment(tcb)) != NULL)
-		sent = tx->tlp_is_retrans = tcp_emit(tcb, last, true) == DROP_NONE;
+		sent = tx->tlp_is_retrans = tcp_emit_again(tcb, last) == DROP_NONE;
 	tx->tlp_end_seq = tcb->snd_nxt;
 	if (sent)
 		tcb->conn.stack->counters.tcp_tlps++;

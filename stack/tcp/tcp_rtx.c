@@ -187,7 +187,7 @@ static void resend_first(struct tcb *tcb)
 		return;
 	if (first->len > tcb->snd_mss)
 		tcp_txseg_split(tcb, first, first->seq + tcb->snd_mss);
-	tcp_emit(tcb, first, true);
+	tcp_emit_again(tcb, first);
 }
 
 static void rto_expired(struct tcb *tcb)
@@ -241,7 +241,7 @@ static void send_window_probe(struct tcb *tcb)
 	tcp_forget_if_reneged(tcb);
 	if (first->len > 1)
 		tcp_txseg_split(tcb, first, first->seq + 1);
-	tcp_emit(tcb, first, true);
+	tcp_emit_again(tcb, first);
 }
 
 static void persist_expired(struct tcb *tcb)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "stack/base/bytes.h"
-#include "stack/ip_output.h"
+#include "stack/ip_output_internal.h"
 
 #define ARENA_BYTES (4u << 20)
 #define PBUF_BYTES  50000u
@@ -18,28 +18,78 @@ struct lab lab;
 static void *arena_memory;
 static uint8_t payload[PBUF_BYTES];
 
-/* What the sender calls, and is not part of it */
+/* The device, and the way there, on which nothing is special */
+
+static enum drop_reason output(void *device, const struct nif_frame *frame)
+{
+	const uint8_t *l4 = frame->header + frame->l2_length + frame->l3_length;
+	uint32_t size = frame->gso_size != 0 ? frame->gso_size : frame->length, at = 0;
+	if (lab.device_full)
+		return DROP_TX_QUEUE_FULL;
+	if (size + 40u > lab.mtu || frame->length > NIF_GSO_SEGMENTS_MAX * size)
+		return DROP_TX_TOO_LONG;
+	do {
+		uint32_t left = frame->length - at;
+		assert_true(lab.sent_count < LAB_SENT);
+		lab.sent[lab.sent_count++] = (struct lab_sent){
+			.seq = be32_get(l4 + TCP_AT_SEQ) + at,
+			.len = left < size ? left : size,
+			.ns = lab.st.now_ns,
+			.flags = l4[TCP_AT_FLAGS],
+		};
+		at += size;
+	} while (at < frame->length);
+	return DROP_NONE;
+}
+
+static void make_device(void)
+{
+	static const struct nif_ops ops = {.output = output};
+	lab.nif.stack = &lab.st;
+	lab.nif.config.ops = &ops;
+	lab.nif.config.tx_offloads = NIF_TX_IP_CHECKSUM | NIF_TX_TCP_CHECKSUM;
+	lab.nif.netif.flags = NETIF_FLAG_LINK_UP;
+	lab.dst.nif = &lab.nif;
+	lab.dst.mtu = UINT16_MAX; /* the device knows better */
+	lab.dst.check_ms = UINT64_MAX;
+	lab.dst.resolved = true;
+}
 
 enum drop_reason ip_output(struct stack *st, const struct ip_packet *packet)
 {
-	uint32_t size = packet->gso_size != 0 ? packet->gso_size : packet->length, at = 0;
-	if (lab.device_full)
-		return DROP_TX_QUEUE_FULL;
-	if (size + 40u > lab.mtu || packet->length > NIF_GSO_SEGMENTS_MAX * size)
-		return DROP_TX_TOO_LONG;
-	do {
-		uint32_t left = packet->length - at;
-		assert_true(lab.sent_count < LAB_SENT);
-		lab.sent[lab.sent_count++] = (struct lab_sent){
-			.seq = be32_get(packet->l4 + TCP_AT_SEQ) + at,
-			.len = left < size ? left : size,
-			.ns = st->now_ns,
-			.flags = packet->l4[TCP_AT_FLAGS],
-		};
-		at += size;
-	} while (at < packet->length);
-	return DROP_NONE;
+	return ip_output_inline(st, packet);
 }
+
+void dst_refresh(struct stack *st, struct dst *dst)
+{
+	fail();
+}
+
+bool dst_may_split(const struct dst *dst)
+{
+	return false;
+}
+
+enum drop_reason ip_output_long(struct stack *st, const struct ip_packet *packet, uint32_t l4_total)
+{
+	fail();
+	return DROP_TX_TOO_LONG;
+}
+
+enum drop_reason ip_output_unresolved(
+	struct stack *st, const struct dst *dst, const struct nif_frame *frame)
+{
+	fail();
+	return DROP_NO_NEIGHBOUR;
+}
+
+void ip_write_checksum(
+	const struct ip_packet *packet, const struct nif_frame *frame, uint32_t l4_total)
+{
+	fail();
+}
+
+/* What else the sender calls, and is not part of it */
 
 u8_t pbuf_free(struct pbuf *p)
 {
@@ -176,6 +226,7 @@ void lab_open(uint32_t flags)
 	arena_memory = malloc(ARENA_BYTES);
 	arena_init(&lab.st.arena, arena_memory, ARENA_BYTES);
 	lab.st.tcp = &lab.tcp;
+	make_device();
 	lab.mtu = LAB_MSS + 40;
 	slab_init(&lab.tcp.sends, &lab.st.arena, sizeof(struct tcp_send), 4);
 	slab_init(&lab.tcp.txsegs, &lab.st.arena, sizeof(struct tcp_txseg), 64);
@@ -184,6 +235,7 @@ void lab_open(uint32_t flags)
 
 	struct tcb *tcb = lab.tcb = calloc(1, sizeof(*tcb));
 	tcb->conn.stack = &lab.st;
+	tcb->dst = &lab.dst;
 	tcb->state = TCP_ESTABLISHED;
 	tcb->flags = flags | TCB_NO_DELAY;
 	tcb->snd_una = tcb->snd_nxt = tcb->snd_end = LAB_SEQ;

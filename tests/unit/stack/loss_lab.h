@@ -7,6 +7,7 @@
 #ifndef RWS_TESTS_LOSS_LAB_H
 #define RWS_TESTS_LOSS_LAB_H
 
+#include "stack/nif_internal.h"
 #include "stack/tcp/tcp_loss.h"
 
 #define LAB_MSS  1000u
@@ -22,6 +23,8 @@ struct lab_sent {
 struct lab {
 	struct stack st;
 	struct tcp_stack tcp;
+	struct nif nif;
+	struct dst dst;
 	struct tcb *tcb;
 	struct conn_options options;    /* of tcb */
 	struct lab_sent sent[LAB_SENT]; /* since lab_forget_sent */
