@@ -43,21 +43,26 @@ enum { IP6_LENGTH = 4, IP6_NEXT = 6, IP6_HOPS = 7, IP6_SOURCE = 8, IP6_DESTINATI
 /* RFC 8200 4.5: within a fragment header; offset and M flag. */
 enum { FRAGMENT_OFFSET = 2, FRAGMENT_PLACE = 0xfff9 };
 
-#define IP4_VERSION_AND_LENGTH 0x45   /* no options */
-#define IP4_IS_FRAGMENT        0x3fff /* MF, or an offset */
+#define IP4_VERSION_AND_LENGTH 0x45        /* no options */
+#define IP4_KIND               0x3fff00ffu /* from IP4_FRAGMENT on: MF, offset, protocol */
 
 /* Whom a destination address means. */
 enum audience { FOR_OTHERS, FOR_US, FOR_GROUP };
 
-static enum ip_fate refuse(enum drop_reason *reason, enum drop_reason why)
+static enum ip_fate refuse(struct ip_rx *rx, enum drop_reason reason)
 {
-	*reason = why;
+	rx->reason = (uint8_t)reason;
 	return IP_FATE_DROP;
 }
 
 static bool is_transport(uint8_t proto)
 {
 	return proto == IP_PROTO_TCP || proto == IP_PROTO_UDP;
+}
+
+static enum ip_fate fate_of(uint8_t proto)
+{
+	return proto == IP_PROTO_TCP ? IP_FATE_TCP : IP_FATE_UDP;
 }
 
 /*
@@ -74,14 +79,14 @@ APART enum ip_fate take_chain(struct ip_rx *rx, unsigned headers, unsigned lengt
 	p->payload = (uint8_t *)p->payload + headers;
 	p->len = (uint16_t)(p->len - headers);
 	p->tot_len = (uint16_t)length;
-	return proto == IP_PROTO_TCP ? IP_FATE_TCP : IP_FATE_UDP;
+	return fate_of(proto);
 }
 
 /*
  * The transport packet without the IP header and what follows it on the link. That the frame has
  * all of it was looked at before.
  */
-static inline enum ip_fate take(struct ip_rx *rx, unsigned headers, unsigned length, uint8_t proto)
+INLINE enum ip_fate take(struct ip_rx *rx, unsigned headers, unsigned length, uint8_t proto)
 {
 	struct pbuf *p = rx->p;
 	rx->checksum_good = (p->pkt_flags & PKT_L4_CHECKSUM_GOOD) != 0;
@@ -89,7 +94,7 @@ static inline enum ip_fate take(struct ip_rx *rx, unsigned headers, unsigned len
 		return take_chain(rx, headers, length, proto);
 	p->payload = (uint8_t *)p->payload + headers;
 	p->len = p->tot_len = (uint16_t)length;
-	return proto == IP_PROTO_TCP ? IP_FATE_TCP : IP_FATE_UDP;
+	return fate_of(proto);
 }
 
 APART enum ip_fate take_fragment(struct ip_rx *rx, unsigned headers, unsigned length)
@@ -102,15 +107,16 @@ APART enum ip_fate take_fragment(struct ip_rx *rx, unsigned headers, unsigned le
 
 /* IPv4 */
 
-static void put_ip4(ip_addr_t *out, uint32_t address)
+/* Returns it, in the order of the wire. */
+static uint32_t put_ip4(ip_addr_t *out, const uint8_t *address)
 {
-	memset(out, 0, sizeof(*out));
-	ip_2_ip4(out)->addr = address;
-	out->type = IPADDR_TYPE_V4;
+	memcpy(&ip_2_ip4(out)->addr, address, sizeof(ip_2_ip4(out)->addr));
+	IP_SET_TYPE_VAL(*out, IPADDR_TYPE_V4);
+	return ip_2_ip4(out)->addr;
 }
 
 /* The directed broadcast address; our own where there is none (RFC 3021). */
-static uint32_t broadcast4(const struct netif *netif)
+APART uint32_t broadcast4(const struct netif *netif)
 {
 	uint32_t address = netif_ip4_addr(netif)->addr, host = ~netif_ip4_netmask(netif)->addr;
 	return be32toh(host) > 1 ? address | host : address;
@@ -153,66 +159,88 @@ static bool is_false_source4(const struct netif *netif, uint32_t source)
 		(all_ones && source == broadcast4(netif));
 }
 
-/* RFC 1812 5.2.2 (2) */
-static bool checksum4_right(const struct pbuf *p, const uint8_t *ip)
+/* No fragment, and of a protocol that is not lwIP's. */
+static bool is_whole_transport4(const uint8_t *ip)
 {
-	return (p->pkt_flags & PKT_IP_CHECKSUM_GOOD) != 0 ||
-		checksum_finish(checksum_ip4_header(ip)) == 0;
+	uint32_t kind;
+	memcpy(&kind, ip + IP4_FRAGMENT, sizeof(kind));
+	kind &= htobe32(IP4_KIND);
+	return kind == htobe32(IP_PROTO_TCP) || kind == htobe32(IP_PROTO_UDP);
 }
 
-static inline enum ip_fate enter4(struct ip_rx *rx, const uint8_t *ip)
+/* Computed anew where it is needed: what is kept across a call takes a register to be saved. */
+static inline const uint8_t *header_of(const struct ip_rx *rx)
 {
-	return take(rx, FRAME_HEADER + IP4_HEADER, be16_get(ip + IP4_LENGTH) - IP4_HEADER,
-		ip[IP4_PROTO]);
+	return (const uint8_t *)rx->p->payload + FRAME_HEADER;
+}
+
+/* Bytes behind the header; more than any frame has where the length does not reach behind it. */
+static inline unsigned payload4(const uint8_t *ip)
+{
+	return be16_get(ip + IP4_LENGTH) - IP4_HEADER;
+}
+
+INLINE enum ip_fate enter4(struct ip_rx *rx)
+{
+	const uint8_t *ip = header_of(rx);
+	return take(rx, FRAME_HEADER + IP4_HEADER, payload4(ip), ip[IP4_PROTO]);
 }
 
 /* Sent to another address than the interface's. */
-APART enum ip_fate judge_audience4(struct ip_rx *rx, const uint8_t *ip, enum drop_reason *reason)
+APART enum ip_fate judge_audience4(struct ip_rx *rx)
 {
 	enum audience audience = audience4(rx->nif, ip_2_ip4(&rx->local)->addr);
 	if (audience == FOR_OTHERS)
 		return IP_FATE_LWIP;
 	/* RFC 1122 3.3.6: what the link brought to many must have been meant for many. */
 	if (audience == FOR_US && rx->to_group)
-		return refuse(reason, DROP_IP_REFUSED);
+		return refuse(rx, DROP_IP_REFUSED);
 	rx->to_group = audience == FOR_GROUP;
-	return enter4(rx, ip);
+	return enter4(rx);
+}
+
+/* RFC 1812 5.2.2 (5), then RFC 1122 3.2.1.3: the addresses. */
+INLINE enum ip_fate judge4_behind_sum(struct ip_rx *rx)
+{
+	const uint8_t *ip = header_of(rx);
+	if (payload4(ip) > rx->p->tot_len - FRAME_HEADER - IP4_HEADER)
+		return refuse(rx, DROP_IP_REFUSED);
+
+	const struct netif *netif = &rx->nif->netif;
+	uint32_t source = put_ip4(&rx->remote, ip + IP4_SOURCE);
+	put_ip4(&rx->local, ip + IP4_DESTINATION);
+	rx->tos = ip[IP4_TOS];
+	rx->ttl = ip[IP4_TTL];
+	/* Without an address of its own, a host asks for one (RFC 2131). */
+	if (!is_whole_transport4(ip) || (be32toh(source) >> 24) == 0)
+		return IP_FATE_LWIP;
+	if (is_false_source4(netif, source))
+		return refuse(rx, DROP_IP_REFUSED);
+	if (ip_2_ip4(&rx->local)->addr != netif_ip4_addr(netif)->addr || rx->to_group)
+		return judge_audience4(rx);
+	return enter4(rx);
+}
+
+/* Where the device did not sum. */
+APART enum ip_fate judge4_summing(struct ip_rx *rx)
+{
+	if (checksum_finish(checksum_ip4_header(header_of(rx))) != 0)
+		return refuse(rx, DROP_IP_CHECKSUM);
+	return judge4_behind_sum(rx);
 }
 
 /*
  * RFC 1812 5.2.2 in its order: (1) length, (2) checksum, (3) version, (4) header length, (5) total
  * length; but what has another version or options is lwIP's before its sum, over that header, is
- * looked at. Then RFC 1122 3.2.1.3: the addresses.
+ * looked at.
  */
-INLINE enum ip_fate judge4(struct ip_rx *rx, enum drop_reason *reason)
+INLINE enum ip_fate judge4(struct ip_rx *rx)
 {
-	struct pbuf *p = rx->p;
-	const uint8_t *ip = (const uint8_t *)p->payload + FRAME_HEADER;
-	if (ip[0] != IP4_VERSION_AND_LENGTH)
+	if (header_of(rx)[0] != IP4_VERSION_AND_LENGTH)
 		return IP_FATE_LWIP;
-	if (!checksum4_right(p, ip))
-		return refuse(reason, DROP_IP_CHECKSUM);
-	unsigned total = be16_get(ip + IP4_LENGTH);
-	if (total < IP4_HEADER || total > p->tot_len - FRAME_HEADER)
-		return refuse(reason, DROP_IP_REFUSED);
-
-	if ((be16_get(ip + IP4_FRAGMENT) & IP4_IS_FRAGMENT) != 0 || !is_transport(ip[IP4_PROTO]))
-		return IP_FATE_LWIP;
-	uint32_t source, destination;
-	memcpy(&source, ip + IP4_SOURCE, sizeof(source));
-	memcpy(&destination, ip + IP4_DESTINATION, sizeof(destination));
-	/* Without an address of its own, a host asks for one (RFC 2131). */
-	if ((be32toh(source) >> 24) == 0)
-		return IP_FATE_LWIP;
-	if (is_false_source4(&rx->nif->netif, source))
-		return refuse(reason, DROP_IP_REFUSED);
-	put_ip4(&rx->local, destination);
-	put_ip4(&rx->remote, source);
-	rx->tos = ip[IP4_TOS];
-	rx->ttl = ip[IP4_TTL];
-	if (destination != netif_ip4_addr(&rx->nif->netif)->addr || rx->to_group)
-		return judge_audience4(rx, ip, reason);
-	return enter4(rx, ip);
+	if ((rx->p->pkt_flags & PKT_IP_CHECKSUM_GOOD) == 0)
+		return judge4_summing(rx);
+	return judge4_behind_sum(rx);
 }
 
 /* IPv6 */
@@ -319,38 +347,38 @@ static inline enum ip_fate enter6(struct ip_rx *rx, const uint8_t *ip)
 }
 
 /* Sent to another address than the one that was found last. */
-APART enum ip_fate judge_audience6(struct ip_rx *rx, const uint8_t *ip, enum drop_reason *reason)
+APART enum ip_fate judge_audience6(struct ip_rx *rx, const uint8_t *ip)
 {
 	enum audience audience = audience6(rx, ip + IP6_DESTINATION);
 	if (audience == FOR_OTHERS)
 		return IP_FATE_LWIP;
 	/* RFC 1122 3.3.6 in spirit, as for IPv4. */
 	if (audience == FOR_US && rx->to_group)
-		return refuse(reason, DROP_IP_REFUSED);
+		return refuse(rx, DROP_IP_REFUSED);
 	rx->to_group = audience == FOR_GROUP;
 	return enter6(rx, ip);
 }
 
 /* RFC 8200 3, 4: the header; what has other ones behind it is lwIP's. */
-APART enum ip_fate judge6(struct ip_rx *rx, enum drop_reason *reason)
+APART enum ip_fate judge6(struct ip_rx *rx)
 {
 	struct pbuf *p = rx->p;
 	const uint8_t *ip = (const uint8_t *)p->payload + FRAME_HEADER;
 	if (p->len < FRAME_HEADER + IP6_HEADER)
-		return refuse(reason, DROP_FRAME_SHORT);
+		return refuse(rx, DROP_FRAME_SHORT);
 	if (ip[0] >> 4 != 6 || (!is_transport(ip[IP6_NEXT]) && !is_transport_fragment(p, ip)))
 		return IP_FATE_LWIP;
 	if (IP6_HEADER + be16_get(ip + IP6_LENGTH) > p->tot_len - FRAME_HEADER)
-		return refuse(reason, DROP_IP_REFUSED);
+		return refuse(rx, DROP_IP_REFUSED);
 
 	if (is_false_source6(ip + IP6_SOURCE, ip + IP6_DESTINATION))
-		return refuse(reason, DROP_IP_REFUSED);
+		return refuse(rx, DROP_IP_REFUSED);
 	struct nif *nif = rx->nif;
 	put_zoned_ip6(nif, &rx->remote, ip + IP6_SOURCE);
 	rx->tos = (uint8_t)(be16_get(ip) >> 4);
 	rx->ttl = ip[IP6_HOPS];
 	if (!is_own6(&nif->netif, nif->ip6_last, ip + IP6_DESTINATION) || rx->to_group)
-		return judge_audience6(rx, ip, reason);
+		return judge_audience6(rx, ip);
 	rx->local = *netif_ip_addr6(&nif->netif, nif->ip6_last);
 	return enter6(rx, ip);
 }
@@ -358,46 +386,46 @@ APART enum ip_fate judge6(struct ip_rx *rx, enum drop_reason *reason)
 /* The frame */
 
 /* What is neither IPv4 nor IPv6. */
-APART enum ip_fate judge_other(const struct pbuf *p, uint16_t type, enum drop_reason *reason)
+APART enum ip_fate judge_other(struct ip_rx *rx, uint16_t type)
 {
+	const struct pbuf *p = rx->p;
 	if (type != htobe16(TYPE_ARP))
-		return refuse(reason, DROP_ETHERTYPE);
-	return p->len < frame_shortest(p) ? refuse(reason, DROP_FRAME_SHORT) : IP_FATE_LWIP;
+		return refuse(rx, DROP_ETHERTYPE);
+	return p->len < frame_shortest(p) ? refuse(rx, DROP_FRAME_SHORT) : IP_FATE_LWIP;
 }
 
 /* RFC 1122 2.4, RFC 894: no frame that anybody here reads is shorter than an empty IPv4 packet. */
-INLINE enum ip_fate judge(
-	struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason)
+INLINE enum ip_fate judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx)
 {
+	rx->p = p;
+	rx->nif = nif;
 	if (!netif_is_link_up(&nif->netif))
-		return refuse(reason, DROP_LINK_DOWN);
+		return refuse(rx, DROP_LINK_DOWN);
 	if (p->len < FRAME_HEADER + IP4_HEADER)
-		return refuse(reason, DROP_FRAME_SHORT);
+		return refuse(rx, DROP_FRAME_SHORT);
 	if (p->tot_len > nif->frame_max)
-		return refuse(reason, DROP_FRAME_LONG);
+		return refuse(rx, DROP_FRAME_LONG);
 	const uint8_t *frame = p->payload;
 	uint64_t first;
 	memcpy(&first, frame, sizeof(first));
 	rx->to_group = false;
 	if (be64toh(first) >> 16 != nif->mac) {
 		if ((frame[0] & 1) == 0)
-			return refuse(reason, DROP_NOT_FOR_US);
+			return refuse(rx, DROP_NOT_FOR_US);
 		rx->to_group = true;
 	}
-	rx->p = p;
-	rx->nif = nif;
 	uint16_t type;
 	memcpy(&type, frame + AT_TYPE, sizeof(type));
 	if (type == htobe16(TYPE_IP4))
-		return judge4(rx, reason);
+		return judge4(rx);
 	if (type == htobe16(TYPE_IP6))
-		return judge6(rx, reason);
-	return judge_other(p, type, reason);
+		return judge6(rx);
+	return judge_other(rx, type);
 }
 
-enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason)
+enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx)
 {
-	return judge(nif, p, rx, reason);
+	return judge(nif, p, rx);
 }
 
 /* Bytes before the payload are part of it from now on, or (negative) no longer. */
@@ -451,7 +479,7 @@ static bool redirect6(struct stack *st, struct ip_rx *rx, uint8_t proto)
 static void input_whole6(struct stack *st, struct ip_rx *rx, uint8_t proto)
 {
 	if (proto == IP_PROTO_TCP) {
-		tcp_input(st, rx);
+		tcp_input(st);
 		return;
 	}
 	if (dgram_input(st, rx))
@@ -469,13 +497,14 @@ static void input_redirected6(struct nif *nif, struct pbuf *p)
 {
 	const uint8_t *ip = p->payload;
 	uint8_t proto = ip[IP6_NEXT];
-	struct ip_rx rx = {
+	struct ip_rx *rx = nif->stack->rx;
+	*rx = (struct ip_rx){
 		.p = p, .nif = nif, .tos = (uint8_t)(be16_get(ip) >> 4), .ttl = ip[IP6_HOPS]};
-	put_zoned_ip6(nif, &rx.remote, ip + IP6_SOURCE);
-	put_zoned_ip6(nif, &rx.local, ip + IP6_DESTINATION);
-	rx.to_group = ip_addr_ismulticast(&rx.local);
+	put_zoned_ip6(nif, &rx->remote, ip + IP6_SOURCE);
+	put_zoned_ip6(nif, &rx->local, ip + IP6_DESTINATION);
+	rx->to_group = ip_addr_ismulticast(&rx->local);
 	move_start(p, -(int)IP6_HEADER);
-	input_whole6(nif->stack, &rx, proto);
+	input_whole6(nif->stack, rx, proto);
 }
 
 void ip_input_redirected(struct nif *nif, struct pbuf *p)
@@ -505,46 +534,42 @@ static void input_fragment(struct stack *st, struct ip_rx *rx)
 
 /* The burst */
 
-/* Whatever is not TCP; of p, rx says nothing where its fate is lwIP's or to be dropped. */
-APART void input_other(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum ip_fate fate,
-	enum drop_reason reason)
+/* st->rx is not TCP's. */
+APART void input_other(struct stack *st, enum ip_fate fate)
 {
-	struct stack *st = nif->stack;
+	struct ip_rx *rx = st->rx;
 	switch (fate) {
 	case IP_FATE_UDP:
 		if (dgram_input(st, rx))
 			break;
 		/* DHCP's, or nobody's: port unreachable (RFC 1122 4.1.3.1). */
 		restore_headers(rx);
-		nif_input(nif, p);
+		nif_input(rx->nif, rx->p);
 		break;
 	case IP_FATE_FRAGMENT:
 		input_fragment(st, rx);
 		break;
 	case IP_FATE_LWIP:
-		nif_input(nif, p);
+		nif_input(rx->nif, rx->p);
 		break;
 	default:
-		stack_drop(st, p, reason);
+		stack_drop(st, rx->p, (enum drop_reason)rx->reason);
 		break;
 	}
 }
 
-static void input(struct stack *st, struct nif *nif, struct pbuf *p)
+APART void input(struct stack *st, struct nif *nif, struct pbuf *p)
 {
-	struct ip_rx rx;
-	enum drop_reason reason = DROP_NONE;
 	st->counters.rx_bytes += p->tot_len;
-	enum ip_fate fate = judge(nif, p, &rx, &reason);
+	enum ip_fate fate = judge(nif, p, st->rx);
 	if (fate == IP_FATE_TCP)
-		tcp_input(st, &rx);
+		tcp_input(st);
 	else
-		input_other(nif, p, &rx, fate, reason);
+		input_other(st, fate);
 }
 
-void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
+APART void input_several(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
 {
-	st->counters.rx_frames += n;
 	for (unsigned i = 0; i < n; i++) {
 		if (i + 1 < n) {
 			/* The headers may end in the second line. */
@@ -554,5 +579,14 @@ void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts,
 		}
 		input(st, nif, pkts[i]);
 	}
+}
+
+void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
+{
+	st->counters.rx_frames += n;
+	if (n == 1) /* a loop would save registers for nothing */
+		input(st, nif, pkts[0]);
+	else
+		input_several(st, nif, pkts, n);
 	tcp_input_flush(st);
 }

@@ -31,16 +31,17 @@ struct ip_rx {
 	 * with its own header's length. Belongs to whoever gets the call.
 	 */
 	struct pbuf *p;
-	struct nif *nif;         /* that it came in by */
 	ip_addr_t local, remote; /* destination and source; link-local ones with their zone */
+	struct nif *nif;         /* that it came in by */
 	uint8_t tos, ttl;        /* DSCP and ECN; time to live or hop limit */
 	bool checksum_good;      /* of the transport, verified by the device */
-	bool to_group; /* sent to more than one: IP or link-layer multicast or broadcast */
+	bool to_group;  /* sent to more than one: IP or link-layer multicast or broadcast */
+	uint8_t reason; /* enum drop_reason, with IP_FATE_DROP alone */
 };
 
 /* What becomes of a frame. */
 enum ip_fate {
-	IP_FATE_DROP, /* for the reason given */
+	IP_FATE_DROP, /* for rx->reason */
 	IP_FATE_LWIP, /* lwIP's, untouched */
 	IP_FATE_TCP,  /* rx describes a segment or datagram, and p is without its headers */
 	IP_FATE_UDP,
@@ -49,9 +50,9 @@ enum ip_fate {
 
 /*
  * Checks a received frame up to its transport header (RFC 1122 2.4 and 3.2.1, RFC 1812 5.2.2,
- * RFC 8200 3). p stays the caller's. *reason is written with IP_FATE_DROP, *rx with the last three.
+ * RFC 8200 3). p stays the caller's. *rx holds with the last three fates.
  */
-enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx, enum drop_reason *reason);
+enum ip_fate ip_judge(struct nif *nif, struct pbuf *p, struct ip_rx *rx);
 
 /* Takes a whole IP packet that another stack redirected (stack_config.redirect). */
 void ip_input_redirected(struct nif *nif, struct pbuf *p);

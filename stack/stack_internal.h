@@ -49,6 +49,7 @@ struct stack {
 
 	struct nif *nifs; /* in the order of nif_add */
 	struct dst_cache dsts;
+	struct ip_rx *rx; /* the packet in hand: lies where TCP gathers a burst, who moves it on */
 	struct ready *ready_first, *ready_last;
 
 	struct dgram_table *dgrams;

@@ -71,18 +71,18 @@ static void describe(struct ip_rx *rx, uint8_t proto, struct pbuf *p)
 static u8_t on_packet(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from)
 {
 	struct stack *st = arg;
-	struct ip_rx rx;
+	struct ip_rx *rx = st->rx;
 	uint16_t header = ip_current_header_tot_len();
 	if (redirect(st, pcb->protocol, p))
 		return 1;
-	describe(&rx, pcb->protocol, p);
+	describe(rx, pcb->protocol, p);
 	if (pbuf_remove_header(p, header) != 0)
 		return 0;
 	if (pcb->protocol == IP_PROTO_TCP) {
-		tcp_input(st, &rx);
+		tcp_input(st);
 		return 1;
 	}
-	if (dgram_input(st, &rx))
+	if (dgram_input(st, rx))
 		return 1;
 	pbuf_add_header_force(p, header);
 	return 0;

@@ -30,8 +30,11 @@ bool tcp_stack_init(struct stack *st);
 /* Resets every connection and frees all that TCP has. */
 void tcp_stack_free(struct stack *st);
 
-/* Takes a received segment, from its TCP header on; owns rx->p. Processed by tcp_input_flush. */
-void tcp_input(struct stack *st, const struct ip_rx *rx);
+/*
+ * Takes the received segment that st->rx describes, from its TCP header on; owns st->rx->p.
+ * Processed by tcp_input_flush. st->rx is where to describe the next one.
+ */
+void tcp_input(struct stack *st);
 void tcp_input_flush(struct stack *st);
 
 void tcp_run_timers(struct stack *st);

@@ -182,11 +182,9 @@ APART void parse_unusual(struct tcp_seg *seg, const uint8_t *options, unsigned l
 }
 
 /* Ends with the one call that some need. */
-static inline void parse(
-	const struct ip_rx *rx, const uint8_t *header, unsigned length, struct tcp_seg *seg)
+static inline void parse(struct tcp_seg *seg, const uint8_t *header, unsigned length)
 {
-	struct pbuf *p = rx->p;
-	seg->rx = *rx;
+	struct pbuf *p = seg->rx.p;
 	seg->seq = be32_get(header + TCP_AT_SEQ);
 	seg->ack = be32_get(header + TCP_AT_ACK);
 	seg->flags = header[TCP_AT_FLAGS];
@@ -205,65 +203,73 @@ static inline void parse(
 }
 
 /* One more of the burst, which has room. */
-static inline void add(struct tcp_stack *tcp, const struct ip_rx *rx, unsigned length)
+static inline void add(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	const uint8_t *header = rx->p->payload;
-	struct tcp_seg *seg = tcp->burst_end++;
-	seg->remote_port = be16_get(header + TCP_AT_SOURCE);
-	seg->local_port = be16_get(header + TCP_AT_DESTINATION);
-	seg->hash = tcp_flow_hash(tcp, &rx->local, seg->local_port, &rx->remote, seg->remote_port);
+	struct tcp_stack *tcp = tcp_of(st);
+	const uint8_t *header = seg->rx.p->payload;
+	uint32_t ports = be32_get(header + TCP_AT_SOURCE);
+	st->rx = &seg[1].rx;
+	seg->remote_port = (uint16_t)(ports >> 16);
+	seg->local_port = (uint16_t)ports;
+	seg->hash = hash_of(tcp, seg);
 	if (seg > tcp->burst) /* one that stays alone is looked up at once */
 		flow_table_prefetch(&tcp->flows, seg[-1].hash);
-	parse(rx, header, length, seg);
+	parse(seg, header, length);
 }
 
-APART void add_to_next_burst(struct stack *st, const struct ip_rx *rx, unsigned length)
+APART void add_to_next_burst(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
+	struct tcp_seg *first = tcp_of(st)->burst;
 	tcp_input_flush(st);
-	add(tcp_of(st), rx, length);
+	first->rx = seg->rx;
+	add(st, first, length);
 }
 
 /* One that continues none. */
-APART void begin(struct stack *st, const struct ip_rx *rx, unsigned length)
+APART void begin(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	struct tcp_stack *tcp = tcp_of(st);
-	if (tcp->burst_end < tcp->burst + TCP_BURST)
-		add(tcp, rx, length);
+	if (seg < tcp_of(st)->burst + TCP_BURST)
+		add(st, seg, length);
 	else
-		add_to_next_burst(st, rx, length);
+		add_to_next_burst(st, seg, length);
 }
 
 /* What is usual ends here; what begin does needs registers saved for it, and joining does not. */
-INLINE void gather(struct stack *st, const struct ip_rx *rx, unsigned length)
+INLINE void gather(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	struct tcp_stack *tcp = tcp_of(st);
-	struct tcp_seg *end = tcp->burst_end;
-	const uint8_t *header = rx->p->payload;
-	if (end > tcp->burst && continues(end - 1, rx, header, length))
-		join(end - 1, rx->p, header, length);
+	const uint8_t *header = seg->rx.p->payload;
+	if (seg > tcp_of(st)->burst && continues(seg - 1, &seg->rx, header, length))
+		join(seg - 1, seg->rx.p, header, length);
 	else
-		begin(st, rx, length);
+		begin(st, seg, length);
 }
 
 /* Where the device did not sum. */
-APART void gather_summed(struct stack *st, const struct ip_rx *rx, unsigned length)
+APART void gather_summed(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	if (ip_rx_checksum_right(rx, IP_PROTO_TCP))
-		gather(st, rx, length);
+	if (ip_rx_checksum_right(&seg->rx, IP_PROTO_TCP))
+		gather(st, seg, length);
 	else
-		stack_drop(st, rx->p, DROP_L4_CHECKSUM);
+		stack_drop(st, seg->rx.p, DROP_L4_CHECKSUM);
 }
 
-void tcp_input(struct stack *st, const struct ip_rx *rx)
+/* The segment of the burst that st->rx is part of. */
+static inline struct tcp_seg *in_hand(const struct stack *st)
 {
-	unsigned length = header_length(rx);
+	return (struct tcp_seg *)st->rx;
+}
+
+void tcp_input(struct stack *st)
+{
+	struct tcp_seg *seg = in_hand(st);
+	unsigned length = header_length(&seg->rx);
 	st->counters.tcp_rx_segments++;
 	if (length == 0)
-		stack_drop(st, rx->p, DROP_TCP_REFUSED);
-	else if (rx->checksum_good)
-		gather(st, rx, length);
+		stack_drop(st, seg->rx.p, DROP_TCP_REFUSED);
+	else if (seg->rx.checksum_good)
+		gather(st, seg, length);
 	else
-		gather_summed(st, rx, length);
+		gather_summed(st, seg, length);
 }
 
 /* Lookup */
@@ -355,18 +361,30 @@ INLINE enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
 	return dispatch_to_any(st, seg);
 }
 
+APART void process(struct stack *st, struct tcp_seg *seg)
+{
+	if (seg->flags & TH_RST)
+		st->counters.tcp_resets_received++;
+	enum drop_reason reason = dispatch(st, seg);
+	if (reason != DROP_NONE)
+		stack_count_drop(st, reason);
+}
+
+APART void process_several(struct stack *st, struct tcp_seg *seg, const struct tcp_seg *end)
+{
+	if (seg == end)
+		return;
+	prefetch_connections(tcp_of(st), end);
+	for (; seg != end; seg++)
+		process(st, seg);
+}
+
 void tcp_input_flush(struct stack *st)
 {
-	struct tcp_stack *tcp = tcp_of(st);
-	struct tcp_seg *seg = tcp->burst, *end = tcp->burst_end;
-	tcp->burst_end = seg;
-	if (end > seg + 1)
-		prefetch_connections(tcp, end);
-	for (; seg != end; seg++) {
-		if (seg->flags & TH_RST)
-			st->counters.tcp_resets_received++;
-		enum drop_reason reason = dispatch(st, seg);
-		if (reason != DROP_NONE)
-			stack_count_drop(st, reason);
-	}
+	struct tcp_seg *seg = tcp_of(st)->burst, *end = in_hand(st);
+	st->rx = &seg->rx;
+	if (end == seg + 1)
+		process(st, seg);
+	else
+		process_several(st, seg, end);
 }

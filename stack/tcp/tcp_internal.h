@@ -62,8 +62,8 @@ struct tcp_options {
 /* A received segment, in host order. RFC 9293 3.3.1: SEG.SEQ and so on. */
 struct tcp_seg {
 	/*
-	 * rx.p: the payload, a list of pbufs each of which stands alone (tot_len is len), NULL
-	 * without; owner: whoever processes the segment.
+	 * First member. rx.p: the payload, a list of pbufs each of which stands alone (tot_len is
+	 * len), NULL without; owner: whoever processes the segment.
 	 */
 	struct ip_rx rx;
 	struct pbuf *last; /* of that list */
@@ -395,10 +395,9 @@ struct tcp_stack {
 	struct tcp_fast_open *fast_open; /* cookies of peers; NULL while there are none */
 	uint32_t fast_open_pending;      /* connections for which tcp_is_fast_open_server holds */
 	struct reply_rate challenges, resets; /* tcp_reply.c */
-	uint64_t trim_ms;          /* when memory that was kept for nothing is given back next */
-	uint64_t queues_ms;        /* when next to look at that, the SYN cache and TIME_WAIT */
-	struct tcp_seg *burst_end; /* behind the last that was gathered */
-	struct tcp_seg burst[TCP_BURST];
+	uint64_t trim_ms;   /* when memory that was kept for nothing is given back next */
+	uint64_t queues_ms; /* when next to look at that, the SYN cache and TIME_WAIT */
+	struct tcp_seg burst[TCP_BURST + 1]; /* the one behind those gathered is st->rx */
 };
 
 /* The connection's stack state. */

@@ -21,7 +21,7 @@ bool tcp_stack_init(struct stack *st)
 	if (tcp == NULL)
 		return false;
 	st->tcp = tcp;
-	tcp->burst_end = tcp->burst;
+	st->rx = &tcp->burst[0].rx;
 	TAILQ_INIT(&tcp->conns);
 	TAILQ_INIT(&tcp->output);
 	wheel_init(&tcp->wheel, st->now_ms);

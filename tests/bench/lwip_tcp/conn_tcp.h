@@ -26,6 +26,7 @@
 
 #include "lwip/tcp.h"
 #include "stack/conn.h"
+#include "stack/ip_input.h"
 #include "stack/stack_internal.h"
 
 struct conn_tcp;
@@ -39,6 +40,7 @@ struct tcp_stack {
 	struct conn_list orphans; /* closed above, not yet by the peer; by deadline */
 	uint64_t trim_ms;         /* when TIME_WAIT is trimmed again */
 	int abort_cause; /* of a connection that we make lwIP give up now, negative errno or 0 */
+	struct ip_rx rx; /* stack.rx */
 };
 
 struct conn_tcp {

@@ -29,6 +29,7 @@ bool tcp_stack_init(struct stack *st)
 	TAILQ_INIT(&tcp->output);
 	TAILQ_INIT(&tcp->orphans);
 	st->tcp = tcp;
+	st->rx = &tcp->rx;
 	return true;
 }
 
@@ -54,8 +55,9 @@ static void pretend_ip_input(const struct ip_rx *rx)
 		netif->chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;
 }
 
-void tcp_input(struct stack *st, const struct ip_rx *rx)
+void tcp_input(struct stack *st)
 {
+	const struct ip_rx *rx = st->rx;
 	pretend_ip_input(rx);
 	lwip_tcp_input(rx->p, &rx->nif->netif);
 }

@@ -44,8 +44,9 @@ static void open_lab(struct lab *lab)
 
 static struct verdict judge_pbuf(struct lab *lab, struct pbuf *p)
 {
-	struct verdict v = {.reason = DROP_NONE, .p = p};
-	v.fate = ip_judge(lab->node[0].nif, p, &v.rx, &v.reason);
+	struct verdict v = {.p = p};
+	v.fate = ip_judge(lab->node[0].nif, p, &v.rx);
+	v.reason = v.fate == IP_FATE_DROP ? v.rx.reason : DROP_NONE;
 	return v;
 }
 
