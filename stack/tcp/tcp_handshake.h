@@ -30,12 +30,14 @@ bool tcp_is_unicast(const struct stack *st, const ip_addr_t *address);
 /* tcp_listen.c */
 struct tcp_listener *tcp_listener_find(const struct stack *st, const struct tcp_seg *seg);
 /*
- * RFC 9293 3.10.7.2 (3rd). after: NULL, or the sequence number that the last connection between
- * these ends reached, and that the new one must begin beyond. Owns seg->rx.p.
+ * RFC 9293 3.10.7.2 (3rd). after: NULL, or, while there is room, the sequence number that the last
+ * connection between these ends reached, and that the new one must begin beyond. Owns seg->rx.p.
  */
 enum drop_reason tcp_listener_syn(
 	struct tcp_listener *listener, struct tcp_seg *seg, const uint32_t *after);
 bool tcp_listener_full(const struct tcp_listener *listener);
+/* Whether it takes a SYN, and keeps what that said. */
+bool tcp_listener_has_room(const struct tcp_listener *listener);
 /* The handshake as a tcb takes it, from the embryo and the segment that completes it. */
 void tcp_handshake_fill(struct tcp_handshake *hs, const struct tcp_listener *listener,
 	const struct tcp_embryo *embryo, const struct tcp_seg *seg);

@@ -155,9 +155,10 @@ bool tcp_listener_full(const struct tcp_listener *listener)
 	return listener->waiting >= listener->options.backlog;
 }
 
-static bool has_room(const struct tcp_listener *listener)
+bool tcp_listener_has_room(const struct tcp_listener *listener)
 {
-	return listener->waiting + listener->embryos < listener->options.backlog;
+	return listener->waiting + listener->embryos < listener->options.backlog &&
+		tcp_syn_cache_has_room(listener->conn.stack);
 }
 
 /* RFC 3168 6.1.1: an ECN-setup SYN has both bits. */
@@ -243,13 +244,12 @@ static enum drop_reason take_syn(
 	if (listener->options.fast_open && seg->opt.has_fast_open &&
 		open_fast(listener, seg, &embryo, after))
 		return DROP_NONE;
-	bool kept = has_room(listener) && tcp_syn_cache_has_room(st);
-	if (kept && (!always || after != NULL)) {
+	/* A cookie lies where it lies: not for sure beyond the last connection. */
+	if (after != NULL || (!always && tcp_listener_has_room(listener))) {
 		embryo.iss = choose_iss(st, seg, after);
 		return tcp_syn_cache_add(listener, seg, &embryo);
 	}
-	/* A cookie lies where it lies: not for sure beyond the last connection. */
-	if (after != NULL || st->syn_cookies == STACK_SYN_COOKIES_NEVER)
+	if (st->syn_cookies == STACK_SYN_COOKIES_NEVER)
 		return DROP_ACCEPT_QUEUE_FULL;
 	return tcp_cookie_answer(listener, seg, &embryo);
 }

@@ -234,8 +234,11 @@ static enum drop_reason process_syn(
 		challenge(st, entry, seg);
 		return tcp_refuse(seg, DROP_TCP_CHALLENGED);
 	}
-	if (tcp_listener_full(listener))
+	/* What is not taken does not end it. */
+	if (!tcp_listener_has_room(listener))
 		return tcp_refuse(seg, DROP_ACCEPT_QUEUE_FULL);
+	if (stack_refuses_connections(st))
+		return tcp_refuse(seg, DROP_SYN_NO_MEMORY);
 	uint32_t after = entry->snd_nxt;
 	end_wait(st, entry);
 	return tcp_listener_syn(listener, seg, &after);
