@@ -43,7 +43,7 @@ struct conn {
 #define CONN_TIME_MAX_MS        1000000000u /* longer times become that: the clock has 32 bits */
 
 struct conn_options {
-	uint8_t tos;        /* IPv4 ToS, IPv6 traffic class: RFC 2474 and 3168 */
+	uint8_t tos;        /* IPv4 ToS, IPv6 traffic class (RFC 2474), without ECN */
 	uint8_t ttl;        /* time to live, hop limit; 0 for the default of 64 */
 	bool no_delay;      /* no Nagle (RFC 9293 3.7.4) */
 	bool keep_alive;    /* RFC 9293 3.8.4 */

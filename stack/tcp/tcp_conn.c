@@ -112,6 +112,7 @@ void conn_abort(struct conn *conn)
 
 /* Options */
 
+#define DSCP_MASK             0xfcu /* the other two bits are ECN's, which are not asked for */
 #define TTL_DEFAULT           64u
 #define RCV_BUF_DEFAULT       (1024u * 1024u)
 #define KEEP_IDLE_DEFAULT_MS  7200000u /* RFC 9293 3.8.4: no less than two hours */
@@ -138,6 +139,7 @@ static uint32_t within(uint32_t value, uint32_t low, uint32_t high)
 
 void conn_options_fill(struct conn_options *o)
 {
+	o->tos &= DSCP_MASK;
 	o->ttl = (uint8_t)or_default(o->ttl, TTL_DEFAULT);
 	o->backlog = (uint16_t)or_default(o->backlog, 1);
 	o->receive_window = within(or_default(o->receive_window, RCV_BUF_DEFAULT),

@@ -328,8 +328,8 @@ enum drop_reason tcp_syn_ack_send(struct tcp_listener *listener, const struct tc
 	if (embryo->flags & TCB_ECN) /* RFC 3168 6.1.1: an ECN-setup SYN-ACK has ECE alone */
 		header.flags |= TH_ECE;
 	/* RFC 3168 6.1.1: not ECN-capable itself */
-	enum drop_reason reason = tcp_reply_send(st, dst, &seg->rx.local, &seg->rx.remote,
-		options->tos & 0xfc, options->ttl, &header);
+	enum drop_reason reason = tcp_reply_send(
+		st, dst, &seg->rx.local, &seg->rx.remote, options->tos, options->ttl, &header);
 	dst_put(st, dst);
 	return reason;
 }

@@ -151,8 +151,8 @@ static void send_control(struct stack *st, const struct tcp_syn *syn, uint8_t fl
 		header.ts_val = ts_now(st, &ends);
 		header.ts_ecr = syn->embryo.ts_recent;
 	}
-	tcp_reply_send(st, NULL, &ends.rx.local, &ends.rx.remote, options->tos & 0xfc, options->ttl,
-		&header);
+	tcp_reply_send(
+		st, NULL, &ends.rx.local, &ends.rx.remote, options->tos, options->ttl, &header);
 }
 
 static void challenge(struct stack *st, const struct tcp_syn *syn)
