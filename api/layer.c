@@ -12,6 +12,7 @@
 
 struct rws_layer {
 	struct sock *sock;
+	rws_socket_t lower;
 	const struct rws_layer_ops *ops;
 	void *user;
 };
@@ -43,7 +44,7 @@ int rws_layer_create(rws_socket_t handle, const struct rws_layer_ops *ops, void 
 		sock_free(s);
 		return -ENOBUFS;
 	}
-	*layer = (struct rws_layer){s, ops, user};
+	*layer = (struct rws_layer){s, handle, ops, user};
 	extra->layer = layer;
 	s->lane = lower->lane;
 	s->local = lower->local;
@@ -175,6 +176,10 @@ static void free_spent(struct sock *s)
 
 void rws_layer_connected(struct rws_layer *layer)
 {
+	struct sock *lower;
+
+	if (sock_of(layer->lower, &lower) == 0 && lower->extra != NULL)
+		lower->extra->limits.above = sock_handle(layer->sock);
 	tell(layer, (struct chan_message){.kind = EV_CONNECTED});
 }
 

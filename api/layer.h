@@ -57,7 +57,10 @@ unsigned rws_layer_wants(const struct rws_layer *layer);
 size_t rws_layer_room(const struct rws_layer *layer);
 int rws_layer_deliver(struct rws_layer *layer, const void *bytes, size_t n);
 
-/* What a stack core tells, see enum chan_event. */
+/*
+ * What a stack core tells, see enum chan_event. From rws_layer_connected on socket_timeout_ns is the
+ * upper socket's alone, and renewed by what comes and goes below.
+ */
 void rws_layer_connected(struct rws_layer *layer);
 void rws_layer_received_end(struct rws_layer *layer);
 void rws_layer_acked(struct rws_layer *layer);

@@ -10,7 +10,17 @@
 
 static bool has_timeout(const struct sock *s)
 {
-	return s->options->socket_timeout_ns != 0 && s->kind == SOCK_TCP && s->extra != NULL;
+	return s->options->socket_timeout_ns != 0 && s->kind == SOCK_TCP && s->extra != NULL &&
+		s->extra->limits.above == RWS_NONE;
+}
+
+/* The one whose time it is: s, or the socket above it. */
+static struct sock *timed(struct sock *s)
+{
+	rws_socket_t handle = s->extra != NULL ? s->extra->limits.above : RWS_NONE;
+	struct sock *above;
+
+	return handle != RWS_NONE && sock_of(handle, &above) == 0 ? above : s;
 }
 
 /* ---- Who waits -------------------------------------------------------------------------- */
@@ -115,6 +125,7 @@ void timeout_linger(struct sock *s, int64_t ns)
 
 void timeout_rx_restart(struct sock *s)
 {
+	s = timed(s);
 	if (!has_timeout(s))
 		return;
 	s->extra->limits.rx_since = selector_clock(s->sel);
@@ -123,6 +134,7 @@ void timeout_rx_restart(struct sock *s)
 
 void timeout_tx_restart(struct sock *s)
 {
+	s = timed(s);
 	if (!has_timeout(s))
 		return;
 	s->extra->limits.tx_since = selector_clock(s->sel);

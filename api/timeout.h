@@ -27,6 +27,7 @@ struct limits {
 	int64_t connect_at, linger_at; /* 0: none */
 	int64_t rx_since, tx_since;
 	bool rx_over, tx_over; /* it waited for too long */
+	rws_socket_t above; /* api/layer.h: whose reading and writing is bounded instead, or none */
 };
 
 /* Sockets with these options have a struct sock_extra for life. */

@@ -45,13 +45,12 @@ static struct rws_tls *context(void (*change)(struct rws_tls_config *config))
 	return tls;
 }
 
-static struct pair connect_raw(struct rig *rig)
+static struct pair connect_raw_with(struct rig *rig, const struct rws_options *options)
 {
 	struct rws_address address = rig_address(1, false, PORT);
-	struct rws_options options = {.reuse_address = true};
 	struct pair p = {0};
 
-	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, &options, &p.listener), 0);
+	assert_int_equal(rws_tcp_bind(rig->sel[1], &address, options, &p.listener), 0);
 	assert_int_equal(rws_tcp_connect(rig->sel[0], &address, NULL, &p.raw[0]), 0);
 	assert_int_equal(
 		rws_await(p.raw[0], RWS_EV_CONNECTED, rig_after(rig, SECOND)), RWS_EV_CONNECTED);
@@ -59,6 +58,13 @@ static struct pair connect_raw(struct rig *rig)
 		RWS_EV_ACCEPTABLE);
 	assert_int_equal(rws_accept(p.listener, &p.raw[1]), 0);
 	return p;
+}
+
+static struct pair connect_raw(struct rig *rig)
+{
+	const struct rws_options options = {.reuse_address = true};
+
+	return connect_raw_with(rig, &options);
 }
 
 static struct pair begin(
@@ -360,6 +366,83 @@ static void reset_is_told_as_what_it_is(void **state)
 
 	assert_int_equal(rws_abort(p.s[1], -ECONNABORTED), 0);
 	assert_int_equal(rws_await_closed(p.s[0], rig_after(rig, SECOND)), -ECONNRESET);
+	dispose(rig, &p);
+}
+
+/* The server's socket has a timeout of a second. */
+static struct pair connected_with_timeout(struct rig *rig)
+{
+	const struct rws_options options = {.socket_timeout_ns = SECOND};
+	struct pair p = connect_raw_with(rig, &options);
+
+	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &p.s[0]), 0);
+	assert_int_equal(rws_tls_server(common, p.raw[1], &p.s[1]), 0);
+	for (unsigned end = 0; end < 2; end++) {
+		assert_int_equal(rws_await(p.s[end], RWS_EV_CONNECTED, rig_after(rig, SECOND)),
+			RWS_EV_CONNECTED);
+		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
+	}
+	return p;
+}
+
+/* Contract 108: TLS reads ahead, but its reader is the application. */
+static void b108_socket_timeout_is_for_who_waits(void **state)
+{
+	struct rig *rig = *state;
+	struct pair p = connected_with_timeout(rig);
+	char bytes[5];
+
+	rig_write_all(rig, p.out[0], "work", 5);
+	rig_run(rig, 5 * SECOND);
+	rig_read_all(rig, p.in[1], bytes, 5);
+	rig_write_all(rig, p.out[1], "done", 5);
+	rig_read_all(rig, p.in[0], bytes, 5);
+	assert_string_equal(bytes, "done");
+	assert_int_equal(rws_read_available(p.in[1], bytes, 5), -EAGAIN);
+	rig_run(rig, 2 * SECOND);
+	assert_int_equal(rws_read_available(p.in[1], bytes, 5), -ETIMEDOUT);
+	rig_write_all(rig, p.out[1], "late", 5); /* the other direction goes on */
+	rig_read_all(rig, p.in[0], bytes, 5);
+	assert_string_equal(bytes, "late");
+	dispose(rig, &p);
+}
+
+/* Nothing of a record can be read before all of it is there; here that takes over a second. */
+static void b108_bytes_of_a_record_renew_the_socket_timeout(void **state)
+{
+	struct wire_impairment slow = {.delay_ns = 50000, .rate_bits_per_s = 16000};
+	struct rig *rig = *state;
+	struct pair p = connected_with_timeout(rig);
+	static uint8_t record[16384];
+
+	wire_impair(rig->wire, 0, &slow);
+	rig_write_all(rig, p.out[0], record, sizeof(record));
+	assert_int_equal(rws_await_content(p.in[1], 1, rig_after(rig, 10 * SECOND)), 1);
+	dispose(rig, &p);
+}
+
+static void discard_all(void *user, const struct rws_event *event)
+{
+	const struct pair *p = user;
+
+	while (rws_discard(p->in[0], SIZE_MAX) > 0)
+		continue;
+}
+
+/* Contract 109: not while bytes go on, however slowly. */
+static void b109_socket_timeout_is_for_writers_that_come_no_further(void **state)
+{
+	struct wire_impairment slow = {.delay_ns = 50000, .rate_bits_per_s = 1000000};
+	struct rig *rig = *state;
+	struct pair p = connected_with_timeout(rig);
+	static uint8_t block[5000000];
+
+	assert_int_equal(rws_on(p.s[0], RWS_EV_READABLE, discard_all, &p), 0);
+	discard_all(&p, NULL);
+	wire_impair(rig->wire, 1, &slow);
+	rig_write_all(rig, p.out[1], block, sizeof(block));
+	rws_abort(p.s[1], 0);
+	rig_run(rig, 60 * SECOND);
 	dispose(rig, &p);
 }
 
@@ -989,6 +1072,9 @@ int main(void)
 		CASE(half_close_ends_one_direction_only),
 		CASE(b129_bare_fin_is_an_error_behind_the_bytes),
 		CASE(reset_is_told_as_what_it_is),
+		CASE(b108_socket_timeout_is_for_who_waits),
+		CASE(b108_bytes_of_a_record_renew_the_socket_timeout),
+		CASE(b109_socket_timeout_is_for_writers_that_come_no_further),
 		CASE(reset_behind_the_peers_end_is_told),
 		CASE(peer_that_reads_no_answers_is_not_read_for_ever),
 		CASE(updates_behind_our_end_harm_nothing),
