@@ -441,9 +441,10 @@ int rws_flush(rws_channel_t handle)
 {
 	struct channel *ch;
 	int result = channel_of(handle, &ch);
+	bool reads = handle_kind(handle) == HANDLE_READ_CHANNEL; /* there is nothing to flush */
 
 	if (result == -EXDEV)
-		return remote_request(handle, REMOTE_FLUSH);
+		return remote_request(handle, reads ? 0 : REMOTE_FLUSH);
 	if (result == 0)
 		channel_flush(ch);
 	return result;

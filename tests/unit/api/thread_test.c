@@ -116,6 +116,23 @@ static void g_flush_from_another_thread(void **state)
 	assert_int_equal(rws_available_for_read(out), 3);
 }
 
+static void *flush_the_other(void *unused)
+{
+	results[0] = rws_flush(in);
+	return NULL;
+}
+
+/* What waits in the read channel has nothing to do with what waits to be sent. */
+static void g_flush_of_a_read_channel_sends_nothing(void **state)
+{
+	rws_write_available(out, "abc", 3);
+	assert_int_equal(rws_flush(in), 0);
+	in_another_thread(flush_the_other);
+	assert_int_equal(results[0], 0);
+	fake_turn(sel, 1);
+	assert_int_equal(end->sent_len, 0);
+}
+
 static rws_job_t job;
 
 static void *cancel_it(void *unused)
@@ -452,6 +469,7 @@ int main(void)
 		CASE(b029_other_threads_get_exdev),
 		CASE(dispose_from_another_thread),
 		CASE(g_flush_from_another_thread),
+		CASE(g_flush_of_a_read_channel_sends_nothing),
 		CASE(b032_cancel_from_another_thread),
 		CASE(requests_for_a_slots_old_channel_do_not_hit_the_new_one),
 		CASE(a_request_for_the_new_one_replaces_the_old_ones),
