@@ -78,7 +78,7 @@ void port_tx_reclaim(struct port *port, unsigned queue)
 
 int port_rx_fd(struct port *port, unsigned queue)
 {
-	return port->ops->rx_fd(port, queue);
+	return queue < port->info.queues ? port->ops->rx_fd(port, queue) : -ENOTSUP;
 }
 
 bool port_rx_arm(struct port *port, unsigned queue, bool on)

@@ -92,7 +92,8 @@ unsigned port_tx_flush(struct port *port, unsigned queue);
 void port_tx_reclaim(struct port *port, unsigned queue);
 
 /*
- * For sleeping: a descriptor that becomes readable when frames wait in the queue, or -ENOTSUP.
+ * For sleeping: a descriptor that becomes readable when frames wait in the queue, or -ENOTSUP, also
+ * without the queue.
  * arm returns true when it is armed, false when frames wait already.
  */
 int port_rx_fd(struct port *port, unsigned queue);

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# axes: placement family
-# default: channel/-/6
+# axes: placement cores family
+# default: channel/1/6 inline/2/4
 #
-# net_af_packet on one end of a veth pair, the kernel on the other.
+# net_af_packet on one end of a veth pair, the kernel on the other. It has one queue for all cores.
 
 . "$(dirname "$0")/lib.sh"
 e2e_begin
