@@ -652,10 +652,6 @@ enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg);
  */
 bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs);
 
-/* Window that could be told, bytes; and as it goes into a header, which then moves rcv_adv. */
-uint32_t tcp_receive_window(const struct tcb *tcb);
-uint16_t tcp_window_field(struct tcb *tcb);
-
 /* Out-of-order data. insert owns seg->rx.p. */
 enum drop_reason tcp_reass_insert(struct tcb *tcb, struct tcp_seg *seg);
 /* What became in-order is appended to conn.rxq; true when the peer's FIN is next. */

@@ -18,7 +18,7 @@
 #include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_output_internal.h"
-#include "stack/tcp/tcp_internal.h"
+#include "stack/tcp/tcp_window.h"
 
 #define SUPER_SEGMENT_MAX 64000u     /* bytes of payload: with all headers below 65,536 */
 #define PACE_SLACK_NS     1000000ULL /* a timer's tick: what may leave ahead of its time */

@@ -2,16 +2,15 @@
 /*
  * Text and FIN of an acceptable segment, the acknowledgments they ask for, and the receive window.
  *
- * Called from tcp_segment.c, tcp_output.c (the window of each segment sent), tcp_timer.c and
- * tcp_conn.c. Calls tcp_reass.c for what comes out of order.
+ * Called from tcp_segment.c, tcp_timer.c and tcp_conn.c. Calls tcp_reass.c for what comes out of
+ * order.
  */
 #include "stack/base/apart.h"
-#include "stack/tcp/tcp_internal.h"
+#include "stack/tcp/tcp_window.h"
 
 #define DELAYED_ACK_MS 40u /* RFC 9293 3.8.6.3: less than 0.5 s */
 #define ECN_MASK       3u
 #define ECN_CE         3u
-#define WINDOW_FIELD   0xffffu
 #define WINDOW_LEAST   4096u /* two segments of Ethernet */
 #define PBUFS_LEAST    16u
 #define RTT_GUESS_MS   200u
@@ -66,53 +65,16 @@ static void process_ecn(struct tcb *tcb, const struct tcp_seg *seg)
 /* Window */
 
 /*
- * Bytes that may be held. Less while memory is short, but two segments in any case: whoever reads
- * what comes goes on. What is held already counts, so that those who do not read shrink first.
+ * Less than rcv_buf, but two segments in any case: whoever reads what comes goes on. What is held
+ * already counts, so that those who do not read shrink first.
  */
-static uint32_t buffer(const struct tcb *tcb)
+uint32_t tcp_short_buffer(const struct tcb *tcb)
 {
 	uint32_t pressure = tcb->conn.stack->pressure;
-	if (__builtin_expect(pressure == 0, 1))
-		return tcb->rcv_buf;
 	uint32_t share = (uint32_t)((uint64_t)tcb->rcv_buf * (STACK_PRESSURE_FULL - pressure) /
 		STACK_PRESSURE_FULL);
 	uint32_t least = 2u * tcb->rcv_mss > WINDOW_LEAST ? 2u * tcb->rcv_mss : WINDOW_LEAST;
 	return share > least ? share : least < tcb->rcv_buf ? least : tcb->rcv_buf;
-}
-
-static uint32_t room(const struct tcb *tcb)
-{
-	uint32_t most = buffer(tcb);
-	return most > tcb->rcv_held ? most - tcb->rcv_held : 0;
-}
-
-/*
- * RFC 9293 3.8.6.2.2: the right edge moves by a full segment or half the buffer at least, so that
- * the peer is not asked for silly small segments; and never back (SHLD-14). No further than the
- * header can tell.
- */
-static inline uint32_t receive_window(const struct tcb *tcb)
-{
-	uint32_t edge = tcb->rcv_nxt + room(tcb);
-	uint32_t step = tcb->rcv_buf / 2 < tcb->rcv_mss ? tcb->rcv_buf / 2 : tcb->rcv_mss;
-	int32_t gain = seq_diff(edge, tcb->rcv_adv);
-	if (gain < 0 || (uint32_t)gain < step)
-		edge = tcb->rcv_adv;
-	uint32_t window = seq_gt(edge, tcb->rcv_nxt) ? edge - tcb->rcv_nxt : 0;
-	uint32_t most = WINDOW_FIELD << tcb->rcv_scale;
-	return window < most ? window : most;
-}
-
-uint32_t tcp_receive_window(const struct tcb *tcb)
-{
-	return receive_window(tcb);
-}
-
-uint16_t tcp_window_field(struct tcb *tcb)
-{
-	uint32_t field = receive_window(tcb) >> tcb->rcv_scale;
-	tcb->rcv_adv = seq_max(tcb->rcv_adv, tcb->rcv_nxt + (field << tcb->rcv_scale));
-	return (uint16_t)field;
 }
 
 /*
@@ -145,7 +107,7 @@ void conn_recved(struct conn *conn, uint32_t bytes)
 		return;
 	grow_buffer(tcb);
 	uint32_t told = seq_gt(tcb->rcv_adv, tcb->rcv_nxt) ? tcb->rcv_adv - tcb->rcv_nxt : 0;
-	uint32_t now = receive_window(tcb);
+	uint32_t now = tcp_receive_window(tcb);
 	if (now > told && now >= 2 * told)
 		acknowledge_now(tcb);
 }

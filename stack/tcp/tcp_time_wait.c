@@ -18,6 +18,7 @@
 
 #include "stack/tcp/tcp_flow_key.h"
 #include "stack/tcp/tcp_handshake.h"
+#include "stack/tcp/tcp_window.h"
 
 #define TIME_WAIT_MS (2u * 30000u) /* 2 MSL; RFC 9293 3.4.1 has an MSL of 2 minutes, for 1981 */
 #define PER_CHUNK    63u

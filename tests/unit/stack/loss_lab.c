@@ -10,6 +10,7 @@
 
 #include "stack/base/bytes.h"
 #include "stack/ip_output_internal.h"
+#include "stack/tcp/tcp_window.h"
 
 #define ARENA_BYTES (4u << 20)
 #define PBUF_BYTES  50000u
@@ -184,9 +185,9 @@ unsigned tcp_reass_sack_blocks(struct tcb *tcb, struct tcp_sack_block out[TCP_SA
 	return 0;
 }
 
-uint16_t tcp_window_field(struct tcb *tcb)
+uint32_t tcp_short_buffer(const struct tcb *tcb)
 {
-	return 0xffff;
+	return tcb->rcv_buf;
 }
 
 unsigned tcp_header_write(uint8_t *to, const struct tcp_header *header)
