@@ -672,7 +672,14 @@ void tcp_reass_note_duplicate(struct tcb *tcb, uint32_t start, uint32_t end);
 enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg);
 
 /* A fresh block for sending: tcb->tx, all zero. */
-void tcp_loss_init(struct tcb *tcb);
+static inline void tcp_loss_init(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	TAILQ_INIT(&tx->inflight);
+	TAILQ_INIT(&tx->sent);
+	TAILQ_INIT(&tx->to_resend);
+	tx->rack_fack = tx->rack_end_seq = tcb->snd_una;
+}
 
 /*
  * The next txseg to send again now, or NULL. It may be longer than a segment, and than what cwnd
@@ -692,12 +699,6 @@ void tcp_idle_restart(struct tcb *tcb);
 /* Nothing is left to send although cwnd would allow it: rate samples say so. */
 void tcp_rate_app_limited(struct tcb *tcb);
 
-/*
- * Tells the loss and rate machinery that a txseg was sent, first (it is on tx->inflight, nowhere
- * else) or again. Sets its flags and puts it at the end of tx->sent.
- */
-void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg);
-void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg);
 /* The peer is told of the last reduction, by a CWR on this txseg. */
 void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg);
 

@@ -105,6 +105,57 @@ void tcp_unmark_lost(struct tcb *tcb);
 /* At a timeout, with something in flight: SACK is forgotten if it does not hold (RFC 2018 8). */
 void tcp_forget_if_reneged(struct tcb *tcb);
 
+/* Sent again by now, that copy included. */
+void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg);
+
+/*
+ * What follows is inline for each segment that tcp_output.c sends for the first time. pipe: what was
+ * in flight without it.
+ *
+ * Whether cwnd is full holds until what is in flight now is acknowledged. In slow start half of cwnd
+ * is enough: what is in flight lags behind a window that doubles (RFC 7661 4.3).
+ */
+static inline void tcp_loss_note_sent(
+	struct tcb *tcb, const struct tcp_txseg *txseg, uint32_t pipe, bool again)
+{
+	const struct tcp_cc *cc = &tcb->cc;
+	struct tcp_send *tx = tcb->tx;
+	uint32_t now_ms = tcp_now_ms(tcb->conn.stack);
+	pipe += tcp_txseg_span(txseg);
+	tcb->sent_ms = now_ms;
+	if (cc->cwnd < cc->ssthresh ? pipe >= cc->cwnd / 2 : pipe + tcb->snd_mss > cc->cwnd) {
+		tx->cwnd_limited = true;
+		tx->limited_end = seq_max(tcb->snd_nxt, tcp_txseg_end(txseg));
+	}
+	if (again)
+		return;
+	tx->pto_base_ms = now_ms;
+	if (txseg->seq == tcb->snd_una)
+		tx->rto_base_ms = tx->waiting_ms = now_ms;
+}
+
+/* The same, and congestion control, recovery and rate samples are told. */
+void tcp_loss_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again);
+
+/* Of all in the pipe it was sent last. */
+static inline void tcp_loss_sent_at_last(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	TAILQ_INSERT_TAIL(&tcb->tx->sent, txseg, by_time);
+	txseg->sent_ns = tcb->conn.stack->now_ns;
+}
+
+/* Sent for the first time: it is on tx->inflight, nowhere else, and begins at snd_nxt. */
+static inline void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg)
+{
+	const struct tcp_cc_ops *ops = tcb->cc.ops;
+	uint32_t pipe = tcp_in_flight(tcb);
+	tcp_loss_sent_at_last(tcb, txseg);
+	if (tcb->tx->ca_state != TCP_CA_OPEN || ops->on_sent != NULL || ops->rate_samples)
+		tcp_loss_sent_and_tell(tcb, txseg, pipe, false);
+	else
+		tcp_loss_note_sent(tcb, txseg, pipe, false);
+}
+
 /* ---- tcp_sack.c ---- */
 
 /* Works the SACK option in; counts and skips blocks that cannot be. */

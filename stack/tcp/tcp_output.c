@@ -18,6 +18,7 @@
 #include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_output_internal.h"
+#include "stack/tcp/tcp_loss.h"
 #include "stack/tcp/tcp_window.h"
 
 #define SUPER_SEGMENT_MAX 64000u     /* bytes of payload: with all headers below 65,536 */

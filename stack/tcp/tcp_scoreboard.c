@@ -10,15 +10,6 @@
 
 #define UNMARK_LEVELS 32u /* more than 2^31 txsegs there are not */
 
-void tcp_loss_init(struct tcb *tcb)
-{
-	struct tcp_send *tx = tcb->tx;
-	TAILQ_INIT(&tx->inflight);
-	TAILQ_INIT(&tx->sent);
-	TAILQ_INIT(&tx->to_resend);
-	tx->rack_fack = tx->rack_end_seq = tcb->snd_una;
-}
-
 /* Places and counts */
 
 static void leave_list(struct tcp_send *tx, struct tcp_txseg *txseg)
@@ -331,36 +322,7 @@ static void count_again(struct tcb *tcb, struct tcp_txseg *txseg)
 		txseg->len > mss ? (txseg->len + mss - 1) / mss : 1;
 }
 
-/*
- * Holds until what is in flight now is acknowledged. In slow start half of cwnd is enough: what is
- * in flight lags behind a window that doubles (RFC 7661 4.3).
- */
-static void note_cwnd_limited(struct tcb *tcb, uint32_t pipe, uint32_t snd_nxt)
-{
-	const struct tcp_cc *cc = &tcb->cc;
-	if (cc->cwnd < cc->ssthresh ? pipe < cc->cwnd / 2 : pipe + tcb->snd_mss <= cc->cwnd)
-		return;
-	tcb->tx->cwnd_limited = true;
-	tcb->tx->limited_end = snd_nxt;
-}
-
-/* pipe: without it. */
-static inline void note_sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
-{
-	struct stack *st = tcb->conn.stack;
-	struct tcp_send *tx = tcb->tx;
-	uint32_t span = tcp_txseg_span(txseg), end = txseg->seq + span;
-	tcb->sent_ms = tcp_now_ms(st);
-	note_cwnd_limited(tcb, pipe + span, seq_max(tcb->snd_nxt, end));
-	if (again)
-		return;
-	tx->pto_base_ms = tcp_now_ms(st);
-	if (txseg->seq == tcb->snd_una)
-		tx->rto_base_ms = tx->waiting_ms = tcp_now_ms(st);
-}
-
-/* The same, where more is to be done. */
-APART void note_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
+void tcp_loss_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
 {
 	const struct tcp_cc_ops *ops = tcb->cc.ops;
 	struct tcp_send *tx = tcb->tx;
@@ -370,25 +332,7 @@ APART void note_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t
 		ops->on_sent(&tcb->cc, txseg->sent_ns, pipe, tx->app_limited != 0);
 	if (again || tx->ca_state != TCP_CA_OPEN)
 		tcp_recovery_sent(tcb, txseg, again);
-	note_sent(tcb, txseg, pipe, again);
-}
-
-static void sent(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t pipe, bool again)
-{
-	struct tcp_send *tx = tcb->tx;
-	const struct tcp_cc_ops *ops = tcb->cc.ops;
-	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
-	txseg->sent_ns = tcb->conn.stack->now_ns;
-	if (again || tx->ca_state != TCP_CA_OPEN || ops->on_sent != NULL || ops->rate_samples)
-		note_sent_and_tell(tcb, txseg, pipe, again);
-	else
-		note_sent(tcb, txseg, pipe, again);
-}
-
-void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg)
-{
-	/* Whether snd_nxt has been moved already or not. */
-	sent(tcb, txseg, tcp_in_flight(tcb) - (tcb->snd_nxt - txseg->seq), false);
+	tcp_loss_note_sent(tcb, txseg, pipe, again);
 }
 
 void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg)
@@ -396,5 +340,6 @@ void tcp_loss_sent_again(struct tcb *tcb, struct tcp_txseg *txseg)
 	uint32_t pipe = tcp_in_flight(tcb);
 	leave_list(tcb->tx, txseg);
 	count_again(tcb, txseg);
-	sent(tcb, txseg, pipe, true);
+	tcp_loss_sent_at_last(tcb, txseg);
+	tcp_loss_sent_and_tell(tcb, txseg, pipe, true);
 }
