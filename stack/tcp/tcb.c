@@ -102,10 +102,8 @@ static inline void clear(struct tcp_send *tx)
 		memset((uint8_t *)tx + at, 0, CACHE_LINE);
 }
 
-struct tcp_send *tcb_send_state(struct tcb *tcb)
+struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 {
-	if (tcb->tx != NULL)
-		return tcb->tx;
 	struct tcp_send *tx = slab_alloc(&tcp_of(tcb->conn.stack)->sends);
 	if (tx == NULL) {
 		stack_count_drop(tcb->conn.stack, DROP_NO_MEMORY);

@@ -511,7 +511,11 @@ static inline void tcb_output_later(struct tcb *tcb)
 }
 
 /* The block for sending, made when it is not there; NULL without memory. */
-struct tcp_send *tcb_send_state(struct tcb *tcb);
+struct tcp_send *tcb_new_send_state(struct tcb *tcb);
+static inline struct tcp_send *tcb_send_state(struct tcb *tcb)
+{
+	return tcb->tx != NULL ? tcb->tx : tcb_new_send_state(tcb);
+}
 void tcb_free_send_state(struct tcb *tcb);
 
 /* Effective send MSS from peer_mss, path MTU and options (RFC 6691, RFC 9293 3.7.1). */
@@ -692,9 +696,6 @@ static inline struct tcp_txseg *tcp_next_lost(const struct tcb *tcb)
 		return NULL;
 	return TAILQ_FIRST(&tx->to_resend);
 }
-
-/* Before data is sent with nothing in flight (RFC 5681 4.1). */
-void tcp_idle_restart(struct tcb *tcb);
 
 /* Nothing is left to send although cwnd would allow it: rate samples say so. */
 void tcp_rate_app_limited(struct tcb *tcb);

@@ -224,6 +224,29 @@ void tcp_rate_sample(struct tcb *tcb, const struct tcp_ack *ack, struct tcp_cc_a
 /* Before a retransmission timeout is acted on: RFC 8899 4.3, RFC 2923 2.1. */
 void tcp_pmtu_timeout(struct tcb *tcb);
 /* snd_una advanced, or bytes leave after nothing was in flight. */
-void tcp_pmtu_progress(struct tcb *tcb);
+void tcp_pmtu_try_more(struct tcb *tcb);
+static inline void tcp_pmtu_progress(struct tcb *tcb)
+{
+	if (tcb->flags & (TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED))
+		tcp_pmtu_try_more(tcb);
+}
+
+/* ---- for tcp_output.c ---- */
+
+/*
+ * Before data is sent with nothing in flight (RFC 5681 4.1). Where the ACK that left nothing in
+ * flight is of this turn, no time was idle.
+ */
+static inline void tcp_idle_restart(struct tcb *tcb)
+{
+	const struct stack *st = tcb->conn.stack;
+	uint32_t now_ms = tcp_now_ms(st);
+	if (tcb->tx != NULL && tcb->tx->pto_base_ms == now_ms)
+		return;
+	tcp_pmtu_progress(tcb);
+	uint32_t idle_ms = now_ms - tcb->sent_ms;
+	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
+		(uint64_t)tcp_rto_ms(tcb) * 1000000);
+}
 
 #endif

@@ -8,7 +8,8 @@
  * tcp_output decides how much may leave: the peer's window, the congestion window, pacing, Nagle.
  * emit sends one range of the send queue, first or again, as one packet, which is a super-segment
  * where it is longer than the MSS. The payload is referenced, never copied or changed; the header is
- * made anew each time.
+ * made anew each time. What is sent for the first time leaves in one piece of code, from send_all to
+ * the device: that is the way of most (scripts/check_cost).
  */
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
@@ -277,13 +278,6 @@ enum drop_reason tcp_emit_syn(struct tcb *tcb)
 
 /* How much may leave */
 
-static bool sends_text(const struct tcb *tcb)
-{
-	if (tcp_is_fast_open_server(tcb)) /* RFC 7413 4.2.2: before the handshake is complete */
-		return true;
-	return tcb->state >= TCP_ESTABLISHED && tcb->state != TCP_FIN_WAIT_2;
-}
-
 /* Sequence numbers that the peer's window still takes. */
 static uint32_t usable_window(const struct tcb *tcb)
 {
@@ -307,8 +301,10 @@ static uint32_t unsent(const struct tcb *tcb)
 /* Pacing: what leaves within a tick leaves at once, then the timer has a say. */
 static bool may_send_now(struct tcb *tcb)
 {
+	if (tcb->cc.pacing_rate == 0 || tcb->tx->unpaced > 0)
+		return true;
 	uint64_t now = tcb->conn.stack->now_ns, at = tcb->tx->pace_ns;
-	if (tcb->cc.pacing_rate == 0 || tcb->tx->unpaced > 0 || at <= now + PACE_SLACK_NS)
+	if (at <= now + PACE_SLACK_NS)
 		return true;
 	tcp_timer_set(tcb, TCP_TIMER_PACE, (uint32_t)((at - now) / NS_PER_MS));
 	return false;
@@ -421,7 +417,7 @@ static struct tcp_txseg *new_txseg(struct tcb *tcb, uint32_t length, bool fin)
 }
 
 /* snd_nxt and the place in the queue move behind what was sent. */
-static void advance(struct tcb *tcb, const struct tcp_txseg *txseg)
+INLINE void advance(struct tcb *tcb, const struct tcp_txseg *txseg)
 {
 	struct tcp_send *tx = tcb->tx;
 	uint32_t left = txseg->len + tx->next_offset;
@@ -438,7 +434,7 @@ static void advance(struct tcb *tcb, const struct tcp_txseg *txseg)
 }
 
 /* One packet of new bytes. False: the device took none, or no memory. */
-static bool send_some(struct tcb *tcb, uint32_t length, bool fin)
+INLINE bool send_some(struct tcb *tcb, uint32_t length, bool fin)
 {
 	struct tcp_txseg *txseg = new_txseg(tcb, length, fin);
 	if (txseg == NULL)
@@ -454,21 +450,26 @@ static bool send_some(struct tcb *tcb, uint32_t length, bool fin)
 	return true;
 }
 
-static bool send_new(struct tcb *tcb)
+INLINE bool send_new(struct tcb *tcb)
 {
-	uint32_t left;
-	while ((left = unsent(tcb)) > 0) {
-		uint32_t room = congestion_room(tcb), window = usable_window(tcb);
-		uint32_t length = worth_sending(tcb, left, least(room, window));
-		if (length == 0 || !may_send_now(tcb))
+	while (tcb->snd_nxt != tcb->snd_end) {
+		uint32_t left = unsent(tcb), length = 0;
+		if (left > 0) {
+			uint32_t room = congestion_room(tcb), window = usable_window(tcb);
+			length = worth_sending(tcb, left, least(room, window));
+			if (length == 0 || !may_send_now(tcb))
+				return true;
+			if (length > tcb->snd_mss)
+				length = least(length, packet_limit(tcb));
+		}
+		bool fin = fin_follows(tcb, tcb->snd_nxt + length);
+		/* RFC 5681 says nothing of a bare FIN: it may leave though cwnd is full. */
+		if (length == 0 && !fin)
 			return true;
-		if (length > tcb->snd_mss)
-			length = least(length, packet_limit(tcb));
-		if (!send_some(tcb, length, fin_follows(tcb, tcb->snd_nxt + length)))
+		if (!send_some(tcb, length, fin))
 			return false;
 	}
-	/* RFC 5681 says nothing of a bare FIN: it may leave though the congestion window is full. */
-	return !fin_follows(tcb, tcb->snd_nxt) || send_some(tcb, 0, true);
+	return true;
 }
 
 bool tcp_output_probe(struct tcb *tcb, uint32_t max)
@@ -499,11 +500,6 @@ static bool send_all(struct tcb *tcb)
 	return send_new(tcb);
 }
 
-static bool has_to_send(const struct tcb *tcb)
-{
-	return tcb->snd_una != tcb->snd_end && sends_text(tcb);
-}
-
 static void send_text(struct tcb *tcb)
 {
 	if (tcb->snd_una == tcb->snd_nxt)
@@ -519,24 +515,35 @@ static void send_text(struct tcb *tcb)
 	tcp_rtx_arm(tcb);
 }
 
-void tcp_output(struct tcb *tcb)
+/* What else a turn may ask for: an ACK that no text carried, another turn. */
+APART void finish(struct tcb *tcb)
 {
-	if (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RCVD) {
-		tcp_syn_output(tcb);
-		if (!tcp_is_fast_open_server(tcb))
-			return;
-	}
-	if (tcb->state == TCP_CLOSED)
-		return;
-	tcb->flags &= ~(uint32_t)TCB_BLOCKED;
-	if (has_to_send(tcb))
-		send_text(tcb);
-	else if (tcb->tx != NULL && tcb->sndq == NULL && !tcb->tx->tlp_out)
-		tcb_free_send_state(tcb);
 	if ((tcb->flags & TCB_ACK_NOW) && emit_control(tcb, TH_ACK, tcb->snd_nxt) != DROP_NONE)
 		tcb->flags |= TCB_BLOCKED;
 	if (tcb->flags & TCB_BLOCKED)
 		tcb_output_later(tcb);
+}
+
+/* Before ESTABLISHED. True: text may leave all the same (RFC 7413 4.2.2). */
+APART bool output_early(struct tcb *tcb)
+{
+	if (tcb->state == TCP_CLOSED)
+		return false;
+	tcp_syn_output(tcb);
+	return tcp_is_fast_open_server(tcb);
+}
+
+void tcp_output(struct tcb *tcb)
+{
+	if (tcb->state < TCP_ESTABLISHED && !output_early(tcb))
+		return;
+	tcb->flags &= ~(uint32_t)TCB_BLOCKED;
+	if (tcb->snd_una != tcb->snd_end)
+		send_text(tcb);
+	else if (tcb->tx != NULL && tcb->sndq == NULL && !tcb->tx->tlp_out)
+		tcb_free_send_state(tcb);
+	if (tcb->flags & (TCB_ACK_NOW | TCB_BLOCKED))
+		finish(tcb);
 }
 
 /* Those on the list now; what goes on it meanwhile is for the next turn. */

@@ -46,10 +46,8 @@ void tcp_pmtu_timeout(struct tcb *tcb)
  * Whether the path has got better, or was not at fault, shows when full segments are sent again; so
  * it does when what ICMP said is forgotten (RFC 1191 6.3, RFC 8201 4).
  */
-void tcp_pmtu_progress(struct tcb *tcb)
+void tcp_pmtu_try_more(struct tcb *tcb)
 {
-	if ((tcb->flags & (TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED)) == 0)
-		return;
 	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) &&
 		tcp_now_ms(tcb->conn.stack) - tcb->black_hole_ms >= RETRY_MS) {
 		tcb->flags &= ~(uint32_t)TCB_PMTU_BLACK_HOLE;

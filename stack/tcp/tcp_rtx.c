@@ -41,8 +41,10 @@ static void arm(struct tcb *tcb, enum tcp_rtx_kind kind, uint32_t delay_ms)
 static bool tlp_allowed(const struct tcb *tcb)
 {
 	const struct tcp_send *tx = tcb->tx;
-	return (tcb->flags & TCB_SACK) != 0 && !tx->tlp_out && tx->sacked_out == 0 &&
-		(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR) && tx->timeouts == 0;
+	return (tcb->flags & TCB_SACK) != 0 && tx->sacked_out == 0 && tx->timeouts == 0 &&
+		(tx->unusual == 0 ||
+			(!tx->tlp_out &&
+				(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR)));
 }
 
 /*
@@ -92,7 +94,7 @@ static void arm_in_flight(struct tcb *tcb)
  * RFC 9293 3.8.6.1: first after an RTO, then at doubling intervals (SHLD-29, SHLD-30). Where the
  * window is open and pacing keeps all back, its timer goes on, and there is nothing to probe.
  */
-static void arm_persist(struct tcb *tcb)
+APART void arm_persist(struct tcb *tcb)
 {
 	bool paced = tcb->snd_wnd != 0 && tcb->timer_ms[TCP_TIMER_PACE] != 0;
 	if (tcb->rtx_kind == TCP_RTX_PERSIST && tcb->timer_ms[TCP_TIMER_RTX] != 0 && !paced)
@@ -110,6 +112,12 @@ static void arm_persist(struct tcb *tcb)
 	arm(tcb, TCP_RTX_PERSIST, delay_ms < PERSIST_MAX_MS ? delay_ms : PERSIST_MAX_MS);
 }
 
+SELDOM void arm_user_timeout(struct tcb *tcb)
+{
+	uint32_t end_ms = tcb->tx->waiting_ms + tcb->options->user_timeout_ms;
+	tcp_timer_set(tcb, TCP_TIMER_USER, left_ms(end_ms, tcp_now_ms(tcb->conn.stack)));
+}
+
 void tcp_rtx_arm(struct tcb *tcb)
 {
 	if (tcb->state <= TCP_SYN_RCVD)
@@ -118,27 +126,13 @@ void tcp_rtx_arm(struct tcb *tcb)
 		tcp_rtx_off(tcb);
 		return;
 	}
-	if (tcb->snd_una == tcb->snd_nxt || tcb->snd_wnd == 0) {
+	bool persist = tcb->snd_una == tcb->snd_nxt || tcb->snd_wnd == 0;
+	if (persist)
 		arm_persist(tcb);
-	} else {
+	if (tcb->options->user_timeout_ms != 0)
+		arm_user_timeout(tcb);
+	if (!persist)
 		arm_in_flight(tcb);
-	}
-	if (tcb->options->user_timeout_ms != 0) {
-		uint32_t end_ms = tcb->tx->waiting_ms + tcb->options->user_timeout_ms;
-		tcp_timer_set(tcb, TCP_TIMER_USER, left_ms(end_ms, tcp_now_ms(tcb->conn.stack)));
-	}
-}
-
-/* Where the ACK that left nothing in flight is of this turn, no time was idle. */
-void tcp_idle_restart(struct tcb *tcb)
-{
-	const struct stack *st = tcb->conn.stack;
-	if (tcb->tx != NULL && tcb->tx->pto_base_ms == tcp_now_ms(st))
-		return;
-	tcp_pmtu_progress(tcb);
-	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
-	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
-		(uint64_t)tcp_rto_ms(tcb) * 1000000);
 }
 
 /* Timeouts */

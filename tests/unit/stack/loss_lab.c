@@ -142,10 +142,8 @@ void tcb_output_forget(struct tcb *tcb)
 	tcb->flags &= ~(uint32_t)TCB_IN_OUTPUT;
 }
 
-struct tcp_send *tcb_send_state(struct tcb *tcb)
+struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 {
-	if (tcb->tx != NULL)
-		return tcb->tx;
 	tcb->tx = slab_alloc(&lab.tcp.sends);
 	memset(tcb->tx, 0, sizeof(*tcb->tx));
 	tcb->tx->next = tcb->sndq;
