@@ -77,17 +77,21 @@ uint32_t tcp_short_buffer(const struct tcb *tcb)
 	return share > least ? share : least < tcb->rcv_buf ? least : tcb->rcv_buf;
 }
 
+/* One who only receives knows none after a handshake that could not be timed: a long one, then. */
+static uint32_t round_trip_ms(const struct tcb *tcb)
+{
+	return tcb->srtt_us != 0 ? tcb->srtt_us / 1000 : RTT_GUESS_MS;
+}
+
 /*
  * Dynamic right-sizing: what arrived within a round trip is what the path carries; twice that lets
  * a sender in slow start double. Only the application's reading makes room for more, so that a
- * reader who stops is bound by what there was. After a handshake that could not be timed, one who
- * only receives knows no round trip: then a long one is taken for it.
+ * reader who stops is bound by what there was.
  */
 static void grow_buffer(struct tcb *tcb)
 {
 	uint32_t passed_ms = tcp_now_ms(tcb->conn.stack) - tcb->rcv_space_ms;
-	uint32_t rtt_ms = tcb->srtt_us != 0 ? tcb->srtt_us / 1000 : RTT_GUESS_MS;
-	if ((tcb->flags & TCB_RCV_AUTO) == 0 || passed_ms == 0 || passed_ms <= rtt_ms)
+	if ((tcb->flags & TCB_RCV_AUTO) == 0 || passed_ms == 0 || passed_ms <= round_trip_ms(tcb))
 		return;
 	uint32_t arrived = tcb->rcv_nxt - tcb->rcv_space_seq;
 	tcb->rcv_space_seq = tcb->rcv_nxt;

@@ -326,12 +326,14 @@ void tcp_loss_sent_and_tell(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t p
 {
 	const struct tcp_cc_ops *ops = tcb->cc.ops;
 	struct tcp_send *tx = tcb->tx;
-	if (ops->rate_samples)
-		tcp_rate_sent(tcb, txseg, pipe);
-	if (ops->on_sent != NULL) /* after idle time it was the application that limited */
-		ops->on_sent(&tcb->cc, txseg->sent_ns, pipe, tx->app_limited != 0);
+	/* A block of which nothing was delivered yet is new: there was nothing to send. */
+	bool app_limited = tx->app_limited != 0 || tx->rack_sent_ns == 0;
+	if (ops->on_sent != NULL)
+		ops->on_sent(&tcb->cc, txseg->sent_ns, pipe, app_limited);
 	if (again || tx->ca_state != TCP_CA_OPEN)
 		tcp_recovery_sent(tcb, txseg, again);
+	if (ops->rate_samples)
+		tcp_rate_sent(tcb, txseg, pipe);
 	tcp_loss_note_sent(tcb, txseg, pipe, again);
 }
 
