@@ -89,6 +89,7 @@ int rws_interface_info(struct rws *rws, unsigned index, struct rws_interface_inf
 		.queues = port.queues,
 		.link_up = atomic_load_explicit(&interface->link_up, memory_order_relaxed),
 	};
+	info->gone = !info->link_up && port_is_gone(interface->port);
 	snprintf(info->device, sizeof(info->device), "%s", port.name);
 	snprintf(info->driver, sizeof(info->driver), "%s", port.driver);
 	memcpy(info->mac, port.mac, sizeof(info->mac));
@@ -163,7 +164,9 @@ static uint64_t sum_at(const struct core_counters *counters, unsigned cores, siz
 static unsigned tell_device(struct rws *rws,
 	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
 {
-	struct port_device_counters sum = {0};
+	struct {
+		uint64_t rx_missed, rx_errors, rx_no_mbuf, tx_errors, gone;
+	} sum = {0};
 
 	for (unsigned i = 0; i < rws->interface_count; i++) {
 		struct port_device_counters one;
@@ -172,6 +175,7 @@ static unsigned tell_device(struct rws *rws,
 		sum.rx_errors += one.rx_errors;
 		sum.rx_no_mbuf += one.rx_no_mbuf;
 		sum.tx_errors += one.tx_errors;
+		sum.gone += port_is_gone(rws->interfaces[i].port);
 	}
 	fn(user, "device.rx_missed", "frames the device lost for want of a descriptor",
 		sum.rx_missed);
@@ -179,7 +183,8 @@ static unsigned tell_device(struct rws *rws,
 	fn(user, "device.rx_no_mbuf", "frames the device lost for want of a buffer",
 		sum.rx_no_mbuf);
 	fn(user, "device.tx_errors", "frames the device failed to send", sum.tx_errors);
-	return 4;
+	fn(user, "device.gone", "devices that were taken away", sum.gone);
+	return 5;
 }
 
 static unsigned tell_selectors(struct rws *rws,

@@ -148,6 +148,7 @@ struct rws_interface_info {
 	uint16_t mtu;           /* bytes */
 	uint16_t queues;        /* receive queues in use; as many to send */
 	bool link_up;           /* the cable is in, and the other end is there */
+	bool gone;              /* the device was taken away, for good; its link is down */
 	char offloads[128];     /* what the device does for the stack */
 	unsigned address_count; /* of addresses */
 	char addresses[8][64];  /* "10.0.0.2/24"; usable ones, not tentative */

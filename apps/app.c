@@ -16,6 +16,7 @@
 #define SOCKETS_DEFAULT 65536
 #define MS              1000000LL
 #define CONTROL_TURN_NS (5 * MS)
+#define LOOK_NS         (500 * MS)   /* between looks whether the devices are there */
 #define FIRST_WORD_NS   (2000 * MS)  /* silence until then */
 #define NEXT_WORD_NS    (10000 * MS) /* between words after it */
 #define REFUSED_NS      (5000 * MS)  /* RFC 4862 5.4: duplicate detection takes about one second */
@@ -328,6 +329,15 @@ static bool await_started(struct app *app)
 	return !atomic_load(&app->ended);
 }
 
+/* Without a device there is nothing that this process could still do. */
+static bool any_device_left(struct app *app)
+{
+	if (app_interfaces_left(app))
+		return true;
+	app->status = APP_FAILED;
+	return false;
+}
+
 /* Says what is waited for after two seconds, and again every ten. */
 static bool await_interfaces(struct app *app)
 {
@@ -345,7 +355,7 @@ static bool await_interfaces(struct app *app)
 			app->status = APP_BAD_INPUT;
 			return false;
 		}
-		if (!pause_control(app, CONTROL_TURN_NS))
+		if (!pause_control(app, CONTROL_TURN_NS) || !any_device_left(app))
 			return false;
 	}
 	return true;
@@ -353,12 +363,8 @@ static bool await_interfaces(struct app *app)
 
 static void await_end(struct app *app)
 {
-	sigset_t set = control_signals();
-
-	while (!atomic_load(&app->ended)) {
-		if (sigwaitinfo(&set, NULL) > 0)
-			return;
-	}
+	while (pause_control(app, LOOK_NS) && any_device_left(app))
+		;
 }
 
 /* In the thread's own loop. */

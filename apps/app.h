@@ -97,7 +97,8 @@ struct app {
 	struct rws *rws;
 	struct app_thread threads[APP_THREADS];
 	unsigned thread_count;
-	int status; /* APP_*, of the control thread's own work */
+	int status;    /* APP_*, of the control thread's own work */
+	unsigned gone; /* bit per interface: told that its device was taken away */
 	pthread_t control;
 	atomic_uint started;     /* threads past start(); release, pairs with control's acquire */
 	atomic_bool ready;       /* addresses are usable */

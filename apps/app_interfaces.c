@@ -79,6 +79,8 @@ static bool interface_ready(const struct options_interface *asked,
 {
 	const char *address = missing_address(asked, info), *missing = NULL;
 
+	if (info->gone)
+		return true; /* there is nothing to wait for */
 	if (!info->link_up)
 		missing = "its link is down";
 	else if (address != NULL)
@@ -128,6 +130,24 @@ bool app_interfaces_refused(const struct app *app, char *why, size_t size)
 		return true;
 	}
 	return false;
+}
+
+bool app_interfaces_left(struct app *app)
+{
+	struct rws_interface_info info;
+	unsigned left = 0;
+
+	for (unsigned i = 0; rws_interface_info(app->rws, i, &info) == 0; i++) {
+		left += !info.gone;
+		if (!info.gone || (app->gone & 1u << i) != 0)
+			continue;
+		app->gone |= 1u << i;
+		app_error(app, "%s: the device was taken away; start anew when it is back",
+			app->options.interfaces[i].device);
+	}
+	if (left == 0)
+		app_error(app, "no device is left");
+	return left > 0;
 }
 
 /* "10.0.0.2/24" -> "10.0.0.2:80", "fd00::2/64" -> "[fd00::2]:80". */

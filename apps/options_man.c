@@ -134,7 +134,7 @@ void options_print_man(FILE *out, const struct option_spec *spec, const char *ve
 	put_rows(out, options_common_rows, options_common_row_count);
 	fputs(".SH \"EXIT STATUS\"\n"
 	      ".TP\n0\nall went well\n"
-	      ".TP\n1\nsomething failed\n"
+	      ".TP\n1\nsomething failed, or the last device was taken away\n"
 	      ".TP\n2\nthe options, or what they name, cannot work; a message says why\n",
 		out);
 }

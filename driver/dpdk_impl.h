@@ -46,6 +46,7 @@ struct dpdk_queue {
 struct dpdk_port {
 	struct port port; /* first */
 	uint16_t id;
+	unsigned if_index; /* of the kernel's interface that it is one with; 0: none */
 	uint32_t traits;
 	uint32_t rx_frame_max;
 	uint32_t direct_above; /* frames longer than this leave by dpdk_tap_write; 0: none */
@@ -66,6 +67,7 @@ unsigned dpdk_tx_flush(struct port *port, unsigned queue);
 void dpdk_tx_reclaim(struct port *port, unsigned queue);
 
 /* dpdk_tap.c */
+bool dpdk_interface_exists(unsigned if_index);
 int dpdk_interface_mtu(unsigned if_index);
 int dpdk_interface_set_mtu(unsigned if_index, uint16_t mtu);
 bool dpdk_tap_write(int fd, const struct rte_mbuf *m);

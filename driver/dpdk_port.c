@@ -87,6 +87,7 @@ static int read_device(struct setup *s, struct dpdk_port *d)
 		(err = rte_eth_dev_info_get(d->id, &s->info)) != 0)
 		return setup_fault(s, err != 0 ? err : -ENODEV, "the device does not answer");
 	d->traits = dpdk_pmd_traits(s->info.driver_name);
+	d->if_index = s->name.pci ? 0 : s->info.if_index;
 	return 0;
 }
 
@@ -127,16 +128,10 @@ static uint16_t ethdev_mtu_max(const struct rte_eth_dev_info *info)
 	return (uint16_t)RTE_MIN(by_frame, (uint32_t)info->max_mtu);
 }
 
-/* Of the kernel's interface that a virtual device is one with; 0 where there is none. */
-static int interface_mtu(const struct setup *s)
-{
-	return !s->name.pci && s->info.if_index != 0 ? dpdk_interface_mtu(s->info.if_index) : 0;
-}
-
 /* The link's own, but none that is too small for us: that is refused later on. */
-static uint16_t usual_mtu(const struct setup *s, const struct dpdk_port *d)
+static uint16_t usual_mtu(const struct dpdk_port *d)
 {
-	int kernels = interface_mtu(s);
+	int kernels = dpdk_interface_mtu(d->if_index);
 	uint16_t own = RTE_ETHER_MTU;
 
 	if (kernels > 0)
@@ -149,7 +144,7 @@ static int choose_mtu(struct setup *s, struct dpdk_port *d)
 {
 	uint16_t most = ethdev_mtu_max(&s->info);
 
-	s->mtu = s->config->mtu != 0 ? s->config->mtu : usual_mtu(s, d);
+	s->mtu = s->config->mtu != 0 ? s->config->mtu : usual_mtu(d);
 	if (s->mtu < s->info.min_mtu)
 		return fault_set(s->fault, -EINVAL, "%s: the device takes no MTU below %u",
 			s->name.name, s->info.min_mtu);
@@ -165,9 +160,9 @@ static int choose_mtu(struct setup *s, struct dpdk_port *d)
 }
 
 /* An interface that belongs to the machine is not changed: it must have the MTU already. */
-static int check_interface_mtu(const struct setup *s)
+static int check_interface_mtu(const struct setup *s, const struct dpdk_port *d)
 {
-	int mtu = interface_mtu(s);
+	int mtu = dpdk_interface_mtu(d->if_index);
 	char frame[16] = "2048";
 
 	if (mtu > 0 && mtu < s->mtu)
@@ -344,8 +339,8 @@ static int open_direct_jumbo(const struct setup *s, struct dpdk_port *d)
 static int match_interface_mtu(const struct setup *s, struct dpdk_port *d)
 {
 	if ((d->traits & PMD_DIRECT_JUMBO) == 0)
-		return check_interface_mtu(s);
-	int err = dpdk_interface_set_mtu(s->info.if_index, s->mtu);
+		return check_interface_mtu(s, d);
+	int err = dpdk_interface_set_mtu(d->if_index, s->mtu);
 	return err != 0 ? setup_fault(s, err, "the interface does not take the MTU")
 			: open_direct_jumbo(s, d);
 }
@@ -537,12 +532,20 @@ int dpdk_port_open(const struct port_config *config, struct port **port, struct 
 
 /* ---- state ---- */
 
+static bool dpdk_is_gone(struct port *port)
+{
+	unsigned if_index = dpdk_port_of(port)->if_index;
+
+	return if_index != 0 && !dpdk_interface_exists(if_index);
+}
+
+/* The PMD may not have noticed that its interface is gone. */
 static bool dpdk_link_up(struct port *port)
 {
 	struct rte_eth_link link;
 
 	return rte_eth_link_get_nowait(dpdk_port_of(port)->id, &link) == 0 &&
-		link.link_status == RTE_ETH_LINK_UP;
+		link.link_status == RTE_ETH_LINK_UP && !dpdk_is_gone(port);
 }
 
 static int dpdk_rx_fd(struct port *port, unsigned queue)
@@ -581,6 +584,7 @@ static void dpdk_device_counters(struct port *port, struct port_device_counters 
 const struct port_ops dpdk_ops = {
 	.close = dpdk_close,
 	.link_up = dpdk_link_up,
+	.is_gone = dpdk_is_gone,
 	.rx_burst = dpdk_rx_burst,
 	.tx = dpdk_tx,
 	.tx_flush = dpdk_tx_flush,

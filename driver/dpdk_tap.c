@@ -35,6 +35,13 @@ static int mtu_ioctl(unsigned if_index, unsigned long request, struct ifreq *ifr
 	return err;
 }
 
+bool dpdk_interface_exists(unsigned if_index)
+{
+	char name[IF_NAMESIZE];
+
+	return if_indextoname(if_index, name) != NULL || errno != ENXIO;
+}
+
 int dpdk_interface_mtu(unsigned if_index)
 {
 	struct ifreq ifr = {.ifr_mtu = 0};

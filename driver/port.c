@@ -35,6 +35,11 @@ bool port_link_up(struct port *port)
 	return port->ops->link_up(port);
 }
 
+bool port_is_gone(struct port *port)
+{
+	return port->ops->is_gone(port);
+}
+
 unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n)
 {
 	return port->ops->rx_burst(port, queue, pkts, n);

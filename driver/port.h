@@ -70,6 +70,9 @@ void port_get_info(const struct port *port, struct port_info *info);
 /* Link as the device last said; asks the device, not for the packet path. Any thread. */
 bool port_link_up(struct port *port);
 
+/* Whether the device was taken away, and will not come back. Asks the system; any thread. */
+bool port_is_gone(struct port *port);
+
 /* Receives at most n (at most 64) frames as pbuf chains, with PKT_* verdicts; bad ones are counted. */
 unsigned port_rx_burst(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
 

@@ -10,6 +10,7 @@
 struct port_ops {
 	void (*close)(struct port *port);
 	bool (*link_up)(struct port *port);
+	bool (*is_gone)(struct port *port);
 	unsigned (*rx_burst)(struct port *port, unsigned queue, struct pbuf **pkts, unsigned n);
 	enum drop_reason (*tx)(struct port *port, unsigned queue, const struct nif_frame *frame);
 	unsigned (*tx_flush)(struct port *port, unsigned queue);

@@ -368,6 +368,11 @@ static bool wire_link_up(struct port *port)
 	return end_of(port)->wire->link_up;
 }
 
+static bool wire_is_gone(struct port *port)
+{
+	return false;
+}
+
 /* Frames enter the wire at once: nothing is staged, nothing kept. */
 static unsigned wire_tx_flush(struct port *port, unsigned queue)
 {
@@ -406,6 +411,7 @@ static void wire_device_counters(struct port *port, struct port_device_counters 
 static const struct port_ops wire_ops = {
 	.close = wire_close,
 	.link_up = wire_link_up,
+	.is_gone = wire_is_gone,
 	.rx_burst = wire_rx_burst,
 	.tx = wire_tx,
 	.tx_flush = wire_tx_flush,

@@ -44,6 +44,7 @@ static void info_tells_what_was_opened(void **state)
 	assert_int_equal(info.queues, 1);
 	assert_int_equal(info.offloads, PORT_TX_MULTI_SEGS);
 	assert_true(port_link_up(port));
+	assert_false(port_is_gone(port));
 	assert_int_equal(port_rx_fd(port, 0), -ENOTSUP);
 	assert_int_equal(port_rx_fd(port, 1), -ENOTSUP); /* there is no such queue */
 	assert_false(info.rx_interrupt);
