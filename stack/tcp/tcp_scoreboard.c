@@ -156,37 +156,50 @@ bool tcp_txseg_split(struct tcb *tcb, struct tcp_txseg *txseg, uint32_t seq)
 
 /* Lost */
 
-/* Those of the list before a number that is not in it: the last of them, or NULL. */
-static struct tcp_txseg *last_before(struct tcp_send *tx, uint32_t seq)
+/*
+ * Between the first of those that wait and the last. Three look for its place in turns, so that it
+ * costs what the quickest needs: along the list from where the last one came, as what is marked comes
+ * in order of time, which is order of numbers for long stretches; and along all that is in flight,
+ * to both sides, for one that waits. The nearer of two sides costs n log n for n, whatever their order.
+ */
+static void insert_between(struct tcp_send *tx, struct tcp_txseg *txseg)
 {
-	struct tcp_txseg *at = TAILQ_LAST(&tx->to_resend, tcp_txseg_list), *next;
-	if (at == NULL || seq_lt(at->seq, seq))
-		return at;
-	if (seq_lt(seq, TAILQ_FIRST(&tx->to_resend)->seq))
-		return NULL;
-	if (tx->resend_hint != NULL)
-		at = tx->resend_hint;
-	while (seq_lt(seq, at->seq))
-		at = TAILQ_PREV(at, tcp_txseg_list, by_time);
-	while ((next = TAILQ_NEXT(at, by_time)) != NULL && seq_lt(next->seq, seq))
-		at = next;
-	return at;
+	struct tcp_txseg *left = txseg, *right = txseg, *at = tx->resend_hint, *next;
+	if (at == NULL)
+		at = TAILQ_FIRST(&tx->to_resend);
+	for (;;) {
+		left = TAILQ_PREV(left, tcp_txseg_list, entry);
+		right = TAILQ_NEXT(right, entry);
+		next = TAILQ_NEXT(at, by_time);
+		if (tcp_txseg_waits(left)) {
+			at = left;
+			break;
+		}
+		if (tcp_txseg_waits(right)) {
+			at = TAILQ_PREV(right, tcp_txseg_list, by_time);
+			break;
+		}
+		if (seq_lt(txseg->seq, at->seq))
+			at = TAILQ_PREV(at, tcp_txseg_list, by_time);
+		else if (seq_lt(next->seq, txseg->seq))
+			at = next;
+		else
+			break;
+	}
+	TAILQ_INSERT_AFTER(&tx->to_resend, at, txseg, by_time);
+	tx->resend_hint = txseg;
 }
 
-/*
- * By sequence number. What is marked comes in order of time, and that is order of numbers for long
- * stretches: the place is mostly at one of the ends, or close behind the last one that was not. New
- * bytes, which go to the end, are sent in turns with holes.
- */
+/* By sequence number. New bytes, which go to the end, are sent in turns with holes. */
 static void insert_to_resend(struct tcp_send *tx, struct tcp_txseg *txseg)
 {
-	struct tcp_txseg *before = last_before(tx, txseg->seq);
-	if (before != NULL)
-		TAILQ_INSERT_AFTER(&tx->to_resend, before, txseg, by_time);
-	else
+	struct tcp_txseg *last = TAILQ_LAST(&tx->to_resend, tcp_txseg_list);
+	if (last == NULL || seq_lt(last->seq, txseg->seq))
+		TAILQ_INSERT_TAIL(&tx->to_resend, txseg, by_time);
+	else if (seq_lt(txseg->seq, TAILQ_FIRST(&tx->to_resend)->seq))
 		TAILQ_INSERT_HEAD(&tx->to_resend, txseg, by_time);
-	if (TAILQ_NEXT(txseg, by_time) != NULL)
-		tx->resend_hint = txseg;
+	else
+		insert_between(tx, txseg);
 }
 
 static void tell_lost(struct tcb *tcb, struct tcp_ack *ack, const struct tcp_txseg *txseg)

@@ -42,7 +42,6 @@ static void dump(const char *name, unsigned times, unsigned each)
 /* Two segments for a hole, which is one of them. */
 static void send_all(void)
 {
-	lab_open(TCB_SACK);
 	lab.mtu = SEGMENT + 40;
 	tcb_update_mss(lab.tcb);
 	lab.tcb->cc.cwnd = 1u << 29;
@@ -64,6 +63,15 @@ static void sack_one(uint32_t index)
 	seg.opt.sack[0] = (struct tcp_sack_block){start, start + SEGMENT};
 	if (tcp_process_ack(lab.tcb, &seg) != DROP_NONE)
 		fail("an ACK was dropped");
+}
+
+/* The first of all too; nothing is sent meanwhile. */
+static void sack_every_other(void)
+{
+	send_all();
+	lab.tcb->cc.cwnd = SEGMENT;
+	for (uint32_t i = 0; i < 2 * holes; i += 2)
+		sack_one(i);
 }
 
 static void nothing(void)
@@ -89,16 +97,15 @@ static void time_out(const char *name)
 /* RFC 2018 8: what was SACKed, the first too, comes among the holes that wait to be sent again. */
 static void timeout_of_reneged(void)
 {
-	send_all();
-	lab.tcb->cc.cwnd = SEGMENT;
-	for (uint32_t i = 0; i < 2 * holes; i += 2)
-		sack_one(i);
+	lab_open(TCB_SACK);
+	sack_every_other();
 	time_out("timeout_reneged");
 }
 
 /* A long recovery has sent holes again and new bytes in turns: both are lost, in that order. */
 static void timeout_of_holes_and_new_bytes(void)
 {
+	lab_open(TCB_SACK);
 	send_all();
 	for (uint32_t i = 1; i < 2 * holes; i += 2) {
 		lab.st.now_ns += 1000;
@@ -112,15 +119,40 @@ static void timeout_of_holes_and_new_bytes(void)
 	time_out("timeout_mixed");
 }
 
+/* Holes of three places in turns: the order of time, when the peer lets them be sent again so. */
+static void holes_in_turns(void)
+{
+	const uint32_t places = 3, each = holes / places;
+	struct tcp_txseg *txseg, **lost = malloc(holes * sizeof(struct tcp_txseg *));
+	uint32_t count = 0;
+	if (lost == NULL)
+		fail("no memory");
+	lab_open(TCB_SACK);
+	lab.tcb->min_rtt_us = lab.tcb->srtt_us = 4000000; /* nothing is lost by time */
+	lab.tcb->reo_wnd_mult = 4;
+	sack_every_other();
+	TAILQ_FOREACH (txseg, &lab.tcb->tx->inflight, entry)
+		if ((txseg->flags & TXSEG_SACKED) == 0 && count < holes)
+			lost[count++] = txseg;
+	toggle();
+	for (uint32_t i = 0; i < each; i++)
+		for (uint32_t k = 0; k < places; k++)
+			tcp_mark_lost(lab.tcb, NULL, lost[k * each + i]);
+	toggle();
+	if (lab.tcb->tx->lost_out < places * each * SEGMENT)
+		fail("too little was marked");
+	dump("holes_in_turns", 1, places * each);
+	free(lost);
+	lab_close();
+}
+
 /* RFC 2018 4: blocks are told of several times, here three far from each other. */
 static void sack_of_far_blocks(void)
 {
 	const unsigned times = 100;
 	struct tcp_seg seg;
-	send_all();
-	lab.tcb->cc.cwnd = SEGMENT;
-	for (uint32_t i = 0; i < 2 * holes; i += 2)
-		sack_one(i);
+	lab_open(TCB_SACK);
+	sack_every_other();
 	seg = lab_ack_segment(0);
 	seg.opt.sack_count = 3;
 	for (uint32_t k = 0; k < 3; k++) {
@@ -150,5 +182,6 @@ int main(int argc, char **argv)
 	sack_of_far_blocks();
 	timeout_of_reneged();
 	timeout_of_holes_and_new_bytes();
+	holes_in_turns();
 	return 0;
 }

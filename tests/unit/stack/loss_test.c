@@ -779,6 +779,34 @@ static void timeout_of_holes_and_new_bytes_takes_all_for_lost(void **state)
 	lab_check();
 }
 
+/*
+ * Holes of several places in turns: a peer can bring this order about, who lets them be sent again in
+ * it. lab_check looks whether each is at its place.
+ */
+static void holes_that_are_lost_in_any_order_find_their_place(void **state)
+{
+	const uint32_t mss = 64, n = 24000;
+	for (unsigned places = 2; places <= 6; places++) {
+		lab_close();
+		lab_open(TCB_SACK);
+		lab.tcb->min_rtt_us = lab.tcb->srtt_us = 4000000; /* nothing is lost by time */
+		lab.tcb->reo_wnd_mult = 4;
+		send_tiny(mss, n);
+		lab.tcb->cc.cwnd = mss;
+		sack_every_other(mss, n);
+		static struct tcp_txseg *holes[12000];
+		struct tcp_txseg *t = TAILQ_FIRST(&lab.tcb->tx->inflight);
+		uint32_t count = 0;
+		for (; t != NULL; t = TAILQ_NEXT(t, entry))
+			if ((t->flags & TXSEG_SACKED) == 0)
+				holes[count++] = t;
+		for (uint32_t i = 0; i < count / places; i++)
+			for (unsigned k = 0; k < places; k++)
+				tcp_mark_lost(lab.tcb, NULL, holes[k * (count / places) + i]);
+		lab_check();
+	}
+}
+
 /* RFC 5681 3.2 */
 static void three_duplicates_start_recovery(void **state)
 {
@@ -1836,6 +1864,7 @@ int main(void)
 		SACK(reneging_peer_gets_all_again),
 		SACK(timeout_among_many_holes_forgets_what_was_sacked),
 		SACK(timeout_of_holes_and_new_bytes_takes_all_for_lost),
+		SACK(holes_that_are_lost_in_any_order_find_their_place),
 		PLAIN(three_duplicates_start_recovery),
 		PLAIN(two_duplicates_send_two_new),
 		PLAIN(ack_with_data_is_no_duplicate),
