@@ -183,8 +183,11 @@ static uint16_t interface_mtu(const struct dst *dst)
 	return dst->ip6 ? netif_mtu6(&dst->nif->netif) : dst->nif->netif.mtu;
 }
 
-/* The interface, and whether the source is still the one that would be chosen; false: no route. */
-static bool route(struct dst *dst)
+/*
+ * The interface, and whether the source is still the one that would be chosen; false: no route, or
+ * the source is no address of ours any more.
+ */
+static bool route(const struct stack *st, struct dst *dst)
 {
 	ip_addr_t source;
 	const ip_addr_t *any = dst->ip6 ? IP6_ADDR_ANY : IP4_ADDR_ANY;
@@ -198,12 +201,12 @@ static bool route(struct dst *dst)
 	if (netif == NULL)
 		return false;
 	dst->nif = nif_of(netif);
-	return true;
+	return stack_has_address(st, &dst->source);
 }
 
 void dst_refresh(struct stack *st, struct dst *dst)
 {
-	bool known = route(dst) && (dst->ip6 ? resolve6(dst) : resolve4(dst));
+	bool known = route(st, dst) && (dst->ip6 ? resolve6(dst) : resolve4(dst));
 	dst->mtu = dst_mtu(dst);
 	dst->resolved = known;
 	dst->generation = st->dsts.generation;

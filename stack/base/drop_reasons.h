@@ -44,7 +44,7 @@
 	DROP(TX_QUEUE_FULL,     "device did not take the frame in time",           "")             \
 	DROP(TX_TOO_LONG,       "frame to send longer than the MTU",               "")             \
 	DROP(TX_SUPPRESSED,     "reply left to the first stack core, which sends it", "")          \
-	DROP(NO_ROUTE,          "nothing leads to the destination",                "RFC 1122 3.3.1") \
+	DROP(NO_ROUTE,          "nothing leads there from that address of ours",   "RFC 1122 3.3.1") \
 	DROP(NO_NEIGHBOUR,      "waited for a next hop that did not answer, or behind too many", "RFC 1122 2.3.2.2, RFC 4861 7.2.2") \
 	DROP(LINK_DOWN,         "link of the interface is down",                   "")             \
 	DROP(UDP_QUEUE_FULL,    "receive queue of the UDP socket full",            "")             \

@@ -986,6 +986,36 @@ static void arena_too_small_gives_no_stack(void **state)
 	free(config.arena);
 }
 
+/* RFC 2131 4.4.5: an address whose lease is over is used no more; it may be somebody else's. */
+static void connection_is_silent_while_its_address_is_not_ours(void **state)
+{
+	struct lab lab;
+	struct lab_frame *frame;
+	struct conn *client, *server;
+	ip_addr_t before = lab_ip4(0), now = IPADDR4_INIT_BYTES(10, 0, 0, 77);
+	uint8_t bytes[2];
+	lab_open(&lab, 2, NULL);
+	struct conn *listener = lab_listen(&lab, 1, 80);
+	lab_connect(&lab, listener, &client, &server);
+	assert_int_equal(nif_add_address(lab.node[0].nif, &now, 24), 0);
+	lab_send(client, "x", 1);
+	for (unsigned ms = 0; ms < 1000; ms += 10) {
+		lab.now_ns += 10000000;
+		stack_set_now(lab.node[0].stack, lab.now_ns);
+		stack_run_timers(lab.node[0].stack);
+		stack_flush_output(lab.node[0].stack);
+		while ((frame = lab_take(&lab, 0)) != NULL) {
+			assert_false(frame->bytes[12] == 8 && frame->bytes[13] == 0 &&
+				memcmp(frame->bytes + 14 + 12, &ip_2_ip4(&before)->addr, 4) == 0);
+			free(frame);
+		}
+	}
+	assert_int_equal(nif_add_address(lab.node[0].nif, &before, 24), 0);
+	lab_advance(&lab, 5000);
+	assert_int_equal(lab_receive(server, bytes, sizeof(bytes)), 1);
+	lab_close(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1027,6 +1057,7 @@ int main(void)
 		cmocka_unit_test(threads_share_nothing),
 		cmocka_unit_test(stacks_come_and_go_beside_another),
 		cmocka_unit_test(arena_too_small_gives_no_stack),
+		cmocka_unit_test(connection_is_silent_while_its_address_is_not_ours),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

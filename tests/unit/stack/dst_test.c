@@ -477,7 +477,7 @@ static void default_source_changes_with_the_address(void **state)
 	assert_true(ip_addr_eq(&source, &later));
 	assert_ptr_not_equal(before, after);
 	inject_arp(&lab, 9, 9);
-	assert_int_equal(send_by(st, before), DROP_NONE);
+	assert_int_equal(send_by(st, before), DROP_NO_ROUTE);
 	assert_int_equal(send_by(st, after), DROP_NONE);
 	struct dst *again = get(st, "10.0.0.9", NULL);
 	assert_ptr_equal(again, after);
