@@ -54,7 +54,7 @@ static int resolve(struct dgram_socket *socket, const struct flow *flow)
 		ip_addr_eq(asked, &socket->dst_asked))
 		return 0;
 	dgram_forget_dst(socket);
-	if (!ip_addr_isany(asked) && !stack_has_address(st, asked)) /* no more */
+	if (!ip_addr_isany(asked) && !stack_may_send_from(st, asked)) /* no more, or not yet */
 		return -EADDRNOTAVAIL;
 	int error = dst_get(st, asked, to, &socket->dst_source, &socket->dst);
 	if (error != 0) {

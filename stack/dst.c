@@ -185,7 +185,7 @@ static uint16_t interface_mtu(const struct dst *dst)
 
 /*
  * The interface, and whether the source is still the one that would be chosen; false: no route, or
- * the source is no address of ours any more.
+ * the source is no address of ours any more, or not yet.
  */
 static bool route(const struct stack *st, struct dst *dst)
 {
@@ -201,7 +201,7 @@ static bool route(const struct stack *st, struct dst *dst)
 	if (netif == NULL)
 		return false;
 	dst->nif = nif_of(netif);
-	return stack_has_address(st, &dst->source);
+	return stack_may_send_from(st, &dst->source);
 }
 
 void dst_refresh(struct stack *st, struct dst *dst)

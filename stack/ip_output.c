@@ -79,7 +79,7 @@ static enum drop_reason queue_one(
 	uint32_t length = frame->header_length + frame->length - DST_LINK_HEADER;
 	if (!netif_is_link_up(&dst->nif->netif))
 		return drop(st, DROP_LINK_DOWN);
-	if (!stack_has_address(st, &dst->source)) /* RFC 2131 4.4.5: it may be somebody else's */
+	if (!stack_may_send_from(st, &dst->source)) /* RFC 2131 4.4.5: it may be somebody else's */
 		return drop(st, DROP_NO_ROUTE);
 	struct pbuf *p = pbuf_alloc(PBUF_LINK, (uint16_t)length, PBUF_RAM);
 	if (p == NULL)

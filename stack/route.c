@@ -45,17 +45,29 @@ struct netif *stack_route(const ip_addr_t *local, const ip_addr_t *remote, ip_ad
 	return netif;
 }
 
-bool stack_has_address(const struct stack *st, const ip_addr_t *address)
+static bool has_address(const ip_addr_t *address, bool valid)
 {
 	struct netif *netif;
 	NETIF_FOREACH(netif)
 	{
 		if (IP_IS_V4(address) && ip4_addr_eq(ip_2_ip4(address), netif_ip4_addr(netif)))
 			return true;
-		if (IP_IS_V6(address) && netif_get_ip6_addr_match(netif, ip_2_ip6(address)) >= 0)
+		s8_t i =
+			IP_IS_V6(address) ? netif_get_ip6_addr_match(netif, ip_2_ip6(address)) : -1;
+		if (i >= 0 && (!valid || ip6_addr_isvalid(netif_ip6_addr_state(netif, i))))
 			return true;
 	}
 	return false;
+}
+
+bool stack_has_address(const struct stack *st, const ip_addr_t *address)
+{
+	return has_address(address, false);
+}
+
+bool stack_may_send_from(const struct stack *st, const ip_addr_t *address)
+{
+	return has_address(address, true);
 }
 
 bool stack_is_broadcast(const struct stack *st, const ip_addr_t *address)

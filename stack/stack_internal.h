@@ -153,6 +153,9 @@ struct netif *stack_route(const ip_addr_t *local, const ip_addr_t *remote, ip_ad
 /* Whether an address is one of ours, usable as a local end. */
 bool stack_has_address(const struct stack *st, const ip_addr_t *address);
 
+/* The same, and as a source: not while RFC 4862 5.4 looks whether somebody else has it. */
+bool stack_may_send_from(const struct stack *st, const ip_addr_t *address);
+
 /* Whether an IPv4 address is a broadcast one on any interface. */
 bool stack_is_broadcast(const struct stack *st, const ip_addr_t *address);
 

@@ -493,6 +493,32 @@ static void source_follows_a_new_address(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 4862 5.4: while nobody knows whether it is somebody else's, an address is no source. */
+static void nothing_leaves_from_a_tentative_address(void **state)
+{
+	struct lab lab;
+	struct dgram *client = NULL;
+	struct lab_frame *frame;
+	ip_addr_t fresh = lab_ip6(0x77), to = lab_ip6(1);
+	lab_open(&lab, 2, NULL);
+	struct dgram *server = bind_at(&lab, 1, 53);
+	assert_int_equal(nif_add_address(lab.node[0].nif, &fresh, 64), 0);
+	assert_int_equal(dgram_open(lab.node[0].stack, &fresh, 0, NULL, 0, &plain, &client), 0);
+	assert_int_equal(dgram_send(client, lab_pbuf("1", 1), &to, 53), -EADDRNOTAVAIL);
+	while ((frame = lab_take(&lab, 0)) != NULL) {
+		assert_memory_not_equal(frame->bytes + 14 + 8, ip_2_ip6(&fresh)->addr, 16);
+		free(frame);
+	}
+	lab_advance(&lab, 4000); /* duplicate address detection */
+	assert_int_equal(dgram_send(client, lab_pbuf("2", 1), &to, 53), 0);
+	lab_pump(&lab);
+	assert_came_from(server, &fresh);
+	dgram_close(client);
+	dgram_close(server);
+	assert_int_equal(lab_live_pbufs, 0);
+	lab_close(&lab);
+}
+
 /* RFC 1122 4.1.3.5: the source is one of the host's addresses. RFC 4007 9: of the right zone. */
 static void source_that_is_not_ours_is_refused(void **state)
 {
@@ -839,6 +865,7 @@ int main(void)
 		cmocka_unit_test(connected_socket_hears_that_nobody_is_at_home),
 		cmocka_unit_test(answers_come_from_the_address_asked),
 		cmocka_unit_test(source_follows_a_new_address),
+		cmocka_unit_test(nothing_leaves_from_a_tentative_address),
 		cmocka_unit_test(source_that_is_not_ours_is_refused),
 		cmocka_unit_test(source_of_many_is_left_to_routing),
 		cmocka_unit_test(chosen_source_holds_at_home),
