@@ -20,6 +20,8 @@
 #define EAL_RESIDENT ((uint64_t)48 << 20)
 /* Interrupt, alarm, memory and device descriptors of EAL and a few ports. */
 #define EAL_DESCRIPTORS 64u
+/* DPDK 22.11 starts with 96 KB and not with 64; what comes then is to have room as well. */
+#define EAL_STACK ((uint64_t)256 << 10)
 
 static bool read_text(const char *path, char *text, size_t size)
 {
@@ -168,6 +170,7 @@ void eal_limits_read(struct eal_limits *limits)
 	limits->machine = machine_left();
 	limits->huge_pages = huge_pages_left();
 	limits->descriptors = descriptors_left();
+	limits->stack = soft_limit(RLIMIT_STACK);
 }
 
 static int too_small(
@@ -190,6 +193,11 @@ int eal_limits_check(
 			"only %" PRIu64 " more files may be opened, DPDK needs %u: raise it with "
 			"'ulimit -n 1024'",
 			limits->descriptors, EAL_DESCRIPTORS);
+	if (limits->stack < EAL_STACK)
+		return fault_set(fault, -ENOMEM,
+			"stacks of threads may have %" PRIu64 " KB, DPDK needs %" PRIu64
+			": raise it with 'ulimit -s 8192'",
+			limits->stack >> 10, EAL_STACK >> 10);
 	if (limits->address_space < addresses)
 		return too_small(fault, "the address space limit (RLIMIT_AS)", addresses,
 			limits->address_space, "raise it with 'ulimit -v unlimited'");

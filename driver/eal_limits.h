@@ -19,6 +19,7 @@ struct eal_limits {
 	uint64_t machine;       /* MemAvailable */
 	uint64_t huge_pages;    /* bytes of free hugepages of all sizes */
 	uint64_t descriptors;   /* RLIMIT_NOFILE less those open */
+	uint64_t stack;         /* RLIMIT_STACK: the main thread's, and what others get */
 };
 
 void eal_limits_read(struct eal_limits *limits);

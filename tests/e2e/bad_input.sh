@@ -94,6 +94,10 @@ mapfile -t command < <(httpd "${tap[@]}" "${address[@]}")
 refused "no free core" 'core|cpu' taskset -c "$(cpu_list 1)" "${command[@]}" \
 	--cores "$(allowed_cpus | tail -n 1)0"
 refused "address space limit" 'memory' prlimit --as=$((256 * MIB)) "${command[@]}"
+refused "stack limit" 'ulimit -s' prlimit --stack=$((64 * KIB)) "${command[@]}"
+printf '$ORIGIN example.\n@ 60 SOA ns x 1 2 3 4 5\n@ 60 NS ns\n' >"$WORK/zone"
+refused "stack limit for a zone" 'ulimit -s' prlimit --stack=$((64 * KIB)) "$(app rws-dns)" "${tap[@]}" \
+	"${address[@]}" --zone "$WORK/zone"
 refused "missing privileges" 'root|privilege|permi|CAP_' \
 	setpriv --bounding-set=-all --inh-caps=-all "${command[@]}"
 

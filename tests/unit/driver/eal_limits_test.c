@@ -8,7 +8,8 @@
 
 #define MB ((uint64_t)1 << 20)
 
-static const struct eal_limits plenty = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 1000};
+static const struct eal_limits plenty = {
+	UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0, 1000, 8 * MB};
 
 static void plenty_is_enough(void **state)
 {
@@ -30,6 +31,7 @@ static void each_limit_is_named_with_its_remedy(void **state)
 		{plenty, false, -ENOMEM, {"machine", "free some"}},
 		{plenty, true, -ENOMEM, {"hugepages", "dpdk-hugepages.py"}},
 		{plenty, false, -EMFILE, {"files", "ulimit -n"}},
+		{plenty, false, -ENOMEM, {"stacks", "ulimit -s"}},
 	};
 
 	(void)state;
@@ -39,6 +41,7 @@ static void each_limit_is_named_with_its_remedy(void **state)
 	cases[3].limits.machine = 256 * MB;
 	cases[4].limits.huge_pages = 255 * MB;
 	cases[5].limits.descriptors = 63;
+	cases[6].limits.stack = MB / 4 - 1;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fault fault = {""};
 		assert_int_equal(
@@ -58,6 +61,7 @@ static void this_process_is_read(void **state)
 	eal_limits_read(&limits);
 	assert_true(limits.machine > MB && limits.machine < UINT64_MAX);
 	assert_true(limits.descriptors > 0);
+	assert_true(limits.stack > MB / 4);
 }
 
 int main(void)
