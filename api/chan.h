@@ -72,8 +72,8 @@ enum chan_event {
 	EV_DATA,      /* sock, p, length: in-order payload chain; the application owns it */
 	EV_FIN,       /* sock: behind all EV_DATA */
 	/*
-	 * sock, length: bytes acknowledged, count: conn_send_buffer; for UDP length: payload bytes
-	 * given to the device.
+	 * sock, length: bytes acknowledged, buffers: those with CONN_COUNTED that are free with them,
+	 * count: conn_send_buffer; for UDP length: payload bytes given to the device.
 	 */
 	EV_ACKED,
 	EV_SENT,      /* sock: after REQ_SHUTDOWN all bytes and the FIN were sent */
@@ -95,7 +95,10 @@ struct chan_message {
 			uint8_t local[16]; /* as in struct rws_address; zeros: the stack chooses */
 		};
 		struct {
-			int32_t error; /* negative errno or 0 */
+			union {
+				int32_t error;    /* negative errno or 0 */
+				uint32_t buffers; /* EV_ACKED */
+			};
 			uint32_t length;
 			uint32_t
 				count; /* REQ_RECVED: datagrams consumed; EV_ACKED; REQ_JOIN, REQ_LEAVE */

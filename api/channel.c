@@ -103,10 +103,18 @@ bool channel_has_flushed(const struct channel *ch)
 
 static void give_back(struct channel *ch, struct pbuf *p)
 {
-	if (p->pkt_flags & SEGMENT_RECEIVED)
+	if (p->pkt_flags & SEGMENT_RECEIVED) {
 		sock_spend(channel_source(ch), p);
-	else
+	} else {
+		sock_drop_buffer(channel_sink(ch), p);
 		pbuf_free(p);
+	}
+}
+
+void channel_free(struct channel *ch, struct segments *list)
+{
+	while (!segments_empty(list))
+		give_back(ch, segments_pop(list));
 }
 
 /* Where the number of the channel's grant is; NULL: nobody but a socket writes to it. */
@@ -198,11 +206,43 @@ void channel_put(struct channel *ch, struct pbuf *p)
 	segments_push(&ch->list, p);
 }
 
-/* Moves bytes [from, len) of the head to a buffer of their own, so that the head can go. */
+static struct selector_counters *counters_of(const struct channel *ch)
+{
+	const struct rws_selector *sel = channel_selector(ch);
+
+	return &sel->rws->selector_counters[sel->id];
+}
+
+/* A buffer that sink (or NULL) holds from here on, or waits for. */
+static struct pbuf *buffer_for(struct channel *ch, struct sock *sink)
+{
+	struct pbuf *p = selector_buffer(channel_selector(ch));
+
+	if (p != NULL)
+		sock_hold_buffer(sink, p);
+	else if (sink != NULL)
+		selector_starve(sink);
+	return p;
+}
+
+/* Whether sink (or NULL) may hold n more; else it has what its peer is to acknowledge. */
+static bool may_hold(struct channel *ch, struct sock *sink, size_t n)
+{
+	if (sink == NULL || sock_may_hold(sink, n))
+		return true;
+	selector_count(&counters_of(ch)->over_share, 1);
+	sock_shrink_send_buffer(sink);
+	return false;
+}
+
+/*
+ * Moves bytes [from, len) of the head to a buffer of their own, so that the head can go. Whatever
+ * the share: what is to be acknowledged has to go first.
+ */
 static bool part_head(struct channel *ch, size_t from)
 {
 	struct pbuf *p = segments_head(&ch->list);
-	struct pbuf *rest = channel_buffer(ch);
+	struct pbuf *rest = buffer_for(ch, channel_sink(ch));
 
 	if (rest == NULL)
 		return false;
@@ -213,17 +253,10 @@ static bool part_head(struct channel *ch, size_t from)
 	return true;
 }
 
-static struct selector_counters *counters_of(const struct channel *ch)
-{
-	const struct rws_selector *sel = channel_selector(ch);
-
-	return &sel->rws->selector_counters[sel->id];
-}
-
 /* The bytes of a buffer that has to stay go on in another one. */
-static struct pbuf *take_copy(struct channel *ch, size_t n)
+static struct pbuf *take_copy(struct channel *ch, size_t n, struct sock *sink)
 {
-	struct pbuf *copy = channel_buffer(ch);
+	struct pbuf *copy = buffer_for(ch, sink);
 
 	if (copy == NULL)
 		return NULL;
@@ -253,7 +286,7 @@ static void adopt(struct channel *ch, struct pbuf *p)
 	selector_count(&counters_of(ch)->moved_bytes, p->len);
 }
 
-struct pbuf *channel_take(struct channel *ch, size_t max)
+struct pbuf *channel_take(struct channel *ch, size_t max, struct sock *sink)
 {
 	if (ch->readable == 0)
 		return NULL;
@@ -262,31 +295,42 @@ struct pbuf *channel_take(struct channel *ch, size_t max)
 	struct pbuf *p = segments_head(&ch->list);
 	bool received = (p->pkt_flags & SEGMENT_RECEIVED) != 0;
 	size_t n = p->len < ch->readable ? p->len : ch->readable;
+	if ((n > max || (received && !may_adopt(p))) && !may_hold(ch, sink, 1))
+		return NULL;
 	if (n > max)
-		return take_copy(ch, max);
+		return take_copy(ch, max, sink);
 	if (is_granted(ch, p) || (received && !may_adopt(p)))
-		return take_copy(ch, n);
+		return take_copy(ch, n, sink);
 	if (n < p->len && !part_head(ch, n))
 		return NULL;
 	segments_pop(&ch->list);
 	ch->readable -= (uint32_t)n;
 	ch->scanned = 0;
-	if (received)
+	if (received) {
 		adopt(ch, p);
+	} else {
+		sock_drop_buffer(channel_sink(ch), p);
+		sock_hold_buffer(sink, p);
+	}
 	tell_room(ch);
 	return p;
 }
 
 struct pbuf *channel_buffer(struct channel *ch)
 {
-	struct pbuf *p = pktbuf_alloc(channel_selector(ch)->pool);
-	struct sock *sink;
+	struct sock *sink = channel_sink(ch);
 
-	if (p != NULL)
-		p->pkt_flags &= (u16_t) ~(SEGMENT_RECEIVED | SEGMENT_LAST);
-	else if ((sink = channel_sink(ch)) != NULL)
-		selector_starve(sink);
-	return p;
+	return may_hold(ch, sink, 1) ? buffer_for(ch, sink) : NULL;
+}
+
+bool channel_may_hold(struct channel *ch, size_t n)
+{
+	return may_hold(ch, channel_sink(ch), n);
+}
+
+struct pbuf *channel_buffer_held(struct channel *ch)
+{
+	return buffer_for(ch, channel_sink(ch));
 }
 
 void channel_drop_content(struct channel *ch)
@@ -328,7 +372,7 @@ void channel_drop_grant(struct channel *ch)
 
 	if (grant == NULL)
 		return;
-	segments_free(&grant->buffers);
+	channel_free(ch, &grant->buffers);
 	grant_give(&channel_selector(ch)->grants, *number);
 	*number = NO_GRANT;
 }

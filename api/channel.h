@@ -119,6 +119,9 @@ int channel_stream_writer_of(rws_channel_t handle, struct channel **ch);
 /* The writer has to wait: what it wrote goes on its way, the socket tells WRITABLE again: -EAGAIN. */
 int channel_full(struct channel *ch);
 
+/* The same for want of what it needs at once: no acknowledgment brings that to who holds none. */
+int channel_short(struct channel *ch);
+
 /* Behind a write: with auto flush, or when the channel is full. */
 void channel_flush_if_due(struct channel *ch);
 
@@ -148,9 +151,9 @@ void channel_put(struct channel *ch, struct pbuf *p);
  * it: it is the selector's own from here on, also when it was received, and any thread may free it.
  * Bytes are copied only where they cannot go in the buffer that they lie in: a part of one, one
  * that is lent to the writer, or a received one while its core is short of them. NULL when there is
- * nothing, or no buffer to copy to.
+ * nothing, or no buffer to copy to. sink: the socket that sends it and so holds it, or NULL.
  */
-struct pbuf *channel_take(struct channel *ch, size_t max);
+struct pbuf *channel_take(struct channel *ch, size_t max, struct sock *sink);
 
 /* Bytes became readable: tells the sink, or the copy that reads it. */
 void channel_tell_reader(const struct channel *ch);
@@ -182,7 +185,17 @@ void channel_drop_grant(struct channel *ch);
 /* Gives all buffers back. */
 void channel_drop_content(struct channel *ch);
 
-/* An empty buffer of the selector's pool; NULL: the sink is listed to be told when there is. */
+/*
+ * An empty buffer of the selector's pool. NULL: there is none, and the sink is listed to be told
+ * when there is; or the sink has its share, and goes on when its peer acknowledges some.
+ */
 struct pbuf *channel_buffer(struct channel *ch);
+
+/* For n of them at once: whether the sink may have them, and then each; NULL: there is none. */
+bool channel_may_hold(struct channel *ch, size_t n);
+struct pbuf *channel_buffer_held(struct channel *ch);
+
+/* Buffers of channel_buffer that are not needed after all. */
+void channel_free(struct channel *ch, struct segments *list);
 
 #endif

@@ -64,7 +64,7 @@ static bool may_keep_more(const struct rws_buf *buf)
 static int fill(struct rws_buf *buf, struct channel *ch, size_t max)
 {
 	while (max > 0 && ch->readable > 0) {
-		struct pbuf *p = may_keep_more(buf) ? channel_take(ch, max) : NULL;
+		struct pbuf *p = may_keep_more(buf) ? channel_take(ch, max, NULL) : NULL;
 		if (p == NULL)
 			return -ENOBUFS;
 		segments_push(&buf->list, p);

@@ -21,6 +21,15 @@ int channel_full(struct channel *ch)
 	return -EAGAIN;
 }
 
+int channel_short(struct channel *ch)
+{
+	struct sock *sink = channel_sink(ch);
+
+	if (sink != NULL && sink->held == 0)
+		selector_starve(sink);
+	return channel_full(ch);
+}
+
 int channel_writer_of(rws_channel_t handle, struct channel **ch)
 {
 	int result = channel_of(handle, ch);
@@ -144,8 +153,9 @@ int rws_write_fully(rws_channel_t handle, const void *buf, size_t n, size_t *don
 
 /* ---- Grants ----------------------------------------------------------------------------- */
 
-/* Lends `bytes` at most, as one more vector; how many. */
-static size_t grant_more(struct channel *ch, struct grant *grant, size_t bytes, struct iovec *iov)
+/* Lends `bytes` at most, as one more vector; how many. The first min are not to be missed. */
+static size_t grant_more(
+	struct channel *ch, struct grant *grant, size_t min, size_t bytes, struct iovec *iov)
 {
 	/* The end of a datagram is not left to where a grant ends: it has buffers of its own. */
 	uint32_t room = grant->bytes == 0 && !ch->datagrams ? tail_room(ch) : 0;
@@ -153,7 +163,7 @@ static size_t grant_more(struct channel *ch, struct grant *grant, size_t bytes, 
 	struct pbuf *p = ch->list.tail;
 
 	if (!in_tail) {
-		p = channel_buffer(ch);
+		p = grant->bytes < min ? channel_buffer_held(ch) : channel_buffer(ch);
 		if (p == NULL)
 			return 0;
 		segments_push(&grant->buffers, p);
@@ -167,13 +177,14 @@ static size_t grant_more(struct channel *ch, struct grant *grant, size_t bytes, 
 	return n;
 }
 
-/* Lends room bytes at most in at most n vectors; how many. */
-static int grant_all(struct channel *ch, struct grant *grant, size_t room, struct iovec *iov, int n)
+/* Lends min to room bytes in at most n vectors, or fewer; how many vectors. */
+static int grant_all(
+	struct channel *ch, struct grant *grant, size_t min, size_t room, struct iovec *iov, int n)
 {
 	int count = 0;
 
 	while (count < n && grant->bytes < room &&
-		grant_more(ch, grant, room - grant->bytes, &iov[count]) > 0)
+		grant_more(ch, grant, min, room - grant->bytes, &iov[count]) > 0)
 		count++;
 	return count;
 }
@@ -192,18 +203,17 @@ int rws_write_request(rws_channel_t handle, size_t min, struct iovec *iov, int n
 		return -EMSGSIZE;
 	if (room < min)
 		return channel_full(ch);
+	if (min > tail_room(ch) && !channel_may_hold(ch, (min - 1) / PKTBUF_DATA_DEFAULT + 1))
+		return channel_short(ch);
 	struct grant *grant = channel_grant(ch);
-	if (grant == NULL) {
-		if (channel_sink(ch) != NULL)
-			selector_starve(channel_sink(ch));
-		return channel_full(ch);
-	}
-	int count = grant_all(ch, grant, room, iov, n);
+	if (grant == NULL)
+		return channel_short(ch);
+	int count = grant_all(ch, grant, min, room, iov, n);
 	if (grant->bytes >= min && count > 0)
 		return count;
 	/* Either no buffers now, or so many bytes do not fit n vectors ever. */
 	channel_drop_grant(ch);
-	return count == n ? -EINVAL : channel_full(ch);
+	return count == n ? -EINVAL : channel_short(ch);
 }
 
 /* Puts the first n bytes of the grant behind the list. */

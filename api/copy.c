@@ -45,11 +45,11 @@ static void starve(struct copy *copy)
 	put_on(&copy->sel->copies_starved, copy, &copy->is_starved);
 }
 
-void copies_feed(struct rws_selector *sel)
+void copies_feed(struct rws_selector *sel, unsigned n)
 {
 	struct copy *copy;
 
-	while ((copy = slot_list_first(&sel->copies_starved)) != NULL)
+	while (n-- > 0 && (copy = slot_list_first(&sel->copies_starved)) != NULL)
 		due(copy);
 }
 
@@ -134,12 +134,16 @@ static bool fits(const struct channel *src, const struct channel *dst)
 static bool move(struct copy *copy)
 {
 	struct channel *dst = copy->dst;
+	struct sock *sink = channel_sink(dst);
 
 	if (!fits(copy->src, dst))
 		return false;
-	struct pbuf *p = channel_take(copy->src, copy->left < SIZE_MAX ? copy->left : SIZE_MAX);
+	struct pbuf *p =
+		channel_take(copy->src, copy->left < SIZE_MAX ? copy->left : SIZE_MAX, sink);
 	if (p == NULL) {
-		starve(copy);
+		/* A sink without a share has bytes that are to be acknowledged first. */
+		if (sink == NULL || sock_has_share(sink))
+			starve(copy);
 		return false;
 	}
 	copy->left -= p->len;

@@ -55,8 +55,8 @@ void copy_writer_due(const struct channel *ch);
 /* Runs those that are due; returns whether there were any. */
 bool copies_run(struct rws_selector *sel);
 
-/* There are buffers again. */
-void copies_feed(struct rws_selector *sel);
+/* There are n buffers again. */
+void copies_feed(struct rws_selector *sel, unsigned n);
 
 /* The channel failed, or cannot be reached any more: its copies are over. */
 void copies_end(struct channel *ch, int cause);

@@ -269,7 +269,7 @@ static struct pbuf *copy_in(struct rws_selector *sel, const char *bytes, size_t 
 	size_t done = 0;
 
 	do {
-		struct pbuf *p = pktbuf_alloc(sel->pool);
+		struct pbuf *p = selector_buffer(sel);
 		if (p == NULL) {
 			segments_free(&list);
 			return NULL;

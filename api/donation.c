@@ -92,10 +92,11 @@ void donations_finish(struct rws *rws)
 static struct donation *make_donation(struct channel *ch, void *data)
 {
 	struct rws_selector *sel = channel_selector(ch);
-	struct pbuf *memory = channel_buffer(ch);
+	struct pbuf *memory = channel_buffer_held(ch);
 
 	if (memory == NULL)
 		return NULL;
+	sock_drop_buffer(channel_sink(ch), memory); /* nobody acknowledges it */
 	struct donation *donation = memory->payload;
 	*donation = (struct donation){
 		.rws = sel->rws,
@@ -114,9 +115,9 @@ static bool cut(struct channel *ch, struct donation *donation, size_t n, struct 
 
 	while (n > 0) {
 		size_t piece = n < PIECE_MAX ? n : PIECE_MAX;
-		struct pbuf *p = channel_buffer(ch);
+		struct pbuf *p = channel_buffer_held(ch);
 		if (p == NULL) {
-			segments_free(pieces);
+			channel_free(ch, pieces);
 			return false;
 		}
 		pktbuf_lend(&donation->loan, p, bytes, (uint16_t)piece);
@@ -148,6 +149,8 @@ int rws_write_buf(rws_channel_t handle, void *data, size_t n, rws_free_fn *fn, v
 		return state;
 	if (channel_room(ch) < n)
 		return channel_full(ch);
+	if (!channel_may_hold(ch, (n + PIECE_MAX - 1) / PIECE_MAX))
+		return channel_short(ch);
 	struct donation *donation = make_donation(ch, data);
 	if (donation == NULL)
 		return channel_full(ch);
@@ -158,5 +161,5 @@ int rws_write_buf(rws_channel_t handle, void *data, size_t n, rws_free_fn *fn, v
 		append(ch, &pieces, n);
 	}
 	pktbuf_loan_end(&donation->loan);
-	return taken ? 0 : channel_full(ch);
+	return taken ? 0 : channel_short(ch);
 }

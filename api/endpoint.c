@@ -75,16 +75,31 @@ static bool tell_data(struct endpoint *ep)
 }
 
 /* Tells that so many bytes need not be kept any more, and takes them off the account. */
-static bool tell_acked(struct endpoint *ep, uint32_t *acked)
+static bool tell_acked(struct endpoint *ep)
 {
-	if (*acked == 0)
+	struct conn *conn = ep->conn;
+
+	if (conn->acked == 0)
 		return true;
-	struct chan_message message = {.kind = EV_ACKED, .length = *acked};
-	if (ep->ready->kind == READY_CONN)
-		message.count = conn_send_buffer(ep->conn);
+	struct chan_message message = {.kind = EV_ACKED,
+		.buffers = conn->counted,
+		.length = conn->acked,
+		.count = conn_send_buffer(conn)};
 	if (!emit(ep, &message))
 		return false;
-	*acked = 0;
+	conn->acked = conn->counted = 0;
+	return true;
+}
+
+static bool tell_given(struct endpoint *ep, struct dgram_account *account)
+{
+	struct chan_message message = {.kind = EV_ACKED, .length = account->acked};
+
+	if (account->acked == 0)
+		return true;
+	if (!emit(ep, &message))
+		return false;
+	account->acked = 0;
 	return true;
 }
 
@@ -96,7 +111,7 @@ static bool tell_conn(struct endpoint *ep)
 	ep->pending |= conn->ready.events & (uint16_t)~CONN_EV_SPACE; /* told by tell_acked */
 	conn->ready.events = 0;
 	return tell_bit(ep, CONN_EV_CONNECTED, EV_CONNECTED, 0) && tell_data(ep) &&
-		tell_bit(ep, CONN_EV_FIN, EV_FIN, 0) && tell_acked(ep, &conn->acked) &&
+		tell_bit(ep, CONN_EV_FIN, EV_FIN, 0) && tell_acked(ep) &&
 		tell_bit(ep, CONN_EV_SENT, EV_SENT, 0) &&
 		tell_bit(ep, CONN_EV_FIN_ACKED, EV_FIN_ACKED, 0) &&
 		tell_bit(ep, CONN_EV_ERROR, EV_ERROR, error);
@@ -176,7 +191,7 @@ static bool tell_dgram(struct endpoint *ep)
 
 	ep->pending |= ready->events & (uint16_t)~DGRAM_EV_READABLE; /* found by dgram_next */
 	ready->events = 0;
-	return tell_acked(ep, &account->acked) && tell_datagrams(ep, account) &&
+	return tell_given(ep, account) && tell_datagrams(ep, account) &&
 		tell_dropped(ep, account) && tell_bit(ep, DGRAM_EV_ERROR, EV_ERROR, ready->error);
 }
 

@@ -191,19 +191,25 @@ static unsigned tell_selectors(struct rws *rws,
 	void (*fn)(void *user, const char *name, const char *text, uint64_t value), void *user)
 {
 	struct {
-		uint64_t moved, copied;
+		uint64_t moved, copied, no_buffers, over_share;
 	} sum = {0};
 
 	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++) {
 		const struct selector_counters *one = &rws->selector_counters[id];
 		sum.moved += atomic_load_explicit(&one->moved_bytes, memory_order_relaxed);
 		sum.copied += atomic_load_explicit(&one->copied_bytes, memory_order_relaxed);
+		sum.no_buffers += atomic_load_explicit(&one->no_buffers, memory_order_relaxed);
+		sum.over_share += atomic_load_explicit(&one->over_share, memory_order_relaxed);
 	}
 	fn(user, "channel.moved_bytes", "received bytes that went on in the buffers they came in",
 		sum.moved);
 	fn(user, "channel.copied_bytes",
 		"bytes copied between a channel and what it is attached or copied to", sum.copied);
-	return 2;
+	fn(user, "channel.no_buffers", "writes cut short: no buffer was left", sum.no_buffers);
+	fn(user, "channel.over_share",
+		"writes cut short: what the socket holds is to be acknowledged first",
+		sum.over_share);
+	return 4;
 }
 
 /* "drop.no_pbuf" */

@@ -53,9 +53,9 @@ struct runtime_interface {
  * store of the sum is enough.
  */
 struct selector_counters {
-	_Atomic uint64_t moved_bytes, copied_bytes;
+	_Atomic uint64_t moved_bytes, copied_bytes, no_buffers, over_share;
 	char apart
-		[112]; /* from the next one's cache line, and from the one that is fetched with it */
+		[96]; /* from the next one's cache line, and from the one that is fetched with it */
 };
 
 struct rws {

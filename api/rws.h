@@ -98,7 +98,7 @@ struct rws_config {
 	/*
 	 * Bytes that the send buffer of a connection grows to by itself, where the socket's options
 	 * do not set one; 0 for 4 MiB. All connections of a selector together grow by half of its
-	 * packet buffers at most, and by nothing while any of them waits for one.
+	 * packet buffers at most, and by nothing while half are in use or any of them waits for one.
 	 */
 	uint32_t send_buffer_max;
 	/*
@@ -302,7 +302,11 @@ struct rws_options {
 	bool broadcast;          /* UDP: may send to broadcast addresses */
 	bool rst_drop;           /* TCP: a reset discards bytes received before it [deliver them] */
 	uint16_t backlog;        /* listeners: connections waiting for accept [511] */
-	uint32_t send_buffer;    /* bytes written and not yet acknowledged [1 MiB, TCP: growing] */
+	/*
+	 * Bytes written and not yet acknowledged [1 MiB, TCP: growing]. TCP takes fewer while the
+	 * other connections of the selector hold many of its packet buffers, down to two of 2 KiB.
+	 */
+	uint32_t send_buffer;
 	/*
 	 * Bytes received and not yet read [1 MiB, TCP: growing]. TCP has 11,680 to 8 MiB, UDP 131,014
 	 * at least, so that any datagram fits; less or more becomes that.
@@ -686,8 +690,8 @@ int rws_await_content(rws_channel_t ch, size_t min, int64_t deadline);
 
 /*
  * Writes what there is room for, at most n bytes; returns how many, at least 1 for n > 0. -EAGAIN
- * when full; -ESHUTDOWN after close, or the cause. Without auto flush bytes wait for
- * rws_flush, a full buffer, or close.
+ * when full, or out of buffers; -ESHUTDOWN after close, or the cause. Without auto flush bytes wait
+ * for rws_flush, a full buffer, or close.
  */
 ssize_t rws_write_available(rws_channel_t ch, const void *buf, size_t n);
 ssize_t rws_writev(rws_channel_t ch, const struct iovec *iov, int count);

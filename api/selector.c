@@ -63,6 +63,19 @@ void selector_starve(struct sock *s)
 	slot_list_append(&s->sel->starved, &s->slot);
 }
 
+struct pbuf *selector_buffer(struct rws_selector *sel)
+{
+	struct pbuf *p = pktbuf_alloc(sel->pool);
+
+	if (p == NULL) {
+		selector_count(&sel->rws->selector_counters[sel->id].no_buffers, 1);
+		return NULL;
+	}
+	sel->buffers_left -= sel->buffers_left > 0;
+	p->pkt_flags = 0;
+	return p;
+}
+
 void selector_sate(struct sock *s)
 {
 	if (!s->is_starved)
@@ -178,19 +191,18 @@ static void expire(struct rws_selector *sel)
 		timeout_due(s);
 }
 
-/* Buffers are back, or a ring has room: writers that went away with -EAGAIN try again. */
+/*
+ * Buffers are back, or a ring has room: writers that went away with -EAGAIN try again, as many as
+ * there are buffers.
+ */
 static void feed_starved(struct rws_selector *sel)
 {
 	struct sock *s;
 
-	if (slot_list_empty(&sel->starved) && slot_list_empty(&sel->copies_starved))
-		return;
-	struct pbuf *p = pktbuf_alloc(sel->pool);
-	if (p == NULL)
-		return;
-	pbuf_free(p);
-	copies_feed(sel);
-	while ((s = slot_list_first(&sel->starved)) != NULL) {
+	copies_feed(sel, sel->buffers_left);
+	for (uint32_t n = sel->buffers_left; n > 0; n--) {
+		if ((s = slot_list_first(&sel->starved)) == NULL)
+			return;
 		selector_sate(s);
 		sock_tell(s, RWS_EV_WRITABLE);
 		selector_dirty(s);
@@ -202,6 +214,7 @@ void selector_turn(struct rws_selector *sel)
 	bool busy = false;
 
 	sel->now = selector_clock(sel);
+	sel->buffers_left = pktpool_left(sel->pool);
 	busy |= remote_run(sel);
 	busy |= hosts_run(sel);
 	feed_starved(sel);

@@ -21,9 +21,15 @@
  *
  * Lists of sockets, each socket at most once on each:
  *   dirty    something to post that is not yet posted; also after a full ring; one list a lane
- *   starved  a write found no buffer or a full ring; told WRITABLE when there is room again
+ *   starved  a write found no buffer or a full ring; told WRITABLE in turn when there is room again
  *   ready    events for rws_selector_select
  *   news     events or completions that callbacks wait for
+ *
+ * What a TCP socket holds of the pool comes back when its peer reads, which may be never. So the
+ * fewer buffers are left, the fewer one may hold (selector_share): any number while others hold next
+ * to none, two of the last half. With two a connection goes on, each time that its peer acknowledges
+ * some; and 2,000 whose peers do not read leave some to the next one. What is held by who came
+ * first is not taken back. Buffers of datagrams come back without the peer's help.
  */
 #ifndef RWS_SELECTOR_H
 #define RWS_SELECTOR_H
@@ -48,7 +54,8 @@ struct endpoint;
 struct rte_ring;
 struct sock;
 
-#define SELECTOR_BUFFERS 8192u /* of each selector, for bytes on their way out */
+#define SELECTOR_BUFFERS 8192u                  /* of each selector, for bytes on their way out */
+#define SELECTOR_RESERVE (SELECTOR_BUFFERS / 2) /* of them for sockets that hold next to none */
 
 /* Accepted connections that nobody took in (no socket, full queue), to be reset. */
 #define LANE_ORPHANS 256u
@@ -79,6 +86,7 @@ struct rws_selector {
 	unsigned next_lane; /* round robin of connections */
 
 	struct pktpool *pool;      /* transmit buffers */
+	uint32_t buffers_left;     /* in it when the turn began, without those taken since */
 	uint32_t send_growth_left; /* bytes that send buffers may still grow by, all together */
 	struct slot_table socks, channels, bufs;
 	uint32_t detached; /* buffers in all of `bufs` */
@@ -131,6 +139,20 @@ void selector_clean(struct sock *s);
 /* The socket shall be told WRITABLE when there are buffers or ring slots again. */
 void selector_starve(struct sock *s);
 void selector_sate(struct sock *s);
+
+/* A buffer of the pool; NULL: there is none, which is counted. */
+struct pbuf *selector_buffer(struct rws_selector *sel);
+
+/* Buffers that one socket may hold now, while it holds so many. */
+static inline uint32_t selector_share(const struct rws_selector *selector, uint32_t held)
+{
+	uint32_t left = selector->buffers_left;
+	uint32_t spare = left > SELECTOR_RESERVE ? left - SELECTOR_RESERVE : 0;
+
+	if (left + held > SELECTOR_BUFFERS - SELECTOR_BUFFERS / 16) /* the others' */
+		return SELECTOR_BUFFERS;
+	return 2 + spare * spare / (SELECTOR_RESERVE / 2);
+}
 
 /* The next lane to connect through. */
 unsigned selector_next_lane(struct rws_selector *sel);

@@ -119,11 +119,12 @@ struct sock {
 	bool asked_family : 1, asked_ip : 1, asked_port : 1; /* given in its options */
 	bool is_held : 1; /* a call that runs the loop needs it; another thread may dispose it */
 
-	uint16_t armed, pending; /* RWS_EV_* */
-
-	int16_t error;  /* first cause of failure */
-	uint16_t grant; /* of write_channel, api/grant.h */
-	struct job reader_job, writer_job, context;
+	struct job reader_job;
+	uint64_t armed : SOCK_BITS, pending : SOCK_BITS; /* RWS_EV_* */
+	uint64_t held : 14; /* TCP: buffers of the pool with bytes on their way to the peer */
+	int64_t error : 14; /* first cause of failure, of cause_pack */
+	uint16_t grant;     /* of write_channel, api/grant.h */
+	struct job writer_job, context;
 
 	union {
 		struct {
@@ -137,6 +138,7 @@ struct sock {
 };
 
 _Static_assert(sizeof(struct sock) <= 240, "idle connections are many; see memory_test");
+_Static_assert(SELECTOR_BUFFERS < 1 << 14, "one socket may hold them all");
 
 /* The socket of a socket's handle, for the owner's thread: 0, -EBADF, -EXDEV. */
 int sock_of(rws_socket_t handle, struct sock **s);
@@ -298,6 +300,39 @@ void dgram_acked(struct sock *s);
 static inline struct lane *sock_lane(const struct sock *s)
 {
 	return &s->sel->lanes[s->lane];
+}
+
+/*
+ * Whether it may hold n more of the pool's buffers, all of them at once: see api/selector.h. One that
+ * holds none could wait for ever for a share of that size.
+ */
+static inline bool sock_may_hold(const struct sock *s, size_t n)
+{
+	return s->kind != SOCK_TCP || s->held + n <= selector_share(s->sel, s->held) ||
+		(s->held == 0 && n <= s->sel->buffers_left / 4);
+}
+
+static inline bool sock_has_share(const struct sock *s)
+{
+	return sock_may_hold(s, 1);
+}
+
+/* A buffer of the pool for bytes of s (NULL: of no socket), and its end other than by the peer. */
+static inline void sock_hold_buffer(struct sock *s, struct pbuf *p)
+{
+	if (s == NULL || s->kind != SOCK_TCP || s->held == SELECTOR_BUFFERS)
+		return;
+	p->pkt_flags |= CONN_COUNTED;
+	s->held++;
+}
+
+static inline void sock_drop_buffer(struct sock *s, struct pbuf *p)
+{
+	if ((p->pkt_flags & CONN_COUNTED) == 0)
+		return;
+	p->pkt_flags &= (u16_t)~CONN_COUNTED;
+	if (s != NULL && s->held > 0)
+		s->held--;
 }
 
 /* A direction failed by socket_timeout_ns; and it was the sending one: no FIN any more. */

@@ -220,14 +220,15 @@ static void fin(struct sock *s)
 
 /* ---- Sending ---------------------------------------------------------------------------- */
 
-/* Room worth waking a writer for: a quarter of it all. */
+/* Room worth waking a writer for: a quarter of it all, and a buffer. */
 void sock_tell_room(struct sock *s)
 {
 	const struct channel *tx = sock_tx(s);
 
 	if ((s->armed & RWS_EV_WRITABLE) == 0) /* nobody waits for it */
 		return;
-	if (tx != NULL && !tx->closed && channel_room(tx) >= channel_capacity(tx) / 4)
+	if (tx != NULL && !tx->closed && sock_has_share(s) &&
+		channel_room(tx) >= channel_capacity(tx) / 4)
 		sock_tell(s, RWS_EV_WRITABLE);
 }
 
@@ -245,7 +246,8 @@ static void grow_send_buffer(struct sock *s, uint32_t worth)
 		!options_send_buffer_grows(s->options))
 		return;
 	uint32_t growth = worth - s->send_buffer;
-	if (growth > sel->send_growth_left || !slot_list_empty(&sel->starved))
+	if (growth > sel->send_growth_left || sel->buffers_left <= SELECTOR_RESERVE ||
+		!slot_list_empty(&sel->starved))
 		return;
 	sel->send_growth_left -= growth;
 	s->send_buffer = worth;
@@ -263,6 +265,7 @@ static void acked(struct sock *s, const struct chan_message *message)
 	const struct channel *tx = sock_tx(s);
 
 	s->inflight -= bytes < s->inflight ? bytes : s->inflight;
+	s->held -= message->buffers < s->held ? message->buffers : s->held;
 	if (bytes > 1 || s->inflight == 0) /* a probe of a closed window may take a byte along */
 		timeout_tx_restart(s);
 	if (s->kind == SOCK_UDP) {

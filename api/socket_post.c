@@ -54,7 +54,7 @@ static uint32_t take(struct sock *s, struct channel *tx, struct segments *list)
 	struct pbuf *p;
 
 	while (bytes < SEND_MAX && s->inflight < s->send_buffer &&
-		(p = channel_take(tx, SIZE_MAX)) != NULL) {
+		(p = channel_take(tx, SIZE_MAX, s)) != NULL) {
 		segments_push(list, p);
 		bytes += p->len;
 		s->inflight += p->len;

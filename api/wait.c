@@ -113,7 +113,7 @@ static bool sock_is_writable(const struct sock *s)
 	const struct channel *tx = sock_tx(s);
 	if (tx == NULL)
 		return s->connected && !s->closing && !s->dead;
-	return s->connected && channel_write_state(tx) == 0;
+	return s->connected && channel_write_state(tx) == 0 && sock_has_share(s);
 }
 
 /* Why what was flushed was dropped; 0: it was not. */
@@ -170,11 +170,19 @@ static int sock_look(const struct sock *s, uint32_t bits)
 	return failure;
 }
 
+static bool sink_has_share(const struct channel *ch)
+{
+	const struct sock *sink = channel_sink(ch);
+
+	return sink == NULL || sock_has_share(sink);
+}
+
 static int channel_look(const struct channel *ch, uint32_t bits)
 {
+	bool writable = channel_write_state(ch) == 0 && sink_has_share(ch);
 	uint32_t levels = bit_if(channel_read_state(ch) >= 0, RWS_EV_READABLE) |
-		bit_if(channel_write_state(ch) == 0, RWS_EV_WRITABLE) |
-		bit_if(ch->closed, RWS_EV_RX_EOF) | bit_if(ch->cause != 0, RWS_EV_ERROR);
+		bit_if(writable, RWS_EV_WRITABLE) | bit_if(ch->closed, RWS_EV_RX_EOF) |
+		bit_if(ch->cause != 0, RWS_EV_ERROR);
 
 	if ((levels & bits) != 0)
 		return (int)(levels & bits);
@@ -370,9 +378,10 @@ static int space_holds(uint64_t handle, size_t min)
 	if (result != 0)
 		return result;
 	result = channel_write_state(ch);
-	if (result == 0 && channel_room(ch) >= min)
+	bool room = channel_room(ch) >= min;
+	if (result == 0 && room && sink_has_share(ch))
 		return 1;
-	if (result == 0 && ch->datagrams)
+	if (result == 0 && !room && ch->datagrams)
 		return -EMSGSIZE;
 	if (!ch->datagrams)
 		channel_flush(ch); /* what waits is in the way */

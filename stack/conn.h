@@ -24,6 +24,9 @@ enum {
 	CONN_EV_ERROR = 1 << 7, /* dead with ready.error as cause; what rxq holds came in order */
 };
 
+/* What pbuf.pkt_flags is of those that `counted` counts when they are given back; of others 0. */
+#define CONN_COUNTED 0x1000u
+
 struct conn {
 	struct ready ready; /* first member; kind READY_CONN or READY_LISTENER */
 	struct stack *stack;
@@ -36,6 +39,7 @@ struct conn {
 	uint32_t acked; /* bytes acknowledged since the consumer last set it to 0 */
 	uint16_t local_port, remote_port; /* host order; as local and remote */
 	ip_addr_t local, remote;          /* valid from accept or connect on */
+	uint32_t counted; /* pbufs with CONN_COUNTED that went with what `acked` tells of */
 };
 
 #define CONN_RECEIVE_WINDOW_MIN (8u * 1460u)

@@ -68,10 +68,12 @@ static void free_acked_txsegs(struct tcb *tcb, struct tcp_ack *ack)
 static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 {
 	struct pbuf *p = tcb->sndq;
+	uint32_t marks = 0;
 	bytes += tcb->tx->first_acked;
 	while (p != NULL && bytes >= p->len) {
 		struct pbuf *next = p->next;
 		bytes -= p->len;
+		marks += p->pkt_flags;
 		p->next = NULL;
 		stack_pbuf_free(p);
 		p = next;
@@ -80,6 +82,7 @@ static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 	if (p == NULL)
 		tcb->sndq_last = NULL;
 	tcb->tx->first_acked = bytes;
+	tcb->conn.counted += marks / CONN_COUNTED;
 }
 
 /* SND.UNA <- SEG.ACK. What it passes is off the retransmission queue. */

@@ -184,6 +184,7 @@ static void drop_front(struct tcb *tcb, uint32_t bytes)
 	while ((p = tcb->sndq) != NULL && bytes >= p->len) {
 		bytes -= p->len;
 		tcb->sndq = p->next;
+		tcb->conn.counted += p->pkt_flags / CONN_COUNTED;
 		p->next = NULL;
 		pbuf_free(p);
 	}

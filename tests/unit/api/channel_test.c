@@ -672,7 +672,7 @@ static void send_buffer_shrinks_when_buffers_are_short(void **state)
 	fake_ack_worth(end, 0, 2 * MIB);
 	fake_turn(sel, 1);
 	assert_int_equal(rws_available_for_write(out), MIB - 32);
-	fake.pool_limit = 4096;
+	fake.pool_limit = SELECTOR_BUFFERS;
 	fake_turn(sel, 2);
 	tell_worth(out, end, 2 * MIB);
 	assert_int_equal(rws_available_for_write(out), 2 * MIB - 32);

@@ -762,12 +762,12 @@ static void whatever_ends_when_nothing_is_lost(void **state)
 		act(place, &places[below(PLACES)]);
 		fake.short_packets = below(3) == 0;
 		fake.no_mbufs = below(10) == 0;
-		fake.pool_limit = below(5) == 0 ? 2 : 4096;
+		fake.pool_limit = below(5) == 0 ? 2 : SELECTOR_BUFFERS;
 		if (below(3) == 0)
 			fake_turn(sel, 1);
 		fake.logged = 0;
 	}
-	fake.pool_limit = 4096;
+	fake.pool_limit = SELECTOR_BUFFERS;
 	for (unsigned i = 0; i < PLACES; i++) {
 		assert_int_equal(rws_buf_free(places[i].buf), 0);
 		places[i] = (struct place){0};

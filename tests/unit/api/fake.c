@@ -109,6 +109,11 @@ int pktpool_create(const struct pktpool_config *config, struct pktpool **pool, s
 	return 0;
 }
 
+unsigned pktpool_left(const struct pktpool *pool)
+{
+	return fake.buffers_out < fake.pool_limit ? fake.pool_limit - fake.buffers_out : 0;
+}
+
 struct pbuf *pktbuf_alloc(struct pktpool *pool)
 {
 	if (fake.buffers_out >= fake.pool_limit)
@@ -311,6 +316,7 @@ static void drop_kept(struct fake_end *end, size_t bytes)
 		end->kept_acked -= p->len;
 		end->kept = p->next;
 		p->next = NULL;
+		end->conn.counted += (p->pkt_flags & CONN_COUNTED) != 0;
 		pbuf_free(p);
 	}
 }
@@ -319,7 +325,12 @@ void fake_ack_worth(struct fake_end *end, uint32_t bytes, uint32_t send_buffer)
 {
 	end->unacked -= bytes;
 	drop_kept(end, bytes);
-	emit(end, (struct chan_message){.kind = EV_ACKED, .length = bytes, .count = send_buffer});
+	emit(end,
+		(struct chan_message){.kind = EV_ACKED,
+			.buffers = end->conn.counted,
+			.length = bytes,
+			.count = send_buffer});
+	end->conn.counted = 0;
 }
 
 void fake_sent(struct fake_end *end)
@@ -429,6 +440,8 @@ static void on_send(struct fake_end *end, const struct chan_message *request)
 	end->last = *request;
 	end->sends++;
 	end->unacked += length;
+	for (struct pbuf *p = request->p; p != NULL && !fake.keep_sent; p = p->next)
+		end->conn.counted += (p->pkt_flags & CONN_COUNTED) != 0;
 	if (fake.keep_sent)
 		keep(end, request->p);
 	else
@@ -623,7 +636,7 @@ void fake_start(enum rws_placement placement, unsigned cores_wanted)
 	memset(cores, 0, sizeof(cores));
 	fake.now = 1000 * MS;
 	fake.slots = 256;
-	fake.pool_limit = 4096;
+	fake.pool_limit = SELECTOR_BUFFERS;
 	fake.buffer_size = 2048;
 	fake.next_port = 40000;
 	fake.rws.placement = placement;

@@ -16,6 +16,7 @@
 #include "api/chan.h"
 #include "api/endpoint.h"
 #include "api/runtime.h"
+#include "api/selector.h"
 #include "tests/unit/api/placement.h"
 
 #define FAKE_ENDS  4096
