@@ -43,11 +43,6 @@ void flow_table_fini(struct flow_table *table)
 	*table = (struct flow_table){.count = 0};
 }
 
-static struct flow_bucket *link_of(const struct flow_bucket *bucket)
-{
-	return bucket->used & FLOW_LINK ? bucket->pointer[LINK_PLACE] : NULL;
-}
-
 static void put(struct flow_bucket *bucket, unsigned place, uint32_t hash, void *pointer)
 {
 	bucket->hash[place] = hash;
@@ -71,8 +66,8 @@ static struct flow_bucket *add_link(struct flow_table *table, struct flow_bucket
 /* Puts an entry into the chain that starts here. False without memory for a link. */
 static bool push(struct flow_table *table, struct flow_bucket *bucket, uint32_t hash, void *pointer)
 {
-	while (link_of(bucket) != NULL)
-		bucket = link_of(bucket);
+	while (flow_bucket_link(bucket) != NULL)
+		bucket = flow_bucket_link(bucket);
 	if (bucket->used == FLOW_LINK - 1)
 		bucket = add_link(table, bucket);
 	if (bucket == NULL)
@@ -89,12 +84,12 @@ static bool push(struct flow_table *table, struct flow_bucket *bucket, uint32_t 
 static void redistribute(struct flow_table *table, struct flow_bucket from)
 {
 	for (;;) {
-		for (uint32_t left = from.used % FLOW_LINK; left != 0; left &= left - 1) {
+		for (uint32_t left = flow_bucket_used(&from); left != 0; left &= left - 1) {
 			unsigned place = (unsigned)__builtin_ctz(left);
 			uint32_t hash = from.hash[place];
 			(void)push(table, flow_bucket_of(table, hash), hash, from.pointer[place]);
 		}
-		struct flow_bucket *more = link_of(&from);
+		struct flow_bucket *more = flow_bucket_link(&from);
 		if (more == NULL)
 			return;
 		from = *more;
@@ -193,7 +188,7 @@ static bool find(
 				return true;
 		}
 		at->before = at->bucket;
-		at->bucket = link_of(at->bucket);
+		at->bucket = flow_bucket_link(at->bucket);
 	}
 	return false;
 }
@@ -202,7 +197,7 @@ static bool find(
 static void move_hole_to_end(struct place *hole)
 {
 	for (;;) {
-		struct flow_bucket *more = link_of(hole->bucket);
+		struct flow_bucket *more = flow_bucket_link(hole->bucket);
 		if (more == NULL)
 			return;
 		unsigned taken = (unsigned)__builtin_ctz(more->used);

@@ -107,6 +107,18 @@ static inline struct flow_bucket *flow_bucket_of(const struct flow_table *table,
 	return flow_bucket_at(table, i & table->mask >> (i >= table->buckets));
 }
 
+/* The bucket that goes on with the entries of this one, or NULL. */
+static inline struct flow_bucket *flow_bucket_link(const struct flow_bucket *bucket)
+{
+	return bucket->used & FLOW_LINK ? bucket->pointer[FLOW_PLACES - 1] : NULL;
+}
+
+/* The places of a bucket that hold an entry, as bits. */
+static inline uint32_t flow_bucket_used(const struct flow_bucket *bucket)
+{
+	return bucket->used % FLOW_LINK;
+}
+
 /* Which of the first four hashes are this one, as bits. */
 static inline uint32_t flow_match_four(const uint32_t hashes[4], uint32_t hash)
 {

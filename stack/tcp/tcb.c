@@ -37,7 +37,7 @@ struct tcb *tcb_new(struct stack *st, const struct conn_options *options)
 	}
 	tcb->rcv_buf = tcb->options->receive_window;
 	tcb->rto_ms = TCP_RTO_INITIAL_MS;
-	TAILQ_INSERT_TAIL(&tcp->conns, tcb, entry);
+	TAILQ_INSERT_TAIL(&tcp->apart, tcb, entry);
 	return tcb;
 }
 
@@ -56,7 +56,7 @@ void tcb_free(struct tcb *tcb)
 	stack_unmark_ready(st, &tcb->conn.ready);
 	rxq_free(&tcb->conn);
 	tcb_output_forget(tcb);
-	TAILQ_REMOVE(&tcp->conns, tcb, entry);
+	TAILQ_REMOVE(&tcp->apart, tcb, entry);
 	tcp_options_release(st, tcb->options);
 	slab_free(&tcp->tcbs, tcb);
 }
@@ -71,12 +71,26 @@ uint32_t tcb_hash_of(const struct tcb *tcb)
 		conn->remote_port);
 }
 
+void tcb_mark_hashed(struct tcb *tcb)
+{
+	if ((tcb->flags & TCB_IN_OUTPUT) == 0)
+		TAILQ_REMOVE(&tcp_of(tcb->conn.stack)->apart, tcb, entry);
+	tcb->flags |= TCB_HASHED;
+}
+
+void tcb_mark_unhashed(struct tcb *tcb)
+{
+	if ((tcb->flags & TCB_IN_OUTPUT) == 0)
+		TAILQ_INSERT_TAIL(&tcp_of(tcb->conn.stack)->apart, tcb, entry);
+	tcb->flags &= ~(uint32_t)TCB_HASHED;
+}
+
 bool tcb_hash(struct tcb *tcb)
 {
 	struct stack *st = tcb->conn.stack;
 	if (!flow_table_insert(&tcp_of(st)->flows, tcb_hash_of(tcb), tcb))
 		return false;
-	tcb->flags |= TCB_HASHED;
+	tcb_mark_hashed(tcb);
 	st->counters.conns++;
 	return true;
 }
@@ -87,7 +101,7 @@ void tcb_unhash(struct tcb *tcb)
 	if ((tcb->flags & TCB_HASHED) == 0)
 		return;
 	flow_table_remove(&tcp_of(st)->flows, tcb_hash_of(tcb), tcb);
-	tcb->flags &= ~(uint32_t)TCB_HASHED;
+	tcb_mark_unhashed(tcb);
 	st->counters.conns--;
 }
 
@@ -147,19 +161,15 @@ void tcb_output_enlist(struct tcb *tcb)
 	struct tcp_stack *tcp = tcp_of(tcb->conn.stack);
 	tcb->flags |= TCB_IN_OUTPUT;
 	tcp->output_count++;
-	TAILQ_REMOVE(&tcp->conns, tcb, entry);
+	if ((tcb->flags & TCB_HASHED) == 0)
+		TAILQ_REMOVE(&tcp->apart, tcb, entry);
 	TAILQ_INSERT_TAIL(&tcp->output, tcb, entry);
 }
 
 void tcb_output_forget(struct tcb *tcb)
 {
-	struct tcp_stack *tcp = tcp_of(tcb->conn.stack);
-	if ((tcb->flags & TCB_IN_OUTPUT) == 0)
-		return;
-	tcb->flags &= ~(uint32_t)TCB_IN_OUTPUT;
-	tcp->output_count--;
-	TAILQ_REMOVE(&tcp->output, tcb, entry);
-	TAILQ_INSERT_TAIL(&tcp->conns, tcb, entry);
+	if (tcb->flags & TCB_IN_OUTPUT)
+		tcb_output_leave(tcb);
 }
 
 /* RFC 6691 2: the peer's MSS and the path's, less the options of every segment. */

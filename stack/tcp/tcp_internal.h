@@ -269,7 +269,7 @@ struct tcb {
 
 	const struct conn_options *options; /* in effect; shared, see tcp_shared_options.c */
 	struct wheel_timer wheel;
-	TAILQ_ENTRY(tcb) entry; /* tcp.output with TCB_IN_OUTPUT, else tcp.conns */
+	TAILQ_ENTRY(tcb) entry; /* TCB_IN_OUTPUT: tcp.output; else not TCB_HASHED: tcp.apart */
 };
 _Static_assert(offsetof(struct tcb, cc) + 8 <= 192, "hot fields lie in three cache lines");
 
@@ -384,8 +384,12 @@ struct tcp_stack {
 	struct flow_hash_key flow_key;
 	struct wheel wheel; /* of tcbs */
 	struct slab tcbs, sends, txsegs;
-	struct tcb_list conns;  /* every tcb that is not on output */
-	struct tcb_list output; /* to look at in tcp_flush_output */
+	/*
+	 * To look at in tcp_flush_output; and the tcbs that are neither there nor in flows, where they
+	 * are found when all are to be freed. Who sends is on no other list, so that it touches no
+	 * cache line of idle ones.
+	 */
+	struct tcb_list output, apart;
 	unsigned output_count;
 	struct tcp_shared_options *latest;                  /* tcp_shared_options.c */
 	struct tcp_listener *listeners[TCP_LISTEN_BUCKETS]; /* by port */
@@ -468,6 +472,9 @@ uint32_t tcb_hash_of(const struct tcb *tcb);
 /* Into the flow table and out of it. false: no memory. */
 bool tcb_hash(struct tcb *tcb);
 void tcb_unhash(struct tcb *tcb);
+/* TCB_HASHED, where another entry left its place to the tcb, or got it. */
+void tcb_mark_hashed(struct tcb *tcb);
+void tcb_mark_unhashed(struct tcb *tcb);
 
 /*
  * Off the network: timers, queues, port, dst, flow table entry are given up, state TCP_CLOSED;
@@ -500,9 +507,19 @@ static inline void tcb_event(struct tcb *tcb, uint16_t events)
 		stack_list_ready(tcb->conn.stack, &tcb->conn.ready);
 }
 
-/* To be looked at by tcp_flush_output, or no longer. enlist: it is not yet. */
+/* To be looked at by tcp_flush_output, or no longer. enlist: it is not yet; leave: it is. */
 void tcb_output_enlist(struct tcb *tcb);
 void tcb_output_forget(struct tcb *tcb);
+
+static inline void tcb_output_leave(struct tcb *tcb)
+{
+	struct tcp_stack *tcp = tcp_of(tcb->conn.stack);
+	tcb->flags &= ~(uint32_t)TCB_IN_OUTPUT;
+	tcp->output_count--;
+	TAILQ_REMOVE(&tcp->output, tcb, entry);
+	if ((tcb->flags & TCB_HASHED) == 0)
+		TAILQ_INSERT_TAIL(&tcp->apart, tcb, entry);
+}
 
 static inline void tcb_output_later(struct tcb *tcb)
 {

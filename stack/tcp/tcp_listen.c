@@ -120,7 +120,7 @@ static struct tcb *make_connection(
 	if (in_place_of == NULL)
 		return tcb_hash(tcb) ? tcb : abandon(tcb);
 	flow_table_replace(&tcp_of(st)->flows, tcb_hash_of(tcb), in_place_of, tcb);
-	tcb->flags |= TCB_HASHED;
+	tcb_mark_hashed(tcb);
 	st->counters.conns++;
 	return tcb;
 }

@@ -552,7 +552,7 @@ void tcp_flush_output(struct stack *st)
 	struct tcp_stack *tcp = tcp_of(st);
 	for (unsigned n = tcp->output_count; n > 0 && !TAILQ_EMPTY(&tcp->output); n--) {
 		struct tcb *tcb = TAILQ_FIRST(&tcp->output);
-		tcb_output_forget(tcb);
+		tcb_output_leave(tcb);
 		tcp_output(tcb);
 	}
 }

@@ -22,7 +22,7 @@ bool tcp_stack_init(struct stack *st)
 		return false;
 	st->tcp = tcp;
 	st->rx = &tcp->burst[0].rx;
-	TAILQ_INIT(&tcp->conns);
+	TAILQ_INIT(&tcp->apart);
 	TAILQ_INIT(&tcp->output);
 	wheel_init(&tcp->wheel, st->now_ms);
 	slab_init(&tcp->tcbs, &st->arena, sizeof(struct tcb), TCBS_PER_CHUNK);
@@ -39,18 +39,45 @@ bool tcp_stack_init(struct stack *st)
 		tcp_time_wait_init(st);
 }
 
+static void free_connection(struct tcb *tcb)
+{
+	tcb->flags |= TCB_RELEASED;
+	if (tcb->state == TCP_CLOSED)
+		tcb_free(tcb);
+	else
+		tcb_reset(tcb);
+}
+
+/* One in this bucket of the flow table, or NULL. */
+static struct tcb *find_in_bucket(const struct flow_table *flows, uint32_t i)
+{
+	const struct flow_bucket *bucket = flow_bucket_at(flows, i);
+	for (; bucket != NULL; bucket = flow_bucket_link(bucket))
+		for (uint32_t left = flow_bucket_used(bucket); left != 0; left &= left - 1) {
+			void *entry = bucket->pointer[__builtin_ctz(left)];
+			if (tcp_kind_of(entry) == TCP_FLOW_TCB)
+				return entry;
+		}
+	return NULL;
+}
+
+/* From the last bucket on: when the table shrinks, entries move to lower ones alone. */
+static void free_hashed(const struct flow_table *flows)
+{
+	struct tcb *tcb;
+	for (uint32_t i = flows->buckets; i-- > 0;)
+		while (i < flows->buckets && (tcb = find_in_bucket(flows, i)) != NULL)
+			free_connection(tcb);
+}
+
 static void free_connections(struct tcp_stack *tcp)
 {
 	struct tcb *tcb;
 	while ((tcb = TAILQ_FIRST(&tcp->output)) != NULL)
-		tcb_output_forget(tcb);
-	while ((tcb = TAILQ_FIRST(&tcp->conns)) != NULL) {
-		tcb->flags |= TCB_RELEASED;
-		if (tcb->state == TCP_CLOSED)
-			tcb_free(tcb);
-		else
-			tcb_reset(tcb);
-	}
+		tcb_output_leave(tcb);
+	free_hashed(&tcp->flows);
+	while ((tcb = TAILQ_FIRST(&tcp->apart)) != NULL)
+		free_connection(tcb);
 }
 
 static void free_listeners(struct tcp_stack *tcp)

@@ -176,7 +176,8 @@ bool tcp_time_wait_enter(struct tcb *tcb)
 	entry->ts_recent = tcb->ts_recent;
 	flow_table_replace(
 		&tcp_of(st)->flows, tcb_hash_of(tcb), tcb, tcp_tagged(entry, TCP_FLOW_TIME_WAIT));
-	tcb->flags &= ~needed;
+	tcb_mark_unhashed(tcb);
+	tcb->flags &= ~(uint32_t)TCB_HOLDS_PORT;
 	start_wait(st, entry);
 	return true;
 }

@@ -228,7 +228,7 @@ void host_check_idle(struct host *host)
 	struct stack_memory memory;
 	tcp_fast_open_free(host->stack); /* cookies of peers are meant to stay */
 	stack_memory(host->stack, &memory);
-	CHECK(TAILQ_EMPTY(&tcp->conns));
+	CHECK(TAILQ_EMPTY(&tcp->apart));
 	CHECK(TAILQ_EMPTY(&tcp->output) && tcp->output_count == 0);
 	CHECK(tcp->tcbs.used == 0 && tcp->sends.used == 0 && tcp->txsegs.used == 0);
 	CHECK(memory.used <= host->used_at_start);

@@ -910,6 +910,22 @@ static void stack_free_gives_back_everything_in_flight(void **state)
 	lab_close(&p.lab); /* asserts */
 }
 
+/* Whether they wait in lists or are in the flow table alone, which shrinks meanwhile. */
+static void stack_free_finds_every_connection(void **state)
+{
+	struct pair p;
+	pair_open(&p);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct conn *conn;
+		ip_addr_t nobody = lab_ip4(100 + i % 100);
+		assert_int_equal(connect_to(&p.lab, &nobody, (uint16_t)(1 + i), &conn), 0);
+		lab_send(conn, "0123456789", 10);
+		if (i % 1000 == 0)
+			lab_pump(&p.lab);
+	}
+	lab_close(&p.lab); /* asserts that the bytes are given back */
+}
+
 /* A thread with two stacks of its own. */
 static void *run_pair(void *argument)
 {
@@ -1054,6 +1070,7 @@ int main(void)
 		cmocka_unit_test(exhausted_memory_refuses_and_recovers),
 		cmocka_unit_test(memory_that_fails_anywhere_leaks_nothing),
 		cmocka_unit_test(stack_free_gives_back_everything_in_flight),
+		cmocka_unit_test(stack_free_finds_every_connection),
 		cmocka_unit_test(threads_share_nothing),
 		cmocka_unit_test(stacks_come_and_go_beside_another),
 		cmocka_unit_test(arena_too_small_gives_no_stack),

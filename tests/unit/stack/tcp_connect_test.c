@@ -423,8 +423,10 @@ static void dynamic_ports_serve_several_peers_when_short(void **state)
 	enum { PEERS = 3, EACH = 16384, LISTENED = 50000 };
 	static struct lab_config config = {.arena_size = (size_t)128 << 20};
 	struct lab lab;
+	static struct conn *conns[PEERS * (EACH - 1)];
 	struct conn_options options = {.backlog = 1};
 	struct conn *conn, *listener;
+	unsigned count = 0;
 	lab_open(&lab, 1, &config);
 	struct stack *st = lab.node[0].stack;
 	lab.node[0].refuse = DROP_LINK_DOWN; /* nothing leaves: only ports are of interest */
@@ -432,18 +434,17 @@ static void dynamic_ports_serve_several_peers_when_short(void **state)
 	for (unsigned peer = 0; peer < PEERS; peer++) {
 		ip_addr_t to = lab_ip4(10 + peer);
 		for (unsigned i = 0; i < EACH - 1; i++)
-			assert_int_equal(
-				conn_connect(st, IP_ANY_TYPE, 0, &to, 80, &options, &conn), 0);
+			assert_int_equal(conn_connect(st, IP_ANY_TYPE, 0, &to, 80, &options,
+						 &conns[count++]),
+				0);
 		/* All but the listener's are taken towards this peer now. */
 		assert_int_equal(
 			conn_connect(st, IP_ANY_TYPE, 0, &to, 80, &options, &conn), -EADDRINUSE);
 	}
 	assert_int_equal(st->tcp->flows.count, PEERS * (EACH - 1));
-	struct tcb *tcb, *next;
-	for (tcb = TAILQ_FIRST(&st->tcp->conns); tcb != NULL; tcb = next) {
-		next = TAILQ_NEXT(tcb, entry);
-		assert_int_not_equal(tcb->conn.local_port, LISTENED);
-		conn_abort(&tcb->conn);
+	while (count-- > 0) {
+		assert_int_not_equal(conns[count]->local_port, LISTENED);
+		conn_abort(conns[count]);
 	}
 	assert_false(port_in_use(st, 6, LISTENED + 1));
 	conn_close(listener);

@@ -89,7 +89,7 @@ static void enter(struct fixture *f)
 	peer_expect(&f->lab, TH_ACK, &s);
 	assert_int_equal(s.ack, f->seq);
 	assert_int_equal(conns(f), 1);
-	assert_true(TAILQ_EMPTY(&stack_of(f)->tcp->conns)); /* no tcb is left */
+	assert_int_equal(stack_of(f)->tcp->tcbs.used, 0);
 }
 
 static void close_all(struct fixture *f)
