@@ -2,8 +2,8 @@
 /*
  * rws-dns: zones as read from zone files (RFC 1035 5), and where a name leads to in one.
  *
- * Called from apps/dns.c and apps/dns_answer.c. Calls ldns, which reads the files and keeps the
- * records in order of names (RFC 4034 6.1), so that what is below a name follows it.
+ * Called from apps/dns.c and apps/dns_answer.c. Calls libzscanner, which reads the files, and ldns,
+ * which keeps the records in order of names (RFC 4034 6.1), so that what is below a name follows it.
  *
  * Zones are loaded before the threads start and only read afterwards.
  */
