@@ -14,13 +14,15 @@ static bool has_timeout(const struct sock *s)
 		s->extra->limits.above == RWS_NONE;
 }
 
-/* The one whose time it is: s, or the socket above it. */
+/* The one whose time it is: s, or the uppermost of the sockets above it. */
 static struct sock *timed(struct sock *s)
 {
-	rws_socket_t handle = s->extra != NULL ? s->extra->limits.above : RWS_NONE;
 	struct sock *above;
 
-	return handle != RWS_NONE && sock_of(handle, &above) == 0 ? above : s;
+	while (s->extra != NULL && s->extra->limits.above != RWS_NONE &&
+		sock_of(s->extra->limits.above, &above) == 0)
+		s = above;
+	return s;
 }
 
 /* ---- Who waits -------------------------------------------------------------------------- */

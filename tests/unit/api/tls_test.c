@@ -369,19 +369,23 @@ static void reset_is_told_as_what_it_is(void **state)
 	dispose(rig, &p);
 }
 
-/* The server's socket has a timeout of a second. */
-static struct pair connected_with_timeout(struct rig *rig)
+/* The server's socket has a timeout of a second. TLS, or so many times one over the other. */
+static struct pair connected_with_timeout(struct rig *rig, unsigned layers)
 {
 	const struct rws_options options = {.socket_timeout_ns = SECOND};
 	struct pair p = connect_raw_with(rig, &options);
 
-	assert_int_equal(rws_tls_client(common, p.raw[0], "a.example", &p.s[0]), 0);
-	assert_int_equal(rws_tls_server(common, p.raw[1], &p.s[1]), 0);
-	for (unsigned end = 0; end < 2; end++) {
-		assert_int_equal(rws_await(p.s[end], RWS_EV_CONNECTED, rig_after(rig, SECOND)),
-			RWS_EV_CONNECTED);
-		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
+	memcpy(p.s, p.raw, sizeof(p.s));
+	for (unsigned layer = 0; layer < layers; layer++) {
+		assert_int_equal(rws_tls_client(common, p.s[0], "a.example", &p.s[0]), 0);
+		assert_int_equal(rws_tls_server(common, p.s[1], &p.s[1]), 0);
+		for (unsigned end = 0; end < 2; end++)
+			assert_int_equal(
+				rws_await(p.s[end], RWS_EV_CONNECTED, rig_after(rig, SECOND)),
+				RWS_EV_CONNECTED);
 	}
+	for (unsigned end = 0; end < 2; end++)
+		assert_int_equal(rws_connection(p.s[end], &p.in[end], &p.out[end]), 0);
 	return p;
 }
 
@@ -389,7 +393,7 @@ static struct pair connected_with_timeout(struct rig *rig)
 static void b108_socket_timeout_is_for_who_waits(void **state)
 {
 	struct rig *rig = *state;
-	struct pair p = connected_with_timeout(rig);
+	struct pair p = connected_with_timeout(rig, 1);
 	char bytes[5];
 
 	rig_write_all(rig, p.out[0], "work", 5);
@@ -412,7 +416,7 @@ static void b108_bytes_of_a_record_renew_the_socket_timeout(void **state)
 {
 	struct wire_impairment slow = {.delay_ns = 50000, .rate_bits_per_s = 16000};
 	struct rig *rig = *state;
-	struct pair p = connected_with_timeout(rig);
+	struct pair p = connected_with_timeout(rig, 1);
 	static uint8_t record[16384];
 
 	wire_impair(rig->wire, 0, &slow);
@@ -430,11 +434,10 @@ static void discard_all(void *user, const struct rws_event *event)
 }
 
 /* Contract 109: not while bytes go on, however slowly. */
-static void b109_socket_timeout_is_for_writers_that_come_no_further(void **state)
+static void write_slowly(struct rig *rig, unsigned layers)
 {
 	struct wire_impairment slow = {.delay_ns = 50000, .rate_bits_per_s = 1000000};
-	struct rig *rig = *state;
-	struct pair p = connected_with_timeout(rig);
+	struct pair p = connected_with_timeout(rig, layers);
 	static uint8_t block[5000000];
 
 	assert_int_equal(rws_on(p.s[0], RWS_EV_READABLE, discard_all, &p), 0);
@@ -444,6 +447,16 @@ static void b109_socket_timeout_is_for_writers_that_come_no_further(void **state
 	rws_abort(p.s[1], 0);
 	rig_run(rig, 60 * SECOND);
 	dispose(rig, &p);
+}
+
+static void b109_socket_timeout_is_for_writers_that_come_no_further(void **state)
+{
+	write_slowly(*state, 1);
+}
+
+static void b109_socket_timeout_is_the_uppermost_sockets(void **state)
+{
+	write_slowly(*state, 2);
 }
 
 /* Contract 12: also when the peer's stream had come to its end before. */
@@ -1075,6 +1088,7 @@ int main(void)
 		CASE(b108_socket_timeout_is_for_who_waits),
 		CASE(b108_bytes_of_a_record_renew_the_socket_timeout),
 		CASE(b109_socket_timeout_is_for_writers_that_come_no_further),
+		CASE(b109_socket_timeout_is_the_uppermost_sockets),
 		CASE(reset_behind_the_peers_end_is_told),
 		CASE(peer_that_reads_no_answers_is_not_read_for_ever),
 		CASE(updates_behind_our_end_harm_nothing),
