@@ -177,8 +177,8 @@ bool core_share(void *steering, struct nif *nif, const struct dgram_rx *datagram
 	struct nif_frame payload = nif_frame_of(datagram->payload);
 	bool any = cores != 0;
 
-	if (!ip_addr_ismulticast(&datagram->to))
-		cores &= -cores; /* one of them is enough */
+	if (any && !ip_addr_ismulticast(&datagram->to))
+		cores = 1u << __builtin_ctz(cores); /* one of them is enough */
 	for (; cores != 0; cores &= cores - 1) {
 		unsigned to = (unsigned)__builtin_ctz(cores);
 		struct pbuf *copy = copy_frame(core, &payload);
