@@ -191,21 +191,29 @@ static void expire(struct rws_selector *sel)
 		timeout_due(s);
 }
 
-/*
- * Buffers are back, or a ring has room: writers that went away with -EAGAIN try again, as many as
- * there are buffers.
- */
+/* A writer that went away with -EAGAIN tries again; or goes to the end while its ring is full. */
+static void feed(struct sock *s)
+{
+	selector_sate(s);
+	if (chan_post_room(sock_lane(s)->chan) == 0) {
+		selector_starve(s);
+		return;
+	}
+	sock_tell(s, RWS_EV_WRITABLE);
+	selector_dirty(s);
+}
+
+/* Buffers are back, or a ring has room: as many as there are buffers, once around at most. */
 static void feed_starved(struct rws_selector *sel)
 {
-	struct sock *s;
+	uint32_t last = sel->starved.last;
+	bool over = slot_list_empty(&sel->starved);
 
 	copies_feed(sel, sel->buffers_left);
-	for (uint32_t n = sel->buffers_left; n > 0; n--) {
-		if ((s = slot_list_first(&sel->starved)) == NULL)
-			return;
-		selector_sate(s);
-		sock_tell(s, RWS_EV_WRITABLE);
-		selector_dirty(s);
+	for (uint32_t n = sel->buffers_left; n > 0 && !over; n--) {
+		struct sock *s = slot_list_first(&sel->starved);
+		over = s->slot.index == last;
+		feed(s);
 	}
 }
 

@@ -182,6 +182,28 @@ static void who_found_no_buffer_is_told_in_turn(void **state)
 	}
 }
 
+/* Buffers are no use to who waits for a place in the ring. */
+static void who_found_a_full_ring_is_told_when_it_has_room(void **state)
+{
+	struct rws_datagram d = {.data = block, .length = 1, .address = fake_peer};
+	int result;
+	rws_socket_t s;
+
+	assert_int_equal(rws_udp_bind(sel, NULL, NULL, &s), 0);
+	forget_events();
+	fake.keep_sent = false; /* nobody acknowledges datagrams */
+	fake.mute = true;
+	while ((result = rws_send(s, &d)) == 0)
+		continue;
+	assert_int_equal(result, -EAGAIN);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(told(), 0);
+	fake.mute = false;
+	fake_turn(sel, 1);
+	assert_int_equal(told(), 1);
+	assert_int_equal(rws_send(s, &d), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +213,7 @@ int main(void)
 		CASE(who_holds_its_share_waits_for_its_peer),
 		CASE(copies_to_those_who_are_not_read_leave_buffers),
 		CASE(who_found_no_buffer_is_told_in_turn),
+		CASE(who_found_a_full_ring_is_told_when_it_has_room),
 	};
 
 	return cmocka_run_group_tests_name("buffers", tests, NULL, NULL);
