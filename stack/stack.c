@@ -50,6 +50,7 @@ static void take_config(struct stack *st, const struct stack_config *config)
 	st->isn_key = key_of(config->secret, STREAM_ISN);
 	st->port_key = key_of(config->secret, STREAM_PORT);
 	port_table_init(st);
+	st->ready_end = &st->ready_first;
 	st->primary = config->primary;
 	st->claim_port = config->claim_port;
 	st->release_port = config->release_port;
@@ -222,7 +223,7 @@ struct ready *stack_next_ready(struct stack *st)
 		return NULL;
 	st->ready_first = ready->next;
 	if (st->ready_first == NULL)
-		st->ready_last = NULL;
+		st->ready_end = &st->ready_first;
 	ready->next = NULL;
 	ready->listed = false;
 	return ready;
@@ -237,15 +238,12 @@ void stack_unmark_ready(struct stack *st, struct ready *ready)
 {
 	if (!ready->listed)
 		return;
-	struct ready *before = NULL;
-	for (struct ready *at = st->ready_first; at != ready; at = at->next)
-		before = at;
-	if (before == NULL)
-		st->ready_first = ready->next;
-	else
-		before->next = ready->next;
-	if (st->ready_last == ready)
-		st->ready_last = before;
+	struct ready **at = &st->ready_first;
+	while (*at != ready)
+		at = &(*at)->next;
+	*at = ready->next;
+	if (st->ready_end == &ready->next)
+		st->ready_end = at;
 	ready->listed = false;
 }
 

@@ -50,7 +50,7 @@ struct stack {
 	struct nif *nifs; /* in the order of nif_add */
 	struct dst_cache dsts;
 	struct ip_rx *rx; /* the packet in hand: lies where TCP gathers a burst, who moves it on */
-	struct ready *ready_first, *ready_last;
+	struct ready *ready_first, **ready_end; /* end: where the next one is linked in */
 
 	struct dgram_table *dgrams;
 	struct ip6_frags *ip6_frags;
@@ -91,11 +91,8 @@ static inline void stack_list_ready(struct stack *st, struct ready *ready)
 		return;
 	ready->listed = true;
 	ready->next = NULL;
-	if (st->ready_last == NULL)
-		st->ready_first = ready;
-	else
-		st->ready_last->next = ready;
-	st->ready_last = ready;
+	*st->ready_end = ready;
+	st->ready_end = &ready->next;
 }
 
 /* Takes it off the ready list, wherever it stands. */

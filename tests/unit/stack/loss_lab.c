@@ -226,6 +226,7 @@ void lab_open(uint32_t flags)
 	arena_init(&lab.st.arena, arena_memory, ARENA_BYTES);
 	lab.st.tcp = &lab.tcp;
 	make_device();
+	lab.st.ready_end = &lab.st.ready_first;
 	lab.mtu = LAB_MSS + 40;
 	slab_init(&lab.tcp.sends, &lab.st.arena, sizeof(struct tcp_send), 4);
 	slab_init(&lab.tcp.txsegs, &lab.st.arena, sizeof(struct tcp_txseg), 64);
