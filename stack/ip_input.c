@@ -558,7 +558,8 @@ APART void input_other(struct stack *st, enum ip_fate fate)
 	}
 }
 
-APART void input(struct stack *st, struct nif *nif, struct pbuf *p)
+/* One of several: those of TCP wait for tcp_input_flush. */
+static void input(struct stack *st, struct nif *nif, struct pbuf *p)
 {
 	st->counters.rx_bytes += p->tot_len;
 	enum ip_fate fate = judge(nif, p, st->rx);
@@ -566,6 +567,18 @@ APART void input(struct stack *st, struct nif *nif, struct pbuf *p)
 		tcp_input(st);
 	else
 		input_other(st, fate);
+}
+
+APART void input_alone(struct stack *st, struct nif *nif, struct pbuf *p)
+{
+	st->counters.rx_bytes += p->tot_len;
+	enum ip_fate fate = judge(nif, p, st->rx);
+	if (fate == IP_FATE_TCP) {
+		tcp_input_alone(st);
+	} else {
+		input_other(st, fate);
+		tcp_input_flush(st);
+	}
 }
 
 APART void input_several(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
@@ -579,14 +592,14 @@ APART void input_several(struct stack *st, struct nif *nif, struct pbuf *const *
 		}
 		input(st, nif, pkts[i]);
 	}
+	tcp_input_flush(st);
 }
 
 void ip_input_burst(struct stack *st, struct nif *nif, struct pbuf *const *pkts, unsigned n)
 {
 	st->counters.rx_frames += n;
-	if (n == 1) /* a loop would save registers for nothing */
-		input(st, nif, pkts[0]);
+	if (n == 1)
+		input_alone(st, nif, pkts[0]);
 	else
 		input_several(st, nif, pkts, n);
-	tcp_input_flush(st);
 }

@@ -36,6 +36,8 @@ void tcp_stack_free(struct stack *st);
  */
 void tcp_input(struct stack *st);
 void tcp_input_flush(struct stack *st);
+/* Both in one, of the only segment of a burst. */
+void tcp_input_alone(struct stack *st);
 
 void tcp_run_timers(struct stack *st);
 /* Earliest time, ms, at which tcp_run_timers may have something to do; UINT64_MAX: never. */

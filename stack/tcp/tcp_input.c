@@ -8,6 +8,7 @@
  * tcp_input only parses, joins a segment that continues the one before it with that one (generic
  * receive offload), and of several asks for the cache lines of the flow table that will be needed.
  * tcp_input_flush then asks for the connections of all, and processes them in the order of arrival.
+ * One that is alone in its burst is processed at once.
  */
 #include "lwip/prot/ip.h"
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "stack/base/apart.h"
 #include "stack/base/bytes.h"
 #include "stack/ip_checksum.h"
+#include "stack/nif_internal.h"
 #include "stack/tcp/tcp_internal.h"
 
 #define GRO_MAX 0xffffu /* bytes of payload of a joined segment */
@@ -23,10 +25,9 @@
 INLINE bool same_addresses(const ip_addr_t *local, const ip_addr_t *remote,
 	const ip_addr_t *other_local, const ip_addr_t *other_remote)
 {
-	if (IP_GET_TYPE(remote) != IP_GET_TYPE(other_remote))
-		return false;
-	if (IP_IS_V6(remote))
-		return ip6_addr_eq(ip_2_ip6(remote), ip_2_ip6(other_remote)) &&
+	if ((IP_GET_TYPE(remote) | IP_GET_TYPE(other_remote)) != IPADDR_TYPE_V4)
+		return IP_GET_TYPE(remote) == IP_GET_TYPE(other_remote) &&
+			ip6_addr_eq(ip_2_ip6(remote), ip_2_ip6(other_remote)) &&
 			ip6_addr_eq(ip_2_ip6(local), ip_2_ip6(other_local));
 	return ip4_addr_eq(ip_2_ip4(remote), ip_2_ip4(other_remote)) &&
 		ip4_addr_eq(ip_2_ip4(local), ip_2_ip4(other_local));
@@ -125,16 +126,13 @@ static bool is_plain(uint8_t flags)
 	return (flags & ~TH_PSH) == TH_ACK;
 }
 
-/* Timestamps and nothing else, or nothing. */
-static bool same_options(const struct tcp_options *a, const uint8_t *options, unsigned length)
+/* Of a plain segment and one that is alike as far as struct tcp_seg.plain tells. */
+static bool same_timestamps(const struct tcp_seg *a, const uint8_t *options)
 {
-	if (a->sack_count > 0)
-		return false;
-	if (!a->has_ts)
-		return length == 0;
-	return length == TCPOLEN_TIMESTAMPS_PADDED &&
-		be32_get(options) == TCPOPT_TIMESTAMPS_ALONE &&
-		be32_get(options + 4) == a->ts_val && be32_get(options + 8) == a->ts_ecr;
+	return !a->opt.has_ts ||
+		(be32_get(options) == TCPOPT_TIMESTAMPS_ALONE &&
+			be32_get(options + 4) == a->opt.ts_val &&
+			be32_get(options + 8) == a->opt.ts_ecr);
 }
 
 INLINE bool same_flow(const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header)
@@ -149,12 +147,10 @@ INLINE bool continues(
 	const struct tcp_seg *a, const struct ip_rx *rx, const uint8_t *header, unsigned length)
 {
 	uint32_t bytes = rx->p->tot_len - length;
-	return be32_get(header + TCP_AT_SEQ) == a->seq + a->len && is_plain(a->flags) &&
-		is_plain(header[TCP_AT_FLAGS]) && a->len > 0 && bytes > 0 &&
-		be32_get(header + TCP_AT_ACK) == a->ack &&
-		be16_get(header + TCP_AT_WINDOW) == a->wnd && rx->tos == a->rx.tos &&
-		a->len + bytes <= GRO_MAX &&
-		same_options(&a->opt, header + TCP_HEADER, length - TCP_HEADER) &&
+	return be32_get(header + TCP_AT_SEQ) == a->seq + a->len &&
+		(be32_get(header + TCP_AT_OFFSET) & TCP_PLAIN) == a->plain &&
+		be32_get(header + TCP_AT_ACK) == a->ack && rx->tos == a->rx.tos && bytes > 0 &&
+		a->len + bytes <= GRO_MAX && same_timestamps(a, header + TCP_HEADER) &&
 		same_flow(a, rx, header);
 }
 
@@ -173,103 +169,104 @@ INLINE void join(struct tcp_seg *a, struct pbuf *p, const uint8_t *header, unsig
 
 /* The segment by itself */
 
-/* Options that only some have, a payload of several buffers. */
+/* A payload of several buffers. */
+APART void take_chain(struct tcp_seg *seg, unsigned header)
+{
+	take_header_off(seg->rx.p, header);
+	seg->rx.p = flatten(seg->rx.p, &seg->last);
+	if (seg->len == 0)
+		seg->plain = 0;
+}
+
+static inline void take_payload(struct tcp_seg *seg, unsigned header)
+{
+	struct pbuf *p = seg->rx.p;
+	if (p->next != NULL) {
+		take_chain(seg, header);
+		return;
+	}
+	p->payload = (uint8_t *)p->payload + header;
+	p->len = p->tot_len = (uint16_t)seg->len;
+	if (seg->len > 0)
+		return;
+	seg->plain = 0;
+	seg->rx.p = seg->last = NULL;
+	stack_pbuf_free(p);
+}
+
+/* Flags or options that only some have. */
 APART void parse_unusual(struct tcp_seg *seg, const uint8_t *options, unsigned length)
 {
+	seg->plain = 0;
 	/* RFC 9293 3.1, MUST-7: behind an illegal option nothing is read; what was before it holds. */
 	tcp_options_parse(options, length, &seg->opt);
-	seg->rx.p = flatten(seg->rx.p, &seg->last);
+	if (seg->flags & TH_RST)
+		seg->rx.nif->stack->counters.tcp_resets_received++;
+	take_payload(seg, TCP_HEADER + length);
 }
 
 /* Ends with the one call that some need. */
 static inline void parse(struct tcp_seg *seg, const uint8_t *header, unsigned length)
 {
-	struct pbuf *p = seg->rx.p;
+	const uint8_t *options = header + TCP_HEADER;
+	uint32_t from_offset = be32_get(header + TCP_AT_OFFSET);
 	seg->seq = be32_get(header + TCP_AT_SEQ);
 	seg->ack = be32_get(header + TCP_AT_ACK);
-	seg->flags = header[TCP_AT_FLAGS];
-	seg->wnd = be16_get(header + TCP_AT_WINDOW);
+	seg->len = seg->rx.p->tot_len - length;
+	seg->plain = from_offset & TCP_PLAIN;
+	seg->flags = (uint8_t)(from_offset >> 16);
+	seg->wnd = (uint16_t)from_offset;
 	seg->parts = 1;
-	seg->len = p->tot_len - length;
-	seg->last = p;
-	take_header_off(p, length);
-	const uint8_t *options = header + TCP_HEADER;
-	if (!tcp_options_parse_usual(options, length - TCP_HEADER, &seg->opt) || p->next != NULL) {
+	seg->last = seg->rx.p;
+	if (is_plain(seg->flags) &&
+		tcp_options_parse_usual(options, length - TCP_HEADER, &seg->opt))
+		take_payload(seg, length);
+	else
 		parse_unusual(seg, options, length - TCP_HEADER);
-	} else if (p->len == 0) {
-		seg->rx.p = seg->last = NULL;
-		stack_pbuf_free(p);
-	}
 }
 
-/* One more of the burst, which has room. */
-static inline void add(struct stack *st, struct tcp_seg *seg, unsigned length)
+/* Ends as parse does. */
+INLINE void fill(const struct tcp_stack *tcp, struct tcp_seg *seg, unsigned length)
 {
-	struct tcp_stack *tcp = tcp_of(st);
 	const uint8_t *header = seg->rx.p->payload;
 	uint32_t ports = be32_get(header + TCP_AT_SOURCE);
-	st->rx = &seg[1].rx;
 	seg->remote_port = (uint16_t)(ports >> 16);
 	seg->local_port = (uint16_t)ports;
 	seg->hash = hash_of(tcp, seg);
-	if (seg > tcp->burst) /* one that stays alone is looked up at once */
-		flow_table_prefetch(&tcp->flows, seg[-1].hash);
 	parse(seg, header, length);
 }
 
-APART void add_to_next_burst(struct stack *st, struct tcp_seg *seg, unsigned length)
+/* One more of the burst. */
+APART void add(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	struct tcp_seg *first = tcp_of(st)->burst;
-	tcp_input_flush(st);
-	first->rx = seg->rx;
-	add(st, first, length);
+	st->rx = &seg[1].rx;
+	fill(tcp_of(st), seg, length);
 }
 
-/* One that continues none. */
-APART void begin(struct stack *st, struct tcp_seg *seg, unsigned length)
+/* Then the one before it will not be looked up at once. */
+APART void begin_another(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
-	if (seg < tcp_of(st)->burst + TCP_BURST)
-		add(st, seg, length);
-	else
-		add_to_next_burst(st, seg, length);
+	struct tcp_stack *tcp = tcp_of(st);
+	if (seg == tcp->burst + TCP_BURST) {
+		tcp_input_flush(st);
+		tcp->burst[0].rx = seg->rx;
+		add(st, tcp->burst, length);
+		return;
+	}
+	flow_table_prefetch(&tcp->flows, seg[-1].hash);
+	add(st, seg, length);
 }
 
-/* What is usual ends here; what begin does needs registers saved for it, and joining does not. */
+/* What is usual ends here; a beginning needs registers saved for it, and joining does not. */
 INLINE void gather(struct stack *st, struct tcp_seg *seg, unsigned length)
 {
 	const uint8_t *header = seg->rx.p->payload;
-	if (seg > tcp_of(st)->burst && continues(seg - 1, &seg->rx, header, length))
+	if (seg == tcp_of(st)->burst)
+		add(st, seg, length);
+	else if (continues(seg - 1, &seg->rx, header, length))
 		join(seg - 1, seg->rx.p, header, length);
 	else
-		begin(st, seg, length);
-}
-
-/* Where the device did not sum. */
-APART void gather_summed(struct stack *st, struct tcp_seg *seg, unsigned length)
-{
-	if (ip_rx_checksum_right(&seg->rx, IP_PROTO_TCP))
-		gather(st, seg, length);
-	else
-		stack_drop(st, seg->rx.p, DROP_L4_CHECKSUM);
-}
-
-/* The segment of the burst that st->rx is part of. */
-static inline struct tcp_seg *in_hand(const struct stack *st)
-{
-	return (struct tcp_seg *)st->rx;
-}
-
-void tcp_input(struct stack *st)
-{
-	struct tcp_seg *seg = in_hand(st);
-	unsigned length = header_length(&seg->rx);
-	st->counters.tcp_rx_segments++;
-	if (length == 0)
-		stack_drop(st, seg->rx.p, DROP_TCP_REFUSED);
-	else if (seg->rx.checksum_good)
-		gather(st, seg, length);
-	else
-		gather_summed(st, seg, length);
+		begin_another(st, seg, length);
 }
 
 /* Lookup */
@@ -361,30 +358,70 @@ INLINE enum drop_reason dispatch(struct stack *st, struct tcp_seg *seg)
 	return dispatch_to_any(st, seg);
 }
 
-APART void process(struct stack *st, struct tcp_seg *seg)
+INLINE void process(struct stack *st, struct tcp_seg *seg)
 {
-	if (seg->flags & TH_RST)
-		st->counters.tcp_resets_received++;
 	enum drop_reason reason = dispatch(st, seg);
 	if (reason != DROP_NONE)
 		stack_count_drop(st, reason);
 }
 
-APART void process_several(struct stack *st, struct tcp_seg *seg, const struct tcp_seg *end)
+/* The segment of the burst that st->rx is part of. */
+static inline struct tcp_seg *in_hand(const struct stack *st)
 {
-	if (seg == end)
-		return;
-	prefetch_connections(tcp_of(st), end);
-	for (; seg != end; seg++)
-		process(st, seg);
+	return (struct tcp_seg *)st->rx;
 }
 
 void tcp_input_flush(struct stack *st)
 {
 	struct tcp_seg *seg = tcp_of(st)->burst, *end = in_hand(st);
 	st->rx = &seg->rx;
-	if (end == seg + 1)
+	if (end > seg + 1)
+		prefetch_connections(tcp_of(st), end);
+	for (; seg != end; seg++)
 		process(st, seg);
+}
+
+/* Segments one by one */
+
+/* alone: in its burst, so that nothing is to be gathered. */
+INLINE void take(struct stack *st, struct tcp_seg *seg, unsigned length, bool alone)
+{
+	if (alone) {
+		fill(tcp_of(st), seg, length);
+		process(st, seg);
+	} else {
+		gather(st, seg, length);
+	}
+}
+
+/* Where the device did not sum. */
+APART void sum_and_take(struct stack *st, struct tcp_seg *seg, unsigned length, bool alone)
+{
+	if (ip_rx_checksum_right(&seg->rx, IP_PROTO_TCP))
+		take(st, seg, length, alone);
 	else
-		process_several(st, seg, end);
+		stack_drop(st, seg->rx.p, DROP_L4_CHECKSUM);
+}
+
+INLINE void input(struct stack *st, bool alone)
+{
+	struct tcp_seg *seg = in_hand(st);
+	st->counters.tcp_rx_segments++;
+	unsigned length = header_length(&seg->rx);
+	if (length == 0)
+		stack_drop(st, seg->rx.p, DROP_TCP_REFUSED);
+	else if (seg->rx.checksum_good)
+		take(st, seg, length, alone);
+	else
+		sum_and_take(st, seg, length, alone);
+}
+
+void tcp_input(struct stack *st)
+{
+	input(st, false);
+}
+
+void tcp_input_alone(struct stack *st)
+{
+	input(st, true);
 }

@@ -70,12 +70,19 @@ struct tcp_seg {
 	uint32_t hash;     /* of the connection */
 	uint32_t seq, ack;
 	uint32_t len; /* bytes of payload, without SYN and FIN */
-	uint16_t wnd; /* as it stands in the header */
+	/*
+	 * Of data with no flag but ACK and PSH, and no option but timestamps: the four bytes of the
+	 * header from TCP_AT_OFFSET on, by TCP_PLAIN. Else 0.
+	 */
+	uint32_t plain;
+	uint32_t parts; /* frames that it was put together from (GRO) */
 	uint16_t local_port, remote_port;
-	uint16_t parts; /* frames that it was put together from (GRO) */
-	uint8_t flags;  /* TH_* */
+	uint16_t wnd;  /* as it stands in the header */
+	uint8_t flags; /* TH_* */
 	struct tcp_options opt;
 };
+
+#define TCP_PLAIN 0xf0f7ffffu /* without PSH and what is reserved */
 
 /* Payload, SYN and FIN in sequence space (RFC 9293 3.4). */
 static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)

@@ -62,6 +62,11 @@ void tcp_input(struct stack *st)
 	lwip_tcp_input(rx->p, &rx->nif->netif);
 }
 
+void tcp_input_alone(struct stack *st)
+{
+	tcp_input(st);
+}
+
 void tcp_input_flush(struct stack *st)
 {
 	(void)st; /* nothing is held back */
