@@ -31,6 +31,7 @@ static bool update_window(struct tcb *tcb, const struct tcp_seg *seg)
 	if (tcb->snd_wnd == 0)
 		tcb->backoff = 0;
 	tcb->snd_wnd = window;
+	tcb->predicted = 0;
 	if (window > tcb->snd_wnd_max)
 		tcb->snd_wnd_max = window;
 	return true;

@@ -207,17 +207,17 @@ struct tcb {
 	struct conn conn; /* first member */
 
 	/* Receive sequence space (RFC 9293 3.3.1, figure 4). */
+	uint32_t rcv_adv; /* right edge told to the peer: rcv_nxt + rcv_wnd; never moves left */
 	uint32_t rcv_nxt;
-	uint32_t rcv_adv;   /* right edge told to the peer: rcv_nxt + rcv_wnd; never moves left */
 	uint32_t rcv_acked; /* rcv_nxt as we told it last (RFC 7323: Last.ACK.sent) */
 	uint32_t ts_recent;
-	uint32_t rcv_held; /* bytes on rxq or with the application, not yet conn_recved */
+	uint32_t rcv_held;  /* bytes on rxq or with the application, not yet conn_recved */
+	uint32_t predicted; /* tcp_seg.plain of the last data that said nothing new, 0: none */
 
 	/* Send sequence space (figure 3). */
 	uint32_t snd_una, snd_nxt;
 	uint32_t snd_wnd; /* bytes, scaled */
 	uint32_t snd_wl1; /* SND.WL1; SND.WL2 is snd_una then */
-	uint32_t snd_end; /* behind all that is queued, FIN included */
 
 	uint32_t flags;   /* TCB_* */
 	uint16_t snd_mss; /* payload bytes of a full segment: Eff.snd.MSS of RFC 9293 3.7.1 */
@@ -240,6 +240,7 @@ struct tcb {
 	struct tcp_reass *reass; /* out-of-order data; NULL without */
 	struct dst *dst;
 	uint64_t delivered; /* bytes that the peer has, in whatever order */
+	uint32_t snd_end;   /* behind all that is queued, FIN included */
 
 	/* RFC 6298. */
 	uint32_t srtt_us, rttvar_us;     /* srtt_us 0: no sample yet */
@@ -259,17 +260,18 @@ struct tcb {
 	uint32_t iss;
 	uint32_t snd_wnd_max; /* MAX.SND.WND of RFC 9293 3.8.6.2.1 */
 	int32_t soft_error;   /* last ICMP error that did not end it (RFC 5461); negative errno */
-	uint8_t rtx_kind;     /* enum tcp_rtx_kind */
-	uint8_t backoff;      /* doublings of the RTO, probes or SYNs unanswered */
-	uint8_t keep_probes;  /* keepalive probes unanswered */
-	uint8_t reo_wnd_mult; /* RFC 8985 6.2: RACK.reo_wnd_mult; 0: no reordering was seen */
-	uint16_t rcv_mss;     /* payload of a full segment received, as it seems: RFC 5681 4.2 */
-	uint16_t peer_mss;    /* of its MSS option, or the default */
-	uint16_t syn_data;    /* bytes of payload that our SYN carried (RFC 7413) */
-	uint16_t
-		black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none; tcp_pmtu.c */
-	uint8_t reo_wnd_persist; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
-	uint16_t rxq_pbufs; /* on conn.rxq while that is not empty; UINT16_MAX: as many or more */
+	uint8_t rtx_kind : 3; /* enum tcp_rtx_kind */
+	uint8_t reo_wnd_persist : 5; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
+	uint8_t backoff;             /* doublings of the RTO, probes or SYNs unanswered */
+	uint8_t keep_probes;         /* keepalive probes unanswered */
+	uint8_t reo_wnd_mult;    /* RFC 8985 6.2: RACK.reo_wnd_mult; 0: no reordering was seen */
+	uint16_t rcv_mss;        /* payload of a full segment received, as it seems: RFC 5681 4.2 */
+	uint16_t peer_mss;       /* of its MSS option, or the default */
+	uint16_t black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none */
+	union {
+		uint16_t rxq_pbufs; /* on conn.rxq while that is not empty; UINT16_MAX: or more */
+		uint16_t syn_data;  /* before ESTABLISHED: bytes that our SYN carried (RFC 7413) */
+	};
 
 	/* When a segment came last, in full: ts_recent is void after 24 days of silence, or more. */
 	uint64_t last_rcv_ms;

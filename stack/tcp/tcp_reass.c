@@ -40,6 +40,7 @@ static struct tcp_reass *reass_of(struct tcb *tcb)
 	if (reass != NULL)
 		TAILQ_INIT(&reass->ranges);
 	tcb->reass = reass;
+	tcb->predicted = 0;
 	return reass;
 }
 

@@ -17,7 +17,7 @@
 
 /* Acknowledgments */
 
-static void acknowledge_now(struct tcb *tcb)
+static inline void acknowledge_now(struct tcb *tcb)
 {
 	tcb->flags |= TCB_ACK_NOW;
 	tcb_output_later(tcb);
@@ -27,7 +27,7 @@ static void acknowledge_now(struct tcb *tcb)
  * RFC 9293 3.8.6.3, RFC 5681 4.2: at least each second full-sized segment, at the latest soon; at
  * once where something else asked for it.
  */
-static void acknowledge_in_order(struct tcb *tcb)
+INLINE void acknowledge_in_order(struct tcb *tcb)
 {
 	if (tcb->rcv_nxt - tcb->rcv_acked >= 2u * tcb->rcv_mss ||
 		(tcb->flags & (TCB_NO_DELAYED_ACK | TCB_ACK_NOW))) {
@@ -121,14 +121,14 @@ void conn_recved(struct conn *conn, uint32_t bytes)
 static void append(struct tcb *tcb, struct tcp_seg *seg)
 {
 	struct conn *conn = &tcb->conn;
-	uint32_t pbufs = seg->parts;
 	if (conn->rxq == NULL) {
 		conn->rxq = seg->rx.p;
+		tcb->rxq_pbufs = (uint16_t)seg->parts; /* a byte each at least */
 	} else {
+		uint32_t pbufs = tcb->rxq_pbufs + seg->parts;
 		conn->rxq_last->next = seg->rx.p;
-		pbufs += tcb->rxq_pbufs;
+		tcb->rxq_pbufs = pbufs < UINT16_MAX ? (uint16_t)pbufs : UINT16_MAX;
 	}
-	tcb->rxq_pbufs = pbufs < UINT16_MAX ? (uint16_t)pbufs : UINT16_MAX;
 	conn->rxq_last = seg->last;
 	conn->rxq_len += seg->len;
 }
@@ -151,6 +151,11 @@ bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs)
 	return !stack_may_keep(st, true) || pbufs * mss >= 2ull * tcb->rcv_buf + PBUFS_LEAST * mss;
 }
 
+static inline bool is_short(const struct tcb *tcb)
+{
+	return __builtin_expect(tcb->conn.stack->pressure != 0, 0);
+}
+
 APART bool may_take_while_short(const struct tcb *tcb)
 {
 	if (tcb->rcv_held == 0)
@@ -160,7 +165,7 @@ APART bool may_take_while_short(const struct tcb *tcb)
 
 static inline bool may_take(const struct tcb *tcb)
 {
-	return __builtin_expect(tcb->conn.stack->pressure == 0, 1) || may_take_while_short(tcb);
+	return !is_short(tcb) || may_take_while_short(tcb);
 }
 
 enum drop_reason tcp_take_text(struct tcb *tcb, struct tcp_seg *seg)
@@ -235,15 +240,25 @@ static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 	return reason;
 }
 
+INLINE enum drop_reason take_expected(struct tcb *tcb, struct tcp_seg *seg)
+{
+	deliver(tcb, seg);
+	acknowledge_in_order(tcb);
+	return DROP_NONE;
+}
+
+APART enum drop_reason take_expected_while_short(struct tcb *tcb, struct tcp_seg *seg)
+{
+	return may_take(tcb) ? take_expected(tcb, seg) : refuse(seg);
+}
+
 enum drop_reason tcp_process_expected(struct tcb *tcb, struct tcp_seg *seg)
 {
 	process_ecn(tcb, seg);
 	note_size(tcb, seg);
-	if (!may_take(tcb))
-		return refuse(seg);
-	deliver(tcb, seg);
-	acknowledge_in_order(tcb);
-	return DROP_NONE;
+	if (is_short(tcb))
+		return take_expected_while_short(tcb, seg);
+	return take_expected(tcb, seg);
 }
 
 enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)

@@ -269,8 +269,8 @@ APART enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
 }
 
 /*
- * Header prediction: established, the next byte expected, no control bit but ACK and PSH, time not
- * running backwards, within the window, and no hole to fill.
+ * Established, the next byte expected, no control bit but ACK and PSH, time not running backwards,
+ * within the window, and no hole to fill.
  */
 static bool is_expected(const struct tcb *tcb, const struct tcp_seg *seg)
 {
@@ -296,6 +296,7 @@ static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
 	take_timestamp(tcb, seg);
 	if (says_nothing_new(tcb, seg)) {
 		tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */
+		tcb->predicted = seg->plain;
 	} else {
 		enum drop_reason reason = tcp_process_ack(tcb, seg);
 		if (reason != DROP_NONE)
@@ -304,7 +305,29 @@ static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
 	return seg->len > 0 ? tcp_process_expected(tcb, seg) : DROP_NONE;
 }
 
-enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg)
+/*
+ * Header prediction: all of the above, of a segment whose header repeats one for which it was found
+ * true. Flags, options and window are the same then. When the window changes or a hole appears,
+ * there is no prediction until it was found true again.
+ */
+INLINE bool is_predicted(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+	return seg->plain == tcb->predicted && seg->plain != 0 && seg->seq == tcb->rcv_nxt &&
+		seg->ack == tcb->snd_una && tcb->state == TCP_ESTABLISHED &&
+		seq_leq(seg->seq + seg->len, tcb->rcv_adv) &&
+		(!seg->opt.has_ts || seq_geq(seg->opt.ts_val, tcb->ts_recent));
+}
+
+INLINE enum drop_reason predicted(struct tcb *tcb, struct tcp_seg *seg)
+{
+	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
+	tcb->snd_wl1 = seg->seq;
+	if (seg->opt.has_ts && seq_leq(seg->seq, tcb->rcv_acked))
+		tcb->ts_recent = seg->opt.ts_val;
+	return tcp_process_expected(tcb, seg);
+}
+
+APART enum drop_reason arrives(struct tcb *tcb, struct tcp_seg *seg)
 {
 	if (is_expected(tcb, seg))
 		return established_fast(tcb, seg);
@@ -313,4 +336,9 @@ enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg)
 	if (tcb->state == TCP_SYN_RCVD)
 		return tcp_syn_rcvd_segment(tcb, seg);
 	return slow_path(tcb, seg);
+}
+
+enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg)
+{
+	return is_predicted(tcb, seg) ? predicted(tcb, seg) : arrives(tcb, seg);
 }
