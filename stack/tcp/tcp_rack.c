@@ -96,9 +96,9 @@ static uint64_t reo_wnd_ns(const struct tcb *tcb)
 }
 
 /*
- * The list is in order of transmission, so that the walk ends at the first that is not lost. The
- * timer is for that one (the RFC waits for the last of those sent before, to save timers); it finds
- * the next.
+ * The list is in order of transmission, what left in one turn in order of numbers, so that the walk
+ * ends at the first that is not lost. The timer is for that one (the RFC waits for the last of those
+ * sent before, to save timers); it finds the next.
  */
 void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack)
 {
@@ -108,10 +108,10 @@ void tcp_rack_detect_loss(struct tcb *tcb, struct tcp_ack *ack)
 	if (!tcp_rack_has_suspects(tx))
 		return;
 	uint64_t window_ns = reo_wnd_ns(tcb);
-	for (; t != NULL && t->sent_ns <= tx->rack_sent_ns; t = next) {
+	for (; t != NULL &&
+		sent_after(tx->rack_sent_ns, tx->rack_end_seq, t->sent_ns, tcp_txseg_end(t));
+		t = next) {
 		next = TAILQ_NEXT(t, by_time);
-		if (!sent_after(tx->rack_sent_ns, tx->rack_end_seq, t->sent_ns, tcp_txseg_end(t)))
-			continue;
 		uint64_t lost_ns = t->sent_ns + tx->rack_rtt_ns + window_ns;
 		if (lost_ns <= ack->now_ns) {
 			tcp_mark_lost(tcb, ack, t);

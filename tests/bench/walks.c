@@ -146,6 +146,30 @@ static void holes_in_turns(void)
 	lab_close();
 }
 
+/* What was sent again in one turn is acknowledged one by one: none is looked at for those before. */
+static void acks_of_one_turn(void)
+{
+	unsigned acks = 0;
+	lab_open(TCB_SACK);
+	sack_every_other();
+	for (uint32_t sent = 0; sent <= holes; sent += AT_ONCE / 2) {
+		lab.tcb->cc.cwnd += AT_ONCE / 2 * SEGMENT;
+		tcp_output(lab.tcb);
+		lab_forget_sent();
+	}
+	lab.st.now_ns += 100000000;
+	for (uint32_t i = 2; i < 2 * holes - 20; i += 2, acks++) {
+		struct tcp_seg seg = lab_ack_segment(i * SEGMENT);
+		toggle();
+		enum drop_reason reason = tcp_process_ack(lab.tcb, &seg);
+		toggle();
+		if (reason != DROP_NONE)
+			fail("an ACK was dropped");
+	}
+	dump("acks_of_one_turn", acks, 1);
+	lab_close();
+}
+
 /* RFC 2018 4: blocks are told of several times, here three far from each other. */
 static void sack_of_far_blocks(void)
 {
@@ -183,5 +207,6 @@ int main(int argc, char **argv)
 	timeout_of_reneged();
 	timeout_of_holes_and_new_bytes();
 	holes_in_turns();
+	acks_of_one_turn();
 	return 0;
 }
