@@ -3,13 +3,17 @@
 # axes: placement cores
 # default: inline/1/- channel/2/-
 #
-# A device that is taken away is told of once, and the others go on; without any the program ends.
+# A device that is taken away is told of once and keeps no sleeping core awake, and the others go on;
+# without any the program ends.
 
 . "$(dirname "$0")/lib.sh"
 e2e_begin
 
 # said_gone NAME TIMES DEVICE
 said_gone() { [ "$(grep -c "$3: the device was taken away" "${LOG[$1]}")" -eq "$2" ]; }
+
+# ticks NAME: of CPU time that the program has used.
+ticks() { awk '{ print $14 + $15 }' "/proc/${PID[$1]}/stat"; }
 
 tap=net_tap0,iface=rws0
 packet=net_af_packet0,iface=veth1
@@ -25,6 +29,13 @@ ip -n "$NS" link delete rws0
 wait_until 5 said_gone echo 1 "$tap" || fail "it is not told that a TAP is gone"
 peer_python udp_echo "$RWS4" 7 1 1000
 said_gone echo 0 "$packet" || fail "a device that is there is called gone"
+
+before=$(ticks echo)
+sleep 2 # what it uses in that time is what is looked at
+used=$(($(ticks echo) - before))
+say "it used $used ticks of $(getconf CLK_TCK) a second within 2 s without its device"
+[ "$(idle_policy "$cores")" != sleep ] || [ "$used" -lt $(($(getconf CLK_TCK) / 5)) ] ||
+	fail "it does not sleep"
 
 ip -n "$NS" link delete veth1
 await_exit echo 1 10

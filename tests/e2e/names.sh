@@ -42,7 +42,7 @@ get second 0 "http://both.example:8000/bytes/1000" --dns 10.77.0.99 --dns "$KERN
 get missing 1 "http://missing.example:8000/" --dns "$KERNEL4"
 grep -q 'no such name' "${LOG[missing]}" || fail "it is not told that the name does not exist"
 get nobody 1 "http://both.example:8000/" --dns 10.77.0.99
-grep -q 'no answer' "${LOG[nobody]}" || fail "it is not told that no server answers"
+grep -q 'nothing came for' "${LOG[nobody]}" || fail "it is not told that no server answers"
 get none 1 "http://both.example:8000/"
 grep -q 'give --dns' "${LOG[none]}" || fail "it is not told that there is no server"
 stop_process "${PID[dnsmasq]}"
