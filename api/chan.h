@@ -57,6 +57,7 @@ enum chan_request {
 	 * crossed REQ_RELEASE on its way up.
 	 */
 	REQ_RECVED,
+	REQ_WANT,     /* ep: the application waits for more bytes than it has */
 	REQ_SHUTDOWN, /* ep: FIN behind all that was sent */
 	REQ_ABORT,    /* ep: RST; REQ_RELEASE still follows */
 	REQ_RELEASE,  /* ep */

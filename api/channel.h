@@ -129,6 +129,12 @@ void channel_flush_if_due(struct channel *ch);
 int channel_not_yet(const struct channel *ch);
 
 /*
+ * The reader waits for more than there is. Where the receive buffer is nearly full, TCP is told: by
+ * itself it offers no room that is less than a segment.
+ */
+void channel_want(const struct channel *ch);
+
+/*
  * The reader needs more at once than there is: takes a buffer in that waits at the source because
  * it is larger than what is left of the capacity. False: none does.
  */

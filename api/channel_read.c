@@ -7,12 +7,33 @@
 #include "api/cursor.h"
 #include "api/socket.h"
 
+#define NEARLY_FULL 16384u /* less room than that: more than a segment, and a unit of windows */
+
+/* Bytes received of the socket whose bytes go into ch. */
+static size_t received(const struct channel *ch, const struct sock *source)
+{
+	return ch->readable + (ch->role == CHANNEL_OWN ? source->read_channel.readable : 0);
+}
+
+void channel_want(const struct channel *ch)
+{
+	struct sock *source = channel_source(ch);
+
+	if (source == NULL || source->kind != SOCK_TCP || sock_has_layer(source) ||
+		ch->readable == 0 ||
+		received(ch, source) + NEARLY_FULL < source->options->receive_buffer)
+		return;
+	source->wants = true;
+	selector_dirty(source);
+}
+
 int channel_not_yet(const struct channel *ch)
 {
 	struct sock *source = channel_source(ch);
 
 	if (source != NULL)
 		sock_arm(source, RWS_EV_READABLE);
+	channel_want(ch);
 	return -EAGAIN;
 }
 

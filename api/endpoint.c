@@ -471,6 +471,10 @@ void endpoint_request(struct core *core, const struct chan_message *request)
 	case REQ_RECVED:
 		recved(core, ep, request);
 		break;
+	case REQ_WANT:
+		if (ep->ready != NULL)
+			conn_want(ep->conn);
+		break;
 	case REQ_SHUTDOWN:
 		if (ep->ready != NULL)
 			conn_shutdown(ep->conn);

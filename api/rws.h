@@ -309,7 +309,8 @@ struct rws_options {
 	uint32_t send_buffer;
 	/*
 	 * Bytes received and not yet read [1 MiB, TCP: growing]. TCP has 11,680 to 8 MiB, UDP 131,014
-	 * at least, so that any datagram fits; less or more becomes that.
+	 * at least, so that any datagram fits; less or more becomes that. Up to 255 more may come by
+	 * TCP for who waits for what makes it full.
 	 */
 	uint32_t receive_buffer;
 	int64_t linger_ns;        /* how long close may take to send what is buffered [30 s] */

@@ -109,6 +109,7 @@ struct rws_selector {
 	unsigned loops;     /* loops of the application's thread in the selector, nested */
 	uint64_t await_handle;
 	uint32_t await_bits;
+	uint32_t await_readable; /* bytes that there were when more were last wanted */
 
 	/* Other threads. */
 	_Atomic uint32_t remote; /* first slot with requests, api/remote.c */

@@ -73,7 +73,8 @@ struct sock {
 
 	/* Receiving. */
 	uint32_t recved;    /* bytes to tell with REQ_RECVED */
-	uint32_t lent;      /* pbufs that are neither back nor in `spent` */
+	uint32_t lent : 31; /* pbufs that are neither back nor in `spent` */
+	uint32_t wants : 1; /* TCP: more bytes than it has, which is to be told with REQ_WANT */
 	struct pbuf *spent; /* a chain of those consumed, to go back with it, the last one first */
 
 	uint32_t inflight;    /* bytes given to the stack core and not yet acknowledged */

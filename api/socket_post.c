@@ -47,6 +47,16 @@ static bool post_recved(struct sock *s)
 	return true;
 }
 
+static bool post_want(struct sock *s)
+{
+	struct chan_message message = {.kind = REQ_WANT};
+
+	if (!s->wants || s->dead)
+		return true;
+	s->wants = !post(s, &message);
+	return !s->wants;
+}
+
 /* Takes flushed buffers off the channel, as many as one message and the send buffer allow. */
 static uint32_t take(struct sock *s, struct channel *tx, struct segments *list)
 {
@@ -153,6 +163,6 @@ bool sock_post(struct sock *s)
 		sock_free_if_over(s);
 		return told;
 	}
-	return post_open(s) && post_recved(s) && post_data(s) && post_shutdown(s) &&
+	return post_open(s) && post_recved(s) && post_want(s) && post_data(s) && post_shutdown(s) &&
 		post_abort(s) && post_release(s);
 }

@@ -258,6 +258,7 @@ static int await(
 	timeout_await(handle, bits);
 	sel->await_handle = handle;
 	sel->await_bits = bits;
+	sel->await_readable = 0;
 	timeout_awaiting(handle, bits);
 	turn(sel);
 	result = await_on(sel, handle, holds, argument, deadline);
@@ -337,6 +338,17 @@ int rws_job_join(rws_job_t job, int64_t deadline)
 
 enum { CONTENT_THERE = 1, CONTENT_ENDED = 2 };
 
+/* Once for all that came. */
+static void want_more(const struct channel *ch)
+{
+	struct rws_selector *sel = channel_selector(ch);
+
+	if (ch->readable == sel->await_readable)
+		return;
+	sel->await_readable = ch->readable;
+	channel_want(ch);
+}
+
 static int content_holds(uint64_t handle, size_t min)
 {
 	struct channel *ch;
@@ -352,8 +364,10 @@ static int content_holds(uint64_t handle, size_t min)
 		return CONTENT_THERE;
 	if (ch->datagrams && channel_read_state(ch) == 0)
 		return CONTENT_THERE; /* no more will be added to it */
-	if (!ch->closed)
+	if (!ch->closed) {
+		want_more(ch);
 		return 0;
+	}
 	return ch->cause != 0 ? ch->cause : CONTENT_ENDED;
 }
 

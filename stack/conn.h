@@ -107,6 +107,13 @@ uint32_t conn_send_buffer(const struct conn *conn);
 /* The consumer is done with that many received bytes: the receive window grows by them. */
 void conn_recved(struct conn *conn, uint32_t bytes);
 
+/*
+ * The consumer waits for more than it has got: all that there is room for is offered, be it less than
+ * is worth a segment. Where windows are told in units (RFC 7323 2.2), that is less than one too much,
+ * so that it is no byte too little.
+ */
+void conn_want(struct conn *conn);
+
 /* FIN behind all that is queued (RFC 9293 3.10.4). Receiving goes on. Idempotent. */
 void conn_shutdown(struct conn *conn);
 

@@ -116,6 +116,20 @@ void conn_recved(struct conn *conn, uint32_t bytes)
 		acknowledge_now(tcb);
 }
 
+void conn_want(struct conn *conn)
+{
+	struct tcb *tcb = tcb_of(conn);
+	uint32_t room = tcp_receive_room(tcb), window = room + (1u << tcb->rcv_scale) - 1;
+	uint32_t most = (uint32_t)UINT16_MAX << tcb->rcv_scale;
+	uint32_t edge = tcb->rcv_nxt + (window < most ? window : most);
+	stack_enter(conn->stack);
+	if (tcb->state < TCP_ESTABLISHED || (tcb->flags & TCB_FIN_RECEIVED) || room == 0 ||
+		!seq_gt(edge, tcb->rcv_adv))
+		return;
+	tcb->rcv_adv = edge;
+	acknowledge_now(tcb);
+}
+
 /* Text */
 
 static void append(struct tcb *tcb, struct tcp_seg *seg)

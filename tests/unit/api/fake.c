@@ -515,6 +515,8 @@ static void on_request(const struct chan_message *request)
 	case REQ_RECVED:
 		on_recved(end, request);
 		break;
+	case REQ_WANT:
+		break;
 	case REQ_SHUTDOWN:
 		on_shutdown(end);
 		break;

@@ -128,11 +128,81 @@ static void b055_a_segment_read_opens_the_window_and_no_less_does(void **state)
 	assert_int_equal(rws_total_bytes_read(t->in), written);
 }
 
+static void connect_with(struct pair *t, uint32_t size)
+{
+	struct rws_options options;
+
+	t->options = t->server_options =
+		(struct rws_options){.receive_buffer = size, .send_buffer = 2 * size};
+	pair_listen(t);
+	pair_connect(t);
+	pair_open(t);
+	assert_int_equal(rws_get_options(t->s, &options), 0);
+	assert_int_equal(options.receive_buffer, size);
+}
+
+/* To the last byte, and without a probe of the window: those take 200 ms. */
+static void await_all(struct pair *t, uint32_t size)
+{
+	uint8_t *bytes = pair_pattern(size), *got = malloc(size);
+
+	connect_with(t, size);
+	rig_write_all(t->rig, t->p_out, bytes, size);
+	assert_int_equal(rws_await_content(t->in, size, pair_after(t, 100 * MS)), 1);
+	rig_write_all(t->rig, t->out, bytes, size);
+	assert_int_equal(rws_await_content(t->p_in, size, pair_after(t, 100 * MS)), 1);
+	rig_read_all(t->rig, t->in, got, size);
+	assert_memory_equal(got, bytes, size);
+	free(got);
+	free(bytes);
+}
+
+static const uint32_t sizes[] = {11680, 12345, 40000, 65535, 65536, 65537, 100000, 131072, 131073,
+	1000001, 1 << 20, 3000000, 4 << 20};
+
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static void all_that_a_receive_buffer_holds_can_be_awaited(void **state)
+{
+	for (size_t i = 0; i < SIZES; i++)
+		await_all(*state, sizes[i]);
+}
+
+/*
+ * The peer has more, and keeps back what is less than a segment until it probes (RFC 9293
+ * 3.8.6.2.1); and a reader that took a few bytes makes room for no more than those.
+ */
+static void a_receive_buffer_can_be_full_again(void **state)
+{
+	struct pair *t = *state;
+	struct iovec iov[1];
+
+	for (size_t i = 0; i < SIZES; i++) {
+		uint32_t size = sizes[i];
+		uint8_t *bytes = pair_pattern(2 * (size_t)size);
+		connect_with(t, size);
+		rig_write_all(t->rig, t->p_out, bytes, 2 * (size_t)size);
+		assert_int_equal(rws_await_content(t->in, size, pair_after(t, SECOND)), 1);
+		assert_int_equal(rws_discard(t->in, 13), 13);
+		assert_int_equal(rws_await_content(t->in, size, pair_after(t, SECOND)), 1);
+		assert_int_equal(rws_discard(t->in, 1000), 1000);
+		pair_run(t, SECOND / 10);
+		if (rws_available_for_read(t->in) < size)
+			assert_int_equal(rws_request(t->in, 0, size, iov, 1), -EAGAIN);
+		pair_run(t, SECOND);
+		assert_int_equal(rws_request(t->in, 0, size, iov, 1), 1);
+		assert_in_range(rws_available_for_read(t->in), size, size + 255);
+		free(bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_CASE(b054_a_reader_that_stops_closes_the_window),
 		PAIR_CASE(b055_a_segment_read_opens_the_window_and_no_less_does),
+		PAIR_CASE(all_that_a_receive_buffer_holds_can_be_awaited),
+		PAIR_CASE(a_receive_buffer_can_be_full_again),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, rig_group_setup, rig_group_teardown);
