@@ -7,9 +7,6 @@
 
 #include "api/socket.h"
 
-/* Delivered and not read: the lower side waits, and with it the peer. */
-#define HELD_MAX ((size_t)64 * 1024)
-
 struct rws_layer {
 	struct sock *sock;
 	rws_socket_t lower;
@@ -127,7 +124,7 @@ size_t rws_layer_room(const struct rws_layer *layer)
 {
 	size_t held = layer->sock->read_channel.readable;
 
-	return held < HELD_MAX ? HELD_MAX - held : 0;
+	return held < LAYER_HELD_MAX ? LAYER_HELD_MAX - held : 0;
 }
 
 static void free_buffer(struct pbuf *p)

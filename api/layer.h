@@ -23,6 +23,9 @@
 
 #include "api/rws.h"
 
+/* Bytes delivered and not read: beyond them the lower side waits, and with it the peer. */
+#define LAYER_HELD_MAX ((size_t)64 * 1024)
+
 struct rws_layer;
 struct sock;
 

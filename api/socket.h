@@ -31,6 +31,7 @@
 #include "api/endpoint.h"
 #include "api/handle.h"
 #include "api/job.h"
+#include "api/layer.h"
 #include "api/selector.h"
 #include "api/slot_list.h"
 #include "api/timeout.h"
@@ -445,7 +446,8 @@ static inline size_t channel_capacity(const struct channel *ch)
 {
 	switch (ch->role) {
 	case CHANNEL_READ:
-		return channel_sock(ch)->options->receive_buffer;
+		return sock_has_layer(channel_sock(ch)) ? LAYER_HELD_MAX
+							: channel_sock(ch)->options->receive_buffer;
 	case CHANNEL_WRITE:
 		return channel_sock(ch)->send_buffer;
 	default:

@@ -57,9 +57,10 @@ void rws_tls_destroy(struct rws_tls *tls);
  * The handshake has no limit of time but that of the connection underneath: close *s when it takes
  * too long.
  *
- * From then on it is a socket like any other. Closing its write channel sends close_notify, then
- * FIN; the peer's close_notify is the end of the read channel. The connection's end without it
- * (RFC 8446 6.1: it may be a truncation) is -EPROTO behind the bytes that came before.
+ * From then on it is a socket like any other, whose read channel holds 64 KiB. Closing its write
+ * channel sends close_notify, then FIN; the peer's close_notify is the end of the read channel. The
+ * connection's end without it (RFC 8446 6.1: it may be a truncation) is -EPROTO behind the bytes
+ * that came before.
  *
  * server_name: host name or address that the certificate must be for (RFC 6125: wildcards stand for a
  * whole label); a name is also sent (SNI). NULL only with trust_anybody.

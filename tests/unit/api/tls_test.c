@@ -254,6 +254,26 @@ static void reader_that_stops_stops_the_writer(void **state)
 	dispose(rig, &p);
 }
 
+/* What is decrypted and not read is bounded, and that is what can be waited for. */
+static void all_that_is_kept_for_a_reader_can_be_awaited(void **state)
+{
+	enum { KEPT = 64 << 10 };
+	struct rig *rig = *state;
+	struct pair p = connected(rig);
+	uint8_t *bytes = calloc(2, KEPT);
+	size_t length;
+
+	assert_non_null(bytes);
+	memset(bytes, 'x', 2 * KEPT);
+	assert_int_equal(rws_await_content(p.in[0], KEPT + 1, rig_after(rig, SECOND)), -EINVAL);
+	rig_write_all(rig, p.out[1], bytes, 2 * KEPT);
+	assert_int_equal(rws_await_content(p.in[0], KEPT, rig_after(rig, SECOND)), 1);
+	assert_int_equal(rws_read_utf8_line(p.in[0], (char *)bytes, 2 * KEPT, SIZE_MAX, 0, &length),
+		-EMSGSIZE);
+	free(bytes);
+	dispose(rig, &p);
+}
+
 static void bytes_written_before_the_handshake_follow_it(void **state)
 {
 	struct rig *rig = *state;
@@ -1078,6 +1098,7 @@ int main(void)
 		CASE(plain_text_is_not_on_the_wire),
 		CASE(megabytes_are_byte_equal),
 		CASE(reader_that_stops_stops_the_writer),
+		CASE(all_that_is_kept_for_a_reader_can_be_awaited),
 		CASE(bytes_written_before_the_handshake_follow_it),
 		CASE(acknowledged_is_told_after_the_peers_acknowledgement),
 		CASE(options_are_those_of_the_socket_underneath),
