@@ -49,14 +49,13 @@ INLINE void ip_write_ip4(
 	const struct ip_packet *packet, uint8_t *ip, uint16_t total, uint32_t field)
 {
 	uint32_t source = ip_2_ip4(packet->local)->addr, remote = ip_2_ip4(packet->remote)->addr;
-	uint16_t checksum = 0;
 	be32_put(ip, (uint32_t)0x45 << 24 | (uint32_t)packet->tos << 16 | total);
 	be32_put(ip + 4, field);
 	be32_put(ip + 8, (uint32_t)packet->ttl << 24 | (uint32_t)packet->proto << 16);
 	memcpy(ip + 12, &source, 4);
 	memcpy(ip + 16, &remote, 4);
 	if ((packet->dst->nif->config.tx_offloads & NIF_TX_IP_CHECKSUM) == 0) {
-		checksum = checksum_finish(checksum_ip4_header(ip));
+		uint16_t checksum = checksum_finish(checksum_ip4_header(ip));
 		memcpy(ip + 10, &checksum, 2);
 	}
 }
