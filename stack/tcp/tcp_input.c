@@ -149,9 +149,9 @@ INLINE bool continues(
 	uint32_t bytes = rx->p->tot_len - length;
 	return be32_get(header + TCP_AT_SEQ) == a->seq + a->len &&
 		(be32_get(header + TCP_AT_OFFSET) & TCP_PLAIN) == a->plain &&
-		be32_get(header + TCP_AT_ACK) == a->ack && rx->tos == a->rx.tos && bytes > 0 &&
-		a->len + bytes <= GRO_MAX && same_timestamps(a, header + TCP_HEADER) &&
-		same_flow(a, rx, header);
+		be32_get(header + TCP_AT_ACK) == a->ack && rx->tos == a->rx.tos &&
+		a->last != NULL && bytes > 0 && a->len + bytes <= GRO_MAX &&
+		same_timestamps(a, header + TCP_HEADER) && same_flow(a, rx, header);
 }
 
 INLINE void join(struct tcp_seg *a, struct pbuf *p, const uint8_t *header, unsigned length)
@@ -174,8 +174,6 @@ APART void take_chain(struct tcp_seg *seg, unsigned header)
 {
 	take_header_off(seg->rx.p, header);
 	seg->rx.p = flatten(seg->rx.p, &seg->last);
-	if (seg->len == 0)
-		seg->plain = 0;
 }
 
 static inline void take_payload(struct tcp_seg *seg, unsigned header)
@@ -189,7 +187,6 @@ static inline void take_payload(struct tcp_seg *seg, unsigned header)
 	p->len = p->tot_len = (uint16_t)seg->len;
 	if (seg->len > 0)
 		return;
-	seg->plain = 0;
 	seg->rx.p = seg->last = NULL;
 	stack_pbuf_free(p);
 }

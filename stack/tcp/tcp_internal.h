@@ -71,8 +71,8 @@ struct tcp_seg {
 	uint32_t seq, ack;
 	uint32_t len; /* bytes of payload, without SYN and FIN */
 	/*
-	 * Of data with no flag but ACK and PSH, and no option but timestamps: the four bytes of the
-	 * header from TCP_AT_OFFSET on, by TCP_PLAIN. Else 0.
+	 * With no flag but ACK and PSH, and no option but timestamps: the four bytes of the header
+	 * from TCP_AT_OFFSET on, by TCP_PLAIN. Else 0.
 	 */
 	uint32_t plain;
 	uint32_t parts; /* frames that it was put together from (GRO) */
@@ -212,7 +212,7 @@ struct tcb {
 	uint32_t rcv_acked; /* rcv_nxt as we told it last (RFC 7323: Last.ACK.sent) */
 	uint32_t ts_recent;
 	uint32_t rcv_held;  /* bytes on rxq or with the application, not yet conn_recved */
-	uint32_t predicted; /* tcp_seg.plain of the last data that said nothing new, 0: none */
+	uint32_t predicted; /* tcp_seg.plain of an expected segment with the window snd_wnd, or 0 */
 
 	/* Send sequence space (figure 3). */
 	uint32_t snd_una, snd_nxt;

@@ -5,7 +5,7 @@
  * Called from tcp_input.c and, with the segment that ends a handshake, tcp_syn_cache.c. Calls
  * tcp_ack.c and tcp_recv.c.
  *
- * established_fast takes what is expected next of an established connection: data in order, or an
+ * take_expected takes what is expected next of an established connection: data in order, or an
  * acknowledgment, with nothing else to look at. All other segments go through the checks of the
  * RFC one by one, in its order.
  */
@@ -92,10 +92,10 @@ static bool fails_paws(const struct tcb *tcb, const struct tcp_seg *seg)
 		tcb->conn.stack->now_ms - tcb->last_rcv_ms < PAWS_IDLE_MS;
 }
 
-/* RFC 7323 4.3 (2), 5.3 R3 */
+/* RFC 7323 4.3 (2), 5.3 R3; where timestamps were negotiated, if there is one. */
 static void take_timestamp(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	if ((tcb->flags & TCB_TS) && seg->opt.has_ts && seq_leq(seg->seq, tcb->rcv_acked))
+	if (seg->opt.has_ts && seq_leq(seg->seq, tcb->rcv_acked))
 		tcb->ts_recent = seg->opt.ts_val;
 }
 
@@ -258,7 +258,8 @@ APART enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
 	}
 	if ((seg->flags & TH_ACK) == 0) /* 5th */
 		return refuse(seg, DROP_TCP_NO_ACK);
-	take_timestamp(tcb, seg);
+	if (tcb->flags & TCB_TS)
+		take_timestamp(tcb, seg);
 	reason = tcp_process_ack(tcb, seg);
 	if (reason != DROP_NONE)
 		return refuse(seg, reason);
@@ -280,57 +281,53 @@ static bool is_expected(const struct tcb *tcb, const struct tcp_seg *seg)
 		(!seg->opt.has_ts || seq_geq(seg->opt.ts_val, tcb->ts_recent));
 }
 
-/*
- * An ACK that repeats what is known: no news of our data, window or losses in it. That a window is
- * closed still answers a probe (RFC 9293 3.8.6.1, MUST-37).
- */
-static bool says_nothing_new(const struct tcb *tcb, const struct tcp_seg *seg)
+static bool repeats_window(const struct tcb *tcb, const struct tcp_seg *seg)
 {
-	return seg->ack == tcb->snd_una && seg->len > 0 && seg->opt.sack_count == 0 &&
-		seg->wnd != 0 && (uint32_t)seg->wnd << tcb->snd_scale == tcb->snd_wnd;
+	return seg->wnd != 0 && (uint32_t)seg->wnd << tcb->snd_scale == tcb->snd_wnd;
 }
 
-static enum drop_reason established_fast(struct tcb *tcb, struct tcp_seg *seg)
+APART enum drop_reason take_news(struct tcb *tcb, struct tcp_seg *seg)
 {
-	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
-	take_timestamp(tcb, seg);
-	if (says_nothing_new(tcb, seg)) {
-		tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */
-		tcb->predicted = seg->plain;
-	} else {
-		enum drop_reason reason = tcp_process_ack(tcb, seg);
-		if (reason != DROP_NONE)
-			return refuse(seg, reason);
-	}
+	enum drop_reason reason = tcp_process_ack(tcb, seg);
+	if (reason != DROP_NONE)
+		return refuse(seg, reason);
 	return seg->len > 0 ? tcp_process_expected(tcb, seg) : DROP_NONE;
 }
 
 /*
- * Header prediction: all of the above, of a segment whose header repeats one for which it was found
- * true. Flags, options and window are the same then. When the window changes or a hole appears,
- * there is no prediction until it was found true again.
+ * An ACK with data may repeat what is known: no news of our data, window or losses in it. That a
+ * window is closed still answers a probe (RFC 9293 3.8.6.1, MUST-37).
+ */
+INLINE enum drop_reason take_expected(struct tcb *tcb, struct tcp_seg *seg, bool predicted)
+{
+	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
+	take_timestamp(tcb, seg);
+	if (seg->ack != tcb->snd_una || seg->len == 0 ||
+		(!predicted && (seg->opt.sack_count > 0 || !repeats_window(tcb, seg))))
+		return take_news(tcb, seg);
+	tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */
+	return tcp_process_expected(tcb, seg);
+}
+
+/*
+ * Header prediction: is_expected, of a segment whose header repeats that of one for which it held.
+ * Flags, options and window are the same then. When the window changes or a hole appears, nothing
+ * is predicted until one was expected again.
  */
 INLINE bool is_predicted(const struct tcb *tcb, const struct tcp_seg *seg)
 {
 	return seg->plain == tcb->predicted && seg->plain != 0 && seg->seq == tcb->rcv_nxt &&
-		seg->ack == tcb->snd_una && tcb->state == TCP_ESTABLISHED &&
-		seq_leq(seg->seq + seg->len, tcb->rcv_adv) &&
+		tcb->state == TCP_ESTABLISHED && seq_leq(seg->seq + seg->len, tcb->rcv_adv) &&
 		(!seg->opt.has_ts || seq_geq(seg->opt.ts_val, tcb->ts_recent));
-}
-
-INLINE enum drop_reason predicted(struct tcb *tcb, struct tcp_seg *seg)
-{
-	tcb->last_rcv_ms = tcb->conn.stack->now_ms;
-	tcb->snd_wl1 = seg->seq;
-	if (seg->opt.has_ts && seq_leq(seg->seq, tcb->rcv_acked))
-		tcb->ts_recent = seg->opt.ts_val;
-	return tcp_process_expected(tcb, seg);
 }
 
 APART enum drop_reason arrives(struct tcb *tcb, struct tcp_seg *seg)
 {
-	if (is_expected(tcb, seg))
-		return established_fast(tcb, seg);
+	if (is_expected(tcb, seg)) {
+		enum drop_reason reason = take_expected(tcb, seg, false);
+		tcb->predicted = repeats_window(tcb, seg) ? seg->plain : 0;
+		return reason;
+	}
 	if (tcb->state == TCP_SYN_SENT)
 		return tcp_syn_sent_segment(tcb, seg);
 	if (tcb->state == TCP_SYN_RCVD)
@@ -340,5 +337,5 @@ APART enum drop_reason arrives(struct tcb *tcb, struct tcp_seg *seg)
 
 enum drop_reason tcp_segment_arrives(struct tcb *tcb, struct tcp_seg *seg)
 {
-	return is_predicted(tcb, seg) ? predicted(tcb, seg) : arrives(tcb, seg);
+	return is_predicted(tcb, seg) ? take_expected(tcb, seg, true) : arrives(tcb, seg);
 }
