@@ -488,7 +488,8 @@ int rws_connection(rws_socket_t s, rws_channel_t *in, rws_channel_t *out);
  * The same with a channel of the caller's. attach_for_reading moves received bytes into ch, and
  * its job writes the channel (hence writer job); attach_for_writing sends what is written to ch.
  * A channel may be attached once for each, also to two sockets, or twice to one: received bytes go
- * on in their buffers then, and the window of the one follows the other. ch stays the caller's, who
+ * on in their buffers then, and the window of the one follows the other; ch holds no more than the
+ * receive buffer of the socket that it is attached to for reading. ch stays the caller's, who
  * disposes it when its jobs are done. -EALREADY, -ESHUTDOWN (ch fails with it), -EBUSY (rws_copy_to
  * has it), -EINVAL (ch is a socket's own, of another selector, or s a listener), its cause when ch
  * has failed, -ENOMEM, -EBADF, -EXDEV. job may be NULL. A channel between

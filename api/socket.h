@@ -442,16 +442,28 @@ static inline struct rws_selector *channel_selector(const struct channel *ch)
 	return ch->role == CHANNEL_OWN ? channel_own(ch)->sel : channel_sock(ch)->sel;
 }
 
+/* Bytes received and not yet read: more do not come. */
+static inline size_t sock_receive_capacity(const struct sock *s)
+{
+	return sock_has_layer(s) ? LAYER_HELD_MAX : s->options->receive_buffer;
+}
+
+static inline size_t own_capacity(const struct own_channel *own)
+{
+	size_t most = own->source != NULL ? sock_receive_capacity(own->source) : SIZE_MAX;
+
+	return own->capacity < most ? own->capacity : most;
+}
+
 static inline size_t channel_capacity(const struct channel *ch)
 {
 	switch (ch->role) {
 	case CHANNEL_READ:
-		return sock_has_layer(channel_sock(ch)) ? LAYER_HELD_MAX
-							: channel_sock(ch)->options->receive_buffer;
+		return sock_receive_capacity(channel_sock(ch));
 	case CHANNEL_WRITE:
 		return channel_sock(ch)->send_buffer;
 	default:
-		return channel_own(ch)->capacity;
+		return own_capacity(channel_own(ch));
 	}
 }
 

@@ -196,6 +196,30 @@ static void a_receive_buffer_can_be_full_again(void **state)
 	}
 }
 
+/* What goes on into a channel of the application's counts against the window until it is read. */
+static void an_attached_channel_waits_for_no_more_than_the_buffer(void **state)
+{
+	struct pair *t = *state;
+	size_t size = RECEIVE_BUFFER, length;
+	uint8_t *bytes = pair_pattern(2 * size);
+	struct rws_buf *buf = NULL;
+
+	t->options.receive_buffer = RECEIVE_BUFFER;
+	pair_listen(t);
+	pair_connect(t);
+	pair_open_p(t);
+	pair_attach_reading(t);
+	memset(bytes, 'x', 2 * size);
+	assert_int_equal(rws_await_content(t->in, size + 1, pair_after(t, SECOND)), -EINVAL);
+	rig_write_all(t->rig, t->p_out, bytes, 2 * size);
+	assert_int_equal(rws_await_content(t->in, size, pair_after(t, SECOND)), 1);
+	assert_int_equal(rws_read_packet(t->in, size + 1, &buf), -EINVAL);
+	assert_int_equal(rws_read_utf8_line(t->in, (char *)bytes, 2 * size, SIZE_MAX, 0, &length),
+		-EMSGSIZE);
+	rws_channel_dispose(t->in);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +227,7 @@ int main(void)
 		PAIR_CASE(b055_a_segment_read_opens_the_window_and_no_less_does),
 		PAIR_CASE(all_that_a_receive_buffer_holds_can_be_awaited),
 		PAIR_CASE(a_receive_buffer_can_be_full_again),
+		PAIR_CASE(an_attached_channel_waits_for_no_more_than_the_buffer),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, rig_group_setup, rig_group_teardown);
