@@ -106,7 +106,7 @@ static void b061_who_needs_many_at_once_gets_them(void **state)
 /* One alone may have as many as its send buffer says. */
 static void one_socket_alone_has_all_that_it_asks_for(void **state)
 {
-	struct rws_options options = {.send_buffer = 12 << 20};
+	struct rws_options options = {.send_buffer = 5 << 20};
 	struct fake_end *end;
 	rws_channel_t out;
 	size_t done = 0;
