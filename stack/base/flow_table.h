@@ -27,6 +27,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "stack/base/apart.h"
 #include "stack/base/arena.h"
 #include "stack/base/slab.h"
 
@@ -144,8 +145,11 @@ static inline uint32_t flow_bucket_matches(const struct flow_bucket *bucket, uin
 	return matches & bucket->used;
 }
 
-/* For a burst: all hashes are prefetched before the first is looked up. */
-static inline void flow_table_prefetch(const struct flow_table *table, uint32_t hash)
+/*
+ * For a burst: all hashes are prefetched before the first is looked up. Inline in any case: gcc 12
+ * takes a function that only prefetches for one without effect, and leaves out the call.
+ */
+INLINE void flow_table_prefetch(const struct flow_table *table, uint32_t hash)
 {
 	__builtin_prefetch(flow_bucket_of(table, hash));
 }
