@@ -18,6 +18,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/api/rig.h"
 
+#include "api/cause.h"
 #include "api/runtime.h"
 
 #define HANDLES   64u /* remembered; the oldest is forgotten */
@@ -118,7 +119,8 @@ static bool is_known(int64_t result)
 		ECONNRESET, ECANCELED, ENODATA, EMSGSIZE, EISCONN, EINVAL, ENOTCONN, ETIMEDOUT,
 		ENOPROTOOPT, EACCES, ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EDEADLK, ENOBUFS,
 		EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EOPNOTSUPP, ENOTSUP, EDESTADDRREQ,
-		ECONNABORTED, EINPROGRESS, EINTR, EPROTO, ENOMEM, ENOSPC, EIO, ENOMSG, -INT16_MIN};
+		ECONNABORTED, EINPROGRESS, EINTR, EPROTO, ENOMEM, ENOSPC, EIO, ENOMSG,
+		-CAUSE_LEAST};
 	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (result == -errors[i])
 			return true;
