@@ -264,7 +264,7 @@ static void report_backend(const struct app *app, unsigned index)
 {
 	size_t at =
 		offsetof(struct proxy_ended, backends.each) + index * sizeof(struct proxy_backend);
-	char address[RWS_ADDRESS_TEXT], name[2][32], text[2][128];
+	char address[RWS_ADDRESS_TEXT], name[2][40], text[2][128];
 	const struct app_counter lines[] = {
 		{name[0], text[0], at + offsetof(struct proxy_backend, connections)},
 		{name[1], text[1], at + offsetof(struct proxy_backend, failures)},
