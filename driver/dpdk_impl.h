@@ -22,8 +22,8 @@ enum {
 	PMD_DESCRIPTOR_PER_SEGMENT = 1 << 1,
 	/* The receive descriptor is readable while frames wait; there is nothing to arm. */
 	PMD_LEVEL_TRIGGERED = 1 << 2,
-	/* Sums segments of odd length wrongly. */
-	PMD_ODD_SEGMENT_SUMS = 1 << 3,
+	/* Sums segments of odd length wrongly, and writes 0xffff where the sum of TCP is zero. */
+	PMD_WRONG_SUMS = 1 << 3,
 	/* Says that it takes frames of 1,518 bytes at most, and takes longer ones. */
 	PMD_UNDERSTATES_MTU = 1 << 4,
 	/* Takes longer frames on receive; ours leave by its descriptor (driver/dpdk_tap.c). */

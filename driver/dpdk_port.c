@@ -59,7 +59,7 @@ uint32_t dpdk_pmd_traits(const char *driver)
 	} known[] = {
 		{"net_tap",
 			PMD_SHARES_MAC | PMD_DESCRIPTOR_PER_SEGMENT | PMD_LEVEL_TRIGGERED |
-				PMD_ODD_SEGMENT_SUMS | PMD_DIRECT_JUMBO | PMD_ANY_MEMORY},
+				PMD_WRONG_SUMS | PMD_DIRECT_JUMBO | PMD_ANY_MEMORY},
 		{"net_af_packet", PMD_UNDERSTATES_MTU | PMD_ANY_MEMORY},
 		{"net_memif", PMD_UNDERSTATES_MTU},
 		{"net_ring", PMD_DESCRIPTOR_PER_FRAME},
@@ -200,7 +200,7 @@ static int choose_offloads(struct setup *s, const struct dpdk_port *d)
 	};
 
 	/* It cuts in software, and sums what it cut as wrongly as the rest: ours is as fast. */
-	if ((d->traits & PMD_ODD_SEGMENT_SUMS) != 0)
+	if ((d->traits & PMD_WRONG_SUMS) != 0)
 		need.wanted &= ~(uint32_t)PORT_TX_TSO;
 	/* What passes by the PMD gets no checksum from it. */
 	if (s->device_mtu != s->mtu && (d->traits & PMD_DIRECT_JUMBO) != 0)
@@ -418,7 +418,7 @@ static void open_tx_build(const struct setup *s, struct dpdk_port *d, uint16_t q
 	if ((build->offloads & PORT_TX_MULTI_SEGS) == 0)
 		build->segments_max = 1;
 	build->any_memory = (d->traits & PMD_ANY_MEMORY) != 0;
-	build->even_segments = (d->traits & PMD_ODD_SEGMENT_SUMS) != 0;
+	build->sum_here = (d->traits & PMD_WRONG_SUMS) != 0;
 	build->frame_max = frame_max(s->mtu);
 }
 

@@ -201,18 +201,10 @@ static enum drop_reason build_within_limit(
 	return reason;
 }
 
-static bool odd_segment_inside(const struct rte_mbuf *m)
-{
-	for (; m->next != NULL; m = m->next)
-		if (m->data_len % 2 != 0)
-			return true;
-	return false;
-}
-
 static void request_checksums(
 	const struct tx_build *build, struct rte_mbuf *m, const struct frame_layout *layout)
 {
-	if (build->even_segments && layout->l4_protocol != 0 && odd_segment_inside(m))
+	if (build->sum_here && layout->l4_protocol != 0)
 		offload_compute(m, layout, build->offloads);
 	else
 		offload_request(m, layout, build->offloads);

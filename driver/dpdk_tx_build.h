@@ -26,7 +26,7 @@ struct tx_build {
 	uint32_t offloads;         /* PORT_TX_* in use */
 	uint16_t segments_max;     /* of one frame that the device takes */
 	uint16_t gso_segments_max; /* of one that it cuts */
-	bool even_segments;        /* the device sums odd segments wrongly */
+	bool sum_here;             /* the device sums TCP and UDP wrongly */
 	bool any_memory;           /* it sends from outside of DPDK's memory as well */
 	uint32_t frame_max;        /* bytes */
 };
