@@ -103,7 +103,8 @@ static int check_ends(
 
 void tcp_syn_send(struct tcb *tcb)
 {
-	if (tcp_emit_syn(tcb) != DROP_NONE) {
+	uint32_t text;
+	if (tcp_emit_syn(tcb, &text) != DROP_NONE) {
 		tcb_output_later(tcb);
 		return;
 	}
@@ -111,7 +112,7 @@ void tcp_syn_send(struct tcb *tcb)
 	tcp_timer_clear(tcb, TCP_TIMER_ACK);
 	tcb->rcv_acked = tcb->rcv_nxt;
 	if (tcb->snd_nxt == tcb->iss)
-		tcb->snd_nxt = tcb->iss + 1 + tcb->syn_data;
+		tcb->snd_nxt = tcb->iss + 1 + text;
 }
 
 static void start_handshake(struct tcb *tcb)

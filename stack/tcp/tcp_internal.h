@@ -268,10 +268,7 @@ struct tcb {
 	uint16_t rcv_mss;        /* payload of a full segment received, as it seems: RFC 5681 4.2 */
 	uint16_t peer_mss;       /* of its MSS option, or the default */
 	uint16_t black_hole_mss; /* bound of snd_mss that probing found (RFC 8899), 0: none */
-	union {
-		uint16_t rxq_pbufs; /* on conn.rxq while that is not empty; UINT16_MAX: or more */
-		uint16_t syn_data;  /* before ESTABLISHED: bytes that our SYN carried (RFC 7413) */
-	};
+	uint16_t rxq_pbufs;      /* on conn.rxq while that is not empty; UINT16_MAX: or more */
 
 	/* When a segment came last, in full: ts_recent is void after 24 days of silence, or more. */
 	uint64_t last_rcv_ms;
@@ -783,8 +780,8 @@ bool tcp_output_probe(struct tcb *tcb, uint32_t max);
  */
 void tcp_emit_control(struct tcb *tcb, uint8_t flags, uint32_t seq);
 
-/* SYN of an active open, SYN-ACK in TCP_SYN_RCVD. */
-enum drop_reason tcp_emit_syn(struct tcb *tcb);
+/* SYN of an active open, SYN-ACK in TCP_SYN_RCVD. *text: bytes that it carried (RFC 7413), if sent. */
+enum drop_reason tcp_emit_syn(struct tcb *tcb, uint32_t *text);
 
 /* MSS to announce by the interface, whatever the path takes (RFC 9293 3.7.1, RFC 6691 2). */
 uint16_t tcp_announced_mss(const struct dst *dst, const ip_addr_t *remote);

@@ -242,7 +242,7 @@ static uint32_t syn_payload(const struct tcb *tcb, const struct tcp_header *head
 	return queued < most ? queued : most;
 }
 
-enum drop_reason tcp_emit_syn(struct tcb *tcb)
+enum drop_reason tcp_emit_syn(struct tcb *tcb, uint32_t *text)
 {
 	struct room room;
 	struct ip_packet packet = packet_of(tcb, &room);
@@ -270,7 +270,7 @@ enum drop_reason tcp_emit_syn(struct tcb *tcb)
 	enum drop_reason reason = ip_output(tcb->conn.stack, &packet);
 	if (reason != DROP_NONE)
 		return reason;
-	tcb->syn_data = (uint16_t)packet.length;
+	*text = packet.length;
 	tcb->rcv_adv = tcb->rcv_nxt + header.wnd;
 	tcb->conn.stack->counters.tcp_tx_segments++;
 	return DROP_NONE;
