@@ -72,17 +72,18 @@ static uint32_t window_now(const struct tcb *tcb)
 	return seq_gt(tcb->rcv_adv, tcb->rcv_nxt) ? tcb->rcv_adv - tcb->rcv_nxt : 0;
 }
 
-/* RFC 9293 3.10.7.4 (1st), table 6: the four cases. */
+/*
+ * RFC 9293 3.10.7.4 (1st), the four cases of table 6; and a bare ACK at the right edge: from there a
+ * peer acknowledges that has used the window, whatever was lost of what it sent.
+ */
 static bool is_acceptable(const struct tcb *tcb, const struct tcp_seg *seg)
 {
 	uint32_t window = window_now(tcb), length = tcp_seg_len(seg);
+	uint32_t first = seg->seq - tcb->rcv_nxt;
 	if (length == 0)
-		return window == 0 ? seg->seq == tcb->rcv_nxt
-				   : seq_between(seg->seq, tcb->rcv_nxt, tcb->rcv_nxt + window);
-	if (window == 0)
-		return false;
-	return seq_between(seg->seq, tcb->rcv_nxt, tcb->rcv_nxt + window) ||
-		seq_between(seg->seq + length - 1, tcb->rcv_nxt, tcb->rcv_nxt + window);
+		return first == 0 || first < window ||
+			(first == window && (seg->flags & TH_RST) == 0);
+	return first < window || first + length - 1 < window;
 }
 
 /* RFC 7323 5.3 R1: older than what was seen, and what was seen is not out of date (5.5). */
