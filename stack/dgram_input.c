@@ -20,7 +20,7 @@ static enum drop_reason check_checksum(const struct ip_rx *rx, const uint8_t *he
 {
 	if (be16_get(header + AT_CHECKSUM) == 0)
 		return IP_IS_V6(&rx->remote) ? DROP_L4_CHECKSUM : DROP_NONE;
-	if (rx->checksum_good)
+	if (rx->p->pkt_flags & PKT_L4_CHECKSUM_GOOD)
 		return DROP_NONE;
 	return ip_rx_checksum_right(rx, IP_PROTO_UDP) ? DROP_NONE : DROP_L4_CHECKSUM;
 }

@@ -321,7 +321,6 @@ static enum drop_reason keep(struct stack *st, struct ip_rx *rx, struct fragment
 		return DROP_NONE;
 	if (datagram->congestion)
 		rx->tos |= ECN_CE;
-	rx->checksum_good = false;
 	rx->p = join(st, datagram);
 	return DROP_NONE;
 }

@@ -89,7 +89,6 @@ APART enum ip_fate take_chain(struct ip_rx *rx, unsigned headers, unsigned lengt
 INLINE enum ip_fate take(struct ip_rx *rx, unsigned headers, unsigned length, uint8_t proto)
 {
 	struct pbuf *p = rx->p;
-	rx->checksum_good = (p->pkt_flags & PKT_L4_CHECKSUM_GOOD) != 0;
 	if (p->next != NULL)
 		return take_chain(rx, headers, length, proto);
 	p->payload = (uint8_t *)p->payload + headers;
@@ -101,7 +100,8 @@ APART enum ip_fate take_fragment(struct ip_rx *rx, unsigned headers, unsigned le
 {
 	unsigned all = headers + IP6_FRAGMENT_HEADER;
 	enum ip_fate fate = take(rx, all, length - IP6_FRAGMENT_HEADER, IP_PROTO_UDP);
-	rx->checksum_good = false;
+	/* Whatever the device summed, it was not the datagram. */
+	rx->p->pkt_flags &= (u16_t)~PKT_L4_CHECKSUM_GOOD;
 	return fate == IP_FATE_LWIP ? fate : IP_FATE_FRAGMENT;
 }
 
@@ -151,12 +151,23 @@ static enum audience audience4(struct nif *nif, uint32_t destination)
  * RFC 1122 3.2.1.3, RFC 1812 5.3.7: no multicast, reserved, loopback or broadcast address is a
  * source, and nobody else sends from ours.
  */
-static bool is_false_source4(const struct netif *netif, uint32_t source)
+static bool is_special_source4(uint32_t source)
 {
 	uint8_t first = (uint8_t)(be32toh(source) >> 24);
+	return (uint8_t)(first - 1) >= 223 || first == 127; /* 0, and from 224 on */
+}
+
+/* Without an address of its own, a host asks for one (RFC 2131). */
+APART enum ip_fate judge_special_source4(struct ip_rx *rx)
+{
+	bool none = (be32toh(ip_2_ip4(&rx->remote)->addr) >> 24) == 0;
+	return none ? IP_FATE_LWIP : refuse(rx, DROP_IP_REFUSED);
+}
+
+static bool is_false_source4(const struct netif *netif, uint32_t source)
+{
 	bool all_ones = (source | netif_ip4_netmask(netif)->addr) == IPADDR_BROADCAST;
-	return first >= 224 || first == 127 || source == netif_ip4_addr(netif)->addr ||
-		(all_ones && source == broadcast4(netif));
+	return source == netif_ip4_addr(netif)->addr || (all_ones && source == broadcast4(netif));
 }
 
 /* No fragment, and of a protocol that is not lwIP's. */
@@ -211,9 +222,10 @@ INLINE enum ip_fate judge4_behind_sum(struct ip_rx *rx)
 	put_ip4(&rx->local, ip + IP4_DESTINATION);
 	rx->tos = ip[IP4_TOS];
 	rx->ttl = ip[IP4_TTL];
-	/* Without an address of its own, a host asks for one (RFC 2131). */
-	if (!is_whole_transport4(ip) || (be32toh(source) >> 24) == 0)
+	if (!is_whole_transport4(ip))
 		return IP_FATE_LWIP;
+	if (is_special_source4(source))
+		return judge_special_source4(rx);
 	if (is_false_source4(netif, source))
 		return refuse(rx, DROP_IP_REFUSED);
 	if (ip_2_ip4(&rx->local)->addr != netif_ip4_addr(netif)->addr || rx->to_group)

@@ -28,13 +28,13 @@ struct ip_rx {
 	/*
 	 * From the transport header on, without what followed the IP packet. The first buffer
 	 * holds IP_INPUT_FLAT bytes of it at least, or all; the transport still compares tot_len
-	 * with its own header's length. Belongs to whoever gets the call.
+	 * with its own header's length. PKT_L4_CHECKSUM_GOOD in pkt_flags: its checksum is right.
+	 * Belongs to whoever gets the call.
 	 */
 	struct pbuf *p;
 	ip_addr_t local, remote; /* destination and source; link-local ones with their zone */
 	struct nif *nif;         /* that it came in by */
 	uint8_t tos, ttl;        /* DSCP and ECN; time to live or hop limit */
-	bool checksum_good;      /* of the transport, verified by the device */
 	bool to_group;  /* sent to more than one: IP or link-layer multicast or broadcast */
 	uint8_t reason; /* enum drop_reason, with IP_FATE_DROP alone */
 };

@@ -55,6 +55,8 @@ static void describe(struct ip_rx *rx, uint8_t proto, struct pbuf *p)
 	const struct ip_hdr *ip4 = p->payload;
 	const struct ip6_hdr *ip6 = p->payload;
 	bool v6 = ip_current_is_v6();
+	if (!device_verified(proto))
+		p->pkt_flags &= (u16_t)~PKT_L4_CHECKSUM_GOOD;
 	*rx = (struct ip_rx){
 		.p = p,
 		.nif = nif_of(ip_current_input_netif()),
@@ -62,7 +64,6 @@ static void describe(struct ip_rx *rx, uint8_t proto, struct pbuf *p)
 		.remote = *ip_current_src_addr(),
 		.tos = v6 ? (uint8_t)IP6H_TC(ip6) : IPH_TOS(ip4),
 		.ttl = v6 ? IP6H_HOPLIM(ip6) : IPH_TTL(ip4),
-		.checksum_good = device_verified(proto),
 		.to_group = is_to_group(ip_current_dest_addr(), ip_current_input_netif()),
 	};
 }

@@ -55,6 +55,7 @@ void conn_shutdown(struct conn *conn)
 		return;
 	tcb->flags |= TCB_FIN_QUEUED;
 	tcb->snd_end++;
+	tcb->predicted = 0;
 	if (tcb->state == TCP_ESTABLISHED)
 		tcb->state = TCP_FIN_WAIT_1;
 	else if (tcb->state == TCP_CLOSE_WAIT)

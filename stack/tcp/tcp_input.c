@@ -21,6 +21,10 @@
 
 #define GRO_MAX 0xffffu /* bytes of payload of a joined segment */
 
+/* The upper half of struct tcp_seg.plain: the header's length, in words, and flags. */
+#define FORM_BARE       (TCP_HEADER / 4 << 12 | TH_ACK)
+#define FORM_TIMESTAMPS ((TCP_HEADER + TCPOLEN_TIMESTAMPS_PADDED) / 4 << 12 | TH_ACK)
+
 /* Both ends; the two addresses of one connection are of one family. */
 INLINE bool same_addresses(const ip_addr_t *local, const ip_addr_t *remote,
 	const ip_addr_t *other_local, const ip_addr_t *other_remote)
@@ -107,7 +111,8 @@ static unsigned header_length(const struct ip_rx *rx)
 	const uint8_t *header = rx->p->payload;
 	if (rx->p->len < TCP_HEADER)
 		return 0;
-	unsigned length = (unsigned)(header[TCP_AT_OFFSET] >> 4) * 4;
+	unsigned length =
+		header[TCP_AT_OFFSET] >> 2 & ~3u; /* of four bytes each, in the upper half */
 	return length >= TCP_HEADER && length <= rx->p->len ? length : 0;
 }
 
@@ -119,12 +124,6 @@ static inline void take_header_off(struct pbuf *p, unsigned length)
 }
 
 /* Generic receive offload */
-
-/* An ACK with data, or without: nothing in it that must be seen by itself. */
-static bool is_plain(uint8_t flags)
-{
-	return (flags & ~TH_PSH) == TH_ACK;
-}
 
 /* Of a plain segment and one that is alike as far as struct tcp_seg.plain tells. */
 static bool same_timestamps(const struct tcp_seg *a, const uint8_t *options)
@@ -194,12 +193,26 @@ static inline void take_payload(struct tcp_seg *seg, unsigned header)
 /* Flags or options that only some have. */
 APART void parse_unusual(struct tcp_seg *seg, const uint8_t *options, unsigned length)
 {
-	seg->plain = 0;
+	seg->plain = TCP_NOT_PLAIN;
 	/* RFC 9293 3.1, MUST-7: behind an illegal option nothing is read; what was before it holds. */
 	tcp_options_parse(options, length, &seg->opt);
 	if (seg->flags & TH_RST)
 		seg->rx.nif->stack->counters.tcp_resets_received++;
 	take_payload(seg, TCP_HEADER + length);
+}
+
+/*
+ * What nearly every segment is: an ACK, with data or without, and with timestamps alone (RFC 7323
+ * appendix A) or no option. Nothing in it must be seen by itself.
+ */
+static inline bool parse_usual(struct tcp_seg *seg, const uint8_t *options)
+{
+	uint32_t form = seg->plain >> 16;
+	seg->opt.present = 0;
+	if (form != FORM_TIMESTAMPS || be32_get(options) != TCPOPT_TIMESTAMPS_ALONE)
+		return form == FORM_BARE;
+	tcp_options_take_timestamps(options + 4, &seg->opt);
+	return true;
 }
 
 /* Ends with the one call that some need. */
@@ -215,8 +228,7 @@ static inline void parse(struct tcp_seg *seg, const uint8_t *header, unsigned le
 	seg->wnd = (uint16_t)from_offset;
 	seg->parts = 1;
 	seg->last = seg->rx.p;
-	if (is_plain(seg->flags) &&
-		tcp_options_parse_usual(options, length - TCP_HEADER, &seg->opt))
+	if (parse_usual(seg, options))
 		take_payload(seg, length);
 	else
 		parse_unusual(seg, options, length - TCP_HEADER);
@@ -407,7 +419,7 @@ INLINE void input(struct stack *st, bool alone)
 	unsigned length = header_length(&seg->rx);
 	if (length == 0)
 		stack_drop(st, seg->rx.p, DROP_TCP_REFUSED);
-	else if (seg->rx.checksum_good)
+	else if (seg->rx.p->pkt_flags & PKT_L4_CHECKSUM_GOOD)
 		take(st, seg, length, alone);
 	else
 		sum_and_take(st, seg, length, alone);

@@ -72,7 +72,7 @@ struct tcp_seg {
 	uint32_t len; /* bytes of payload, without SYN and FIN */
 	/*
 	 * With no flag but ACK and PSH, and no option but timestamps: the four bytes of the header
-	 * from TCP_AT_OFFSET on, by TCP_PLAIN. Else 0.
+	 * from TCP_AT_OFFSET on, by TCP_PLAIN. Else TCP_NOT_PLAIN.
 	 */
 	uint32_t plain;
 	uint32_t parts; /* frames that it was put together from (GRO) */
@@ -82,7 +82,8 @@ struct tcp_seg {
 	struct tcp_options opt;
 };
 
-#define TCP_PLAIN 0xf0f7ffffu /* without PSH and what is reserved */
+#define TCP_PLAIN     0xf0f7ffffu /* without PSH and what is reserved */
+#define TCP_NOT_PLAIN 1u          /* no header has an offset of zero */
 
 /* Payload, SYN and FIN in sequence space (RFC 9293 3.4). */
 static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
@@ -212,7 +213,7 @@ struct tcb {
 	uint32_t rcv_acked; /* rcv_nxt as we told it last (RFC 7323: Last.ACK.sent) */
 	uint32_t ts_recent;
 	uint32_t rcv_held;  /* bytes on rxq or with the application, not yet conn_recved */
-	uint32_t predicted; /* tcp_seg.plain of an expected segment with the window snd_wnd, or 0 */
+	uint32_t predicted; /* tcp_seg.plain of an expected segment, in ESTABLISHED; 0: none */
 
 	/* Send sequence space (figure 3). */
 	uint32_t snd_una, snd_nxt;
@@ -503,14 +504,19 @@ void tcb_abandon(struct tcb *tcb);
 /* Both FINs are acknowledged: TIME_WAIT goes on without the tcb. */
 void tcb_enter_time_wait(struct tcb *tcb);
 
-/* An event for the socket above; told once it has been accepted. */
-static inline void tcb_event(struct tcb *tcb, uint16_t events)
+/* An event for the socket above, which is there; told once it has been accepted. */
+static inline void tcb_tell(struct tcb *tcb, uint16_t events)
 {
-	if (tcb->flags & TCB_RELEASED)
-		return;
 	tcb->conn.ready.events |= events;
 	if ((tcb->flags & TCB_UNACCEPTED) == 0)
 		stack_list_ready(tcb->conn.stack, &tcb->conn.ready);
+}
+
+/* The same, if it is there. */
+static inline void tcb_event(struct tcb *tcb, uint16_t events)
+{
+	if ((tcb->flags & TCB_RELEASED) == 0)
+		tcb_tell(tcb, events);
 }
 
 /* To be looked at by tcp_flush_output, or no longer. enlist: it is not yet; leave: it is. */
@@ -594,30 +600,11 @@ static inline void tcp_options_take_timestamps(const uint8_t *value, struct tcp_
 	options->ts_ecr = be32_get(value + 4);
 }
 
-/* Reads them one by one into options that are all clear. */
-bool tcp_options_parse_each(const uint8_t *bytes, unsigned length, struct tcp_options *options);
-
-/* What nearly every segment has, and nothing else (RFC 7323 appendix A), or none. false: others. */
-static inline bool tcp_options_parse_usual(
-	const uint8_t *bytes, unsigned length, struct tcp_options *options)
-{
-	options->present = 0;
-	if (length != TCPOLEN_TIMESTAMPS_PADDED || be32_get(bytes) != TCPOPT_TIMESTAMPS_ALONE)
-		return length == 0;
-	tcp_options_take_timestamps(bytes + 4, options);
-	return true;
-}
-
 /*
  * Reads the options of a header. false: one has an impossible length, so that it and what follows
  * was not read (RFC 9293 3.1, MUST-7).
  */
-static inline bool tcp_options_parse(
-	const uint8_t *bytes, unsigned length, struct tcp_options *options)
-{
-	return tcp_options_parse_usual(bytes, length, options) ||
-		tcp_options_parse_each(bytes, length, options);
-}
+bool tcp_options_parse(const uint8_t *bytes, unsigned length, struct tcp_options *options);
 
 /* A header to write. Addresses and ports are as we send them. */
 struct tcp_header {

@@ -74,9 +74,10 @@ static bool read_option(
 	}
 }
 
-bool tcp_options_parse_each(const uint8_t *bytes, unsigned length, struct tcp_options *options)
+bool tcp_options_parse(const uint8_t *bytes, unsigned length, struct tcp_options *options)
 {
 	const uint8_t *end = bytes + length;
+	options->present = 0;
 	while (bytes < end && *bytes != TCPOPT_END) {
 		if (*bytes == TCPOPT_NOP) {
 			bytes++;

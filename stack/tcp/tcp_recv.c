@@ -147,13 +147,13 @@ static void append(struct tcb *tcb, struct tcp_seg *seg)
 	conn->rxq_len += seg->len;
 }
 
-/* Bytes that are next. Owns the payload. */
+/* Bytes that are next, for a socket that is there. Owns the payload. */
 static inline void deliver(struct tcb *tcb, struct tcp_seg *seg)
 {
 	tcb->rcv_nxt += seg->len;
 	tcb->rcv_held += seg->len;
 	append(tcb, seg);
-	tcb_event(tcb, CONN_EV_READABLE);
+	tcb_tell(tcb, CONN_EV_READABLE);
 }
 
 bool tcp_pins_too_many(const struct tcb *tcb, uint32_t pbufs)

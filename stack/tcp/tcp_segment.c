@@ -202,6 +202,7 @@ static bool process_fin(struct tcb *tcb)
 	switch (tcb->state) {
 	case TCP_ESTABLISHED:
 		tcb->state = TCP_CLOSE_WAIT;
+		tcb->predicted = 0;
 		return true;
 	case TCP_FIN_WAIT_1:
 		tcb->state = TCP_CLOSING;
@@ -312,21 +313,28 @@ INLINE enum drop_reason take_expected(struct tcb *tcb, struct tcp_seg *seg, bool
 
 /*
  * Header prediction: is_expected, of a segment whose header repeats that of one for which it held.
- * Flags, options and window are the same then. When the window changes or a hole appears, nothing
- * is predicted until one was expected again.
+ * State, flags, options and window are the same then. When the state or the window changes or a hole
+ * appears, nothing is predicted until one was expected again.
  */
 INLINE bool is_predicted(const struct tcb *tcb, const struct tcp_seg *seg)
 {
-	return seg->plain == tcb->predicted && seg->plain != 0 && seg->seq == tcb->rcv_nxt &&
-		tcb->state == TCP_ESTABLISHED && seq_leq(seg->seq + seg->len, tcb->rcv_adv) &&
+	return seg->plain == tcb->predicted && seg->seq == tcb->rcv_nxt &&
+		seq_leq(seg->seq + seg->len, tcb->rcv_adv) &&
 		(!seg->opt.has_ts || seq_geq(seg->opt.ts_val, tcb->ts_recent));
+}
+
+/* Of one that was expected. */
+static void predict(struct tcb *tcb, const struct tcp_seg *seg)
+{
+	bool repeatable = seg->plain != TCP_NOT_PLAIN && repeats_window(tcb, seg);
+	tcb->predicted = repeatable ? seg->plain : 0;
 }
 
 APART enum drop_reason arrives(struct tcb *tcb, struct tcp_seg *seg)
 {
 	if (is_expected(tcb, seg)) {
 		enum drop_reason reason = take_expected(tcb, seg, false);
-		tcb->predicted = repeats_window(tcb, seg) ? seg->plain : 0;
+		predict(tcb, seg);
 		return reason;
 	}
 	if (tcb->state == TCP_SYN_SENT)

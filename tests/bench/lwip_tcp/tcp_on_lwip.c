@@ -49,7 +49,7 @@ static void pretend_ip_input(const struct ip_rx *rx)
 	ip_data.current_iphdr_src = rx->remote;
 	ip_data.current_iphdr_dest = rx->local;
 	ip_data.current_ip6_header = IP_IS_V6(&rx->local) ? &some_header : NULL;
-	if (rx->checksum_good)
+	if (rx->p->pkt_flags & PKT_L4_CHECKSUM_GOOD)
 		netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_CHECK_TCP;
 	else
 		netif->chksum_flags |= NETIF_CHECKSUM_CHECK_TCP;

@@ -105,7 +105,7 @@ static void sound_packet_goes_to_its_transport(void **state)
 			assert_taken(&v, &shape, payload, n);
 			assert_ptr_equal(v.rx.nif, lab.node[0].nif);
 			assert_false(v.rx.to_group);
-			assert_int_equal(v.rx.checksum_good, (flags & PKT_L4_CHECKSUM_GOOD) != 0);
+			assert_int_equal(v.rx.p->pkt_flags, flags);
 			pbuf_free(p);
 		}
 	}
