@@ -303,26 +303,48 @@ static void on_frame(struct world *w, unsigned from, unsigned op, struct input *
 	collect(w);
 }
 
-/* A segment like the last that `from` sent, with other numbers, flags and payload. */
+/*
+ * SACK blocks behind the timestamps, in place of what options there were else; each begins so far from
+ * the acknowledgment. Returns the header's length then.
+ */
+static unsigned forge_sack(uint8_t *tcp, unsigned header, unsigned blocks, struct input *in)
+{
+	uint8_t *at = tcp + TCP_HEADER;
+	if (header >= TCP_HEADER + TCPOLEN_TIMESTAMPS_PADDED &&
+		be32_get(at) == TCPOPT_TIMESTAMPS_ALONE)
+		at += TCPOLEN_TIMESTAMPS_PADDED;
+	be32_put(at, 0x01010500 | (2 + blocks * TCPOLEN_SACK_BLOCK));
+	at += 4;
+	for (unsigned i = 0; i < blocks; i++, at += TCPOLEN_SACK_BLOCK) {
+		uint32_t start = be32_get(tcp + TCP_AT_ACK) + (uint32_t)(int16_t)input_u16(in);
+		be32_put(at, start);
+		be32_put(at + 4, start + input_u16(in));
+	}
+	header = (unsigned)(at - tcp);
+	tcp[TCP_AT_OFFSET] = (uint8_t)(header / 4 << 4);
+	return header;
+}
+
+/* A segment like the last that `from` sent, with other numbers, flags, window, SACK and payload. */
 static void forge(struct world *w, unsigned from, struct input *in)
 {
 	struct side *side = &w->side[from];
-	uint8_t flags = input_u8(in), length = input_u8(in);
+	uint8_t flags = input_u8(in), length = input_u8(in), shape = input_u8(in);
 	int16_t seq_step = (int16_t)input_u16(in), ack_step = (int16_t)input_u16(in);
 	if (side->last == NULL || !side->iss_known)
 		return;
 	unsigned ip_length = ip_header(side->last);
-	const uint8_t *like = tcp_of_frame(side->last);
-	unsigned header = (unsigned)(like[TCP_AT_OFFSET] >> 4) * 4;
-	uint32_t total = ETHERNET + ip_length + header + length;
-	uint8_t bytes[ETHERNET + 60 + 60 + 255];
-	memcpy(bytes, side->last->bytes, total - length);
-	struct frame *frame = frame_new(bytes, total);
-	uint8_t *ip = frame->bytes + ETHERNET, *tcp = ip + ip_length;
+	uint8_t bytes[ETHERNET + 60 + 60 + 255], *ip = bytes + ETHERNET, *tcp = ip + ip_length;
+	unsigned header = (unsigned)(tcp_of_frame(side->last)[TCP_AT_OFFSET] >> 4) * 4;
+	memcpy(bytes, side->last->bytes, ETHERNET + ip_length + header);
 	uint32_t seq = be32_get(tcp + TCP_AT_SEQ) + (uint32_t)seq_step;
 	tcp[TCP_AT_FLAGS] = flags;
 	be32_put(tcp + TCP_AT_SEQ, seq);
 	be32_put(tcp + TCP_AT_ACK, be32_get(tcp + TCP_AT_ACK) + (uint32_t)ack_step);
+	if (shape & 1)
+		be16_put(tcp + TCP_AT_WINDOW, input_u16(in));
+	if (shape & 6)
+		header = forge_sack(tcp, header, shape >> 1 & 3, in);
 	uint32_t first = seq + ((flags & TH_SYN) != 0) - side->iss - 1;
 	for (unsigned i = 0; i < length; i++)
 		tcp[header + i] = stream_byte(from, first + i);
@@ -331,6 +353,7 @@ static void forge(struct world *w, unsigned from, struct input *in)
 	} else {
 		be16_put(ip + 2, (uint16_t)(ip_length + header + length));
 	}
+	struct frame *frame = frame_new(bytes, ETHERNET + ip_length + header + length);
 	packet_mend(frame->bytes, frame->length);
 	w->harm |= HARM_PROGRESS | (flags & TH_FIN ? HARM_FIN : 0);
 	if (!w->side[0].connected || !w->side[1].connected)
