@@ -56,6 +56,7 @@ struct side {
 	struct frame *last;      /* copy of the last segment that it sent */
 	uint32_t iss;
 	bool iss_known;
+	bool iss_changed; /* a cookie of another time; either may be the connection's */
 	uint32_t sent, acked, received;
 	uint32_t owed; /* received and not yet told by conn_recved */
 	uint64_t heard_ns, closed_ns;
@@ -208,7 +209,9 @@ static void remember(struct side *side, struct frame *frame)
 {
 	const uint8_t *tcp = tcp_of_frame(frame);
 	if (tcp[TCP_AT_FLAGS] & TH_SYN) {
-		side->iss = be32_get(tcp + TCP_AT_SEQ);
+		uint32_t iss = be32_get(tcp + TCP_AT_SEQ);
+		side->iss_changed |= side->iss_known && iss != side->iss;
+		side->iss = iss;
 		side->iss_known = true;
 	}
 	free(side->last);
@@ -358,6 +361,8 @@ static void forge(struct world *w, unsigned from, struct input *in)
 	w->harm |= HARM_PROGRESS | (flags & TH_FIN ? HARM_FIN : 0);
 	if (!w->side[0].connected || !w->side[1].connected)
 		w->harm |= HARM_FIN | HARM_BYTES; /* it may choose the sequence numbers */
+	if (side->iss_changed)
+		w->harm |= HARM_BYTES;
 	carry(w, from, frame);
 	free(frame);
 	collect(w);
