@@ -101,6 +101,15 @@ bool channel_has_flushed(const struct channel *ch)
 
 /* ---- Bytes ------------------------------------------------------------------------------ */
 
+size_t channel_length_of(const struct iovec *iov, int count)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum = iov[i].iov_len < SIZE_MAX - sum ? sum + iov[i].iov_len : SIZE_MAX;
+	return sum;
+}
+
 static void give_back(struct channel *ch, struct pbuf *p)
 {
 	if (p->pkt_flags & SEGMENT_RECEIVED) {

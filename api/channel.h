@@ -125,6 +125,9 @@ int channel_short(struct channel *ch);
 /* Behind a write: with auto flush, or when the channel is full. */
 void channel_flush_if_due(struct channel *ch);
 
+/* Bytes of all the vectors; SIZE_MAX: so many at least. */
+size_t channel_length_of(const struct iovec *iov, int count);
+
 /* What is there is too little for the reader: -EAGAIN, and the socket tells READABLE again. */
 int channel_not_yet(const struct channel *ch);
 

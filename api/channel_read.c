@@ -86,10 +86,8 @@ ssize_t rws_readv(rws_channel_t handle, const struct iovec *iov, int count)
 {
 	struct channel *ch;
 	int state = channel_reader_of(handle, &ch);
-	size_t wanted = 0, done = 0;
+	size_t wanted = channel_length_of(iov, count), done = 0;
 
-	for (int i = 0; i < count; i++)
-		wanted += iov[i].iov_len;
 	if (wanted == 0)
 		return read_nothing(state);
 	if (state <= 0)

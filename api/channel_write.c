@@ -116,10 +116,8 @@ ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
 {
 	struct channel *ch;
 	int state = channel_writer_of(handle, &ch);
-	size_t wanted = 0, done = 0;
+	size_t wanted = channel_length_of(iov, count), done = 0;
 
-	for (int i = 0; i < count; i++)
-		wanted += iov[i].iov_len;
 	if (wanted == 0 && state == -EAGAIN && !ch->datagrams)
 		return 0;
 	if (wanted == 0 && state == 0 && ch->datagrams)

@@ -208,6 +208,20 @@ static void readv_scatters_over_vectors(void **state)
 	assert_memory_equal(b, "3456789abcdefXYZ", 16);
 }
 
+/* Vectors whose lengths sum up to 0 in a size_t. */
+static void vectors_longer_than_all_memory_move_what_there_is(void **state)
+{
+	char bytes[CAPACITY] = "abcdefgh", got[CAPACITY];
+	struct iovec from[2] = {{bytes, 4}, {bytes + 4, SIZE_MAX - 3}};
+	struct iovec to[2] = {{got, 4}, {got + 4, SIZE_MAX - 3}};
+
+	assert_int_equal(rws_writev(ch, from, 2), CAPACITY);
+	assert_int_equal(rws_writev(ch, from, 2), -EAGAIN);
+	assert_int_equal(rws_readv(ch, to, 2), CAPACITY);
+	assert_memory_equal(got, bytes, CAPACITY);
+	assert_int_equal(rws_readv(ch, to, 2), -EAGAIN);
+}
+
 /* ---- G. Writes -------------------------------------------------------------------------- */
 
 static void read_one(void *user)
@@ -777,6 +791,7 @@ int main(void)
 		CASE(b078_totals_are_exact_after_many_wraps),
 		CASE(peek_copies_without_consuming),
 		CASE(readv_scatters_over_vectors),
+		CASE(vectors_longer_than_all_memory_move_what_there_is),
 		CASE(b059_a_write_of_more_than_fits_waits_for_a_read),
 		CASE(b081_unflushed_bytes_are_invisible),
 		CASE(b082_flush_of_a_closed_channel_is_nothing),
