@@ -392,6 +392,8 @@ static int space_holds(uint64_t handle, size_t min)
 	if (result != 0)
 		return result;
 	result = channel_write_state(ch);
+	if (!ch->closed && min > channel_capacity(ch)) /* it may have shrunk meanwhile */
+		return -EINVAL;
 	bool room = channel_room(ch) >= min;
 	if (result == 0 && room && sink_has_share(ch))
 		return 1;
@@ -409,7 +411,5 @@ int rws_await_free_space(rws_channel_t handle, size_t min, int64_t deadline)
 
 	if (result != 0)
 		return result;
-	if (min > channel_capacity(ch))
-		return -EINVAL;
 	return await(handle, RWS_EV_WRITABLE, space_holds, min, deadline);
 }

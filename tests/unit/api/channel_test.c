@@ -692,6 +692,35 @@ static void send_buffer_shrinks_when_buffers_are_short(void **state)
 	assert_int_equal(rws_available_for_write(out), 2 * MIB - 32);
 }
 
+static rws_channel_t starving;
+
+/* Finds no buffer: its send buffer is what it was at first. */
+static void starve(void *user)
+{
+	char block[64] = "";
+
+	fake.pool_limit = 0;
+	rws_write_available(starving, block, sizeof(block));
+	assert_int_equal(rws_write_available(starving, block, sizeof(block)), -EAGAIN);
+}
+
+/* It was as large when the wait began, and may never be again. */
+static void waiting_for_more_than_the_send_buffer_ends_when_that_shrinks(void **state)
+{
+	struct fake_end *end;
+	rws_channel_t in;
+	rws_socket_t s;
+
+	open_socket(&s, &end, &in, &starving, NULL);
+	fake.no_ack = fake.keep_sent = true;
+	assert_int_equal(rws_await_free_space(starving, MIB + 1, in_ms(1)), -EINVAL);
+	tell_worth(starving, end, 2 * MIB);
+	assert_int_equal(rws_write_available(starving, "x", 1), 1);
+	assert_int_equal(rws_await_free_space(starving, 2 * MIB, in_ms(1)), -ETIMEDOUT);
+	assert_int_equal(rws_selector_post(sel, starve, NULL), 0);
+	assert_int_equal(rws_await_free_space(starving, 2 * MIB, in_ms(1)), -EINVAL);
+}
+
 static void e_a_full_ring_loses_nothing(void **state)
 {
 	struct fake_end *ends[20];
@@ -813,6 +842,7 @@ int main(void)
 		CASE(send_buffer_that_was_set_stays),
 		CASE(send_buffers_grow_within_what_all_may_have),
 		CASE(send_buffer_shrinks_when_buffers_are_short),
+		CASE(waiting_for_more_than_the_send_buffer_ends_when_that_shrinks),
 		CASE(e_a_full_ring_loses_nothing),
 		CASE(flush_boundary_within_a_buffer_parts_it),
 		CASE(flushed_bytes_leave_while_room_behind_them_is_granted),
