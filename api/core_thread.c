@@ -178,6 +178,14 @@ int core_start(struct core *core, struct fault *fault)
 	return 0;
 }
 
+/* The thread is no stack core any more: it runs where it did before. */
+static void give_thread_back(struct core *core)
+{
+	pthread_setaffinity_np(core->thread, sizeof(core->affinity_before), &core->affinity_before);
+	eal_thread_leave();
+	atomic_store(&core->taken, false);
+}
+
 int core_claim(struct core *core, struct fault *fault)
 {
 	bool taken = false;
@@ -191,12 +199,10 @@ int core_claim(struct core *core, struct fault *fault)
 	int error = eal_thread_enter();
 	if (error == 0)
 		error = core_enter(core, fault);
-	if (error != 0) {
-		atomic_store(&core->taken, false);
-		return error;
-	}
-	core->claimed = true;
-	return 0;
+	core->claimed = error == 0;
+	if (error != 0)
+		give_thread_back(core);
+	return error;
 }
 
 void core_unclaim(struct core *core)
@@ -205,9 +211,7 @@ void core_unclaim(struct core *core)
 		return;
 	core_leave(core);
 	core->claimed = false;
-	pthread_setaffinity_np(core->thread, sizeof(core->affinity_before), &core->affinity_before);
-	eal_thread_leave();
-	atomic_store(&core->taken, false);
+	give_thread_back(core);
 }
 
 /* ---- Selectors come and go -------------------------------------------------------------- */
