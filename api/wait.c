@@ -98,6 +98,12 @@ static bool sock_is_readable(const struct sock *s)
 	return channel_read_state(rx) >= 0;
 }
 
+/* A write could have a buffer: one that found none waits for its turn. */
+static bool may_have_buffers(const struct sock *s)
+{
+	return !s->is_starved && sock_has_share(s);
+}
+
 static bool sock_is_writable(const struct sock *s)
 {
 	switch (s->kind) {
@@ -105,7 +111,8 @@ static bool sock_is_writable(const struct sock *s)
 		return false;
 	case SOCK_UDP:
 		if (sock_tx(s) == NULL)
-			return !s->closing && s->inflight < s->options->send_buffer;
+			return !s->closing && s->inflight < s->options->send_buffer &&
+				may_have_buffers(s);
 		break;
 	default:
 		break;
@@ -113,7 +120,7 @@ static bool sock_is_writable(const struct sock *s)
 	const struct channel *tx = sock_tx(s);
 	if (tx == NULL)
 		return s->connected && !s->closing && !s->dead;
-	return s->connected && channel_write_state(tx) == 0 && sock_has_share(s);
+	return s->connected && channel_write_state(tx) == 0 && may_have_buffers(s);
 }
 
 /* Why what was flushed was dropped; 0: it was not. */
@@ -170,16 +177,16 @@ static int sock_look(const struct sock *s, uint32_t bits)
 	return failure;
 }
 
-static bool sink_has_share(const struct channel *ch)
+static bool sink_may_have_buffers(const struct channel *ch)
 {
 	const struct sock *sink = channel_sink(ch);
 
-	return sink == NULL || sock_has_share(sink);
+	return sink == NULL || may_have_buffers(sink);
 }
 
 static int channel_look(const struct channel *ch, uint32_t bits)
 {
-	bool writable = channel_write_state(ch) == 0 && sink_has_share(ch);
+	bool writable = channel_write_state(ch) == 0 && sink_may_have_buffers(ch);
 	uint32_t levels = bit_if(channel_read_state(ch) >= 0, RWS_EV_READABLE) |
 		bit_if(writable, RWS_EV_WRITABLE) | bit_if(ch->closed, RWS_EV_RX_EOF) |
 		bit_if(ch->cause != 0, RWS_EV_ERROR);
@@ -395,7 +402,7 @@ static int space_holds(uint64_t handle, size_t min)
 	if (!ch->closed && min > channel_capacity(ch)) /* it may have shrunk meanwhile */
 		return -EINVAL;
 	bool room = channel_room(ch) >= min;
-	if (result == 0 && room && sink_has_share(ch))
+	if (result == 0 && room && sink_may_have_buffers(ch))
 		return 1;
 	if (result == 0 && !room && ch->datagrams)
 		return -EMSGSIZE;

@@ -595,6 +595,27 @@ static void e_no_buffers_is_eagain_and_writable_when_they_are_back(void **state)
 	assert_int_equal(rws_write_available(out, block, 64), 32);
 }
 
+/* Else whoever waits for room would find none, and wait again, without a pause. */
+static void e_a_writer_without_buffers_waits_for_them(void **state)
+{
+	struct fake_end *end;
+	rws_channel_t in, out;
+	rws_socket_t s;
+	char block[64] = "";
+
+	open_socket(&s, &end, &in, &out, NULL);
+	fake.no_ack = fake.keep_sent = true;
+	fake.pool_limit = 2;
+	assert_int_equal(rws_write_available(out, block, 64), 32);
+	assert_int_equal(rws_write_available(out, block, 64), -EAGAIN);
+	assert_int_equal(rws_await(out, RWS_EV_WRITABLE, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, in_ms(5)), -ETIMEDOUT);
+	assert_int_equal(rws_await_free_space(out, 1, in_ms(5)), -ETIMEDOUT);
+	fake_ack(end, 16);
+	assert_int_equal(rws_await_free_space(out, 1, in_ms(5)), 1);
+	assert_int_equal(rws_write_available(out, block, 64), 16);
+}
+
 /* ---- Auto-tuning of the send buffer ------------------------------------------------------ */
 
 #define MIB (1u << 20)
@@ -838,6 +859,7 @@ int main(void)
 		CASE(an_attached_channel_holds_at_most_its_capacity),
 		CASE(b057_a_blocked_writer_sleeps_until_there_is_room),
 		CASE(e_no_buffers_is_eagain_and_writable_when_they_are_back),
+		CASE(e_a_writer_without_buffers_waits_for_them),
 		CASE(send_buffer_grows_up_to_the_configured_maximum),
 		CASE(send_buffer_that_was_set_stays),
 		CASE(send_buffers_grow_within_what_all_may_have),

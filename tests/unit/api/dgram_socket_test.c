@@ -295,6 +295,16 @@ static void i_full_ring_is_eagain_and_writable_after(void **state)
 	assert_int_equal(send_to(s, "x", 1, fake_peer), 0);
 }
 
+static void i_a_sender_without_buffers_waits_for_them(void **state)
+{
+	fake.pool_limit = 0;
+	assert_int_equal(send_to(s, "x", 1, fake_peer), -EAGAIN);
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, rws_now(sel) + 5 * MS), -ETIMEDOUT);
+	fake.pool_limit = SELECTOR_BUFFERS;
+	assert_int_equal(rws_await(s, RWS_EV_WRITABLE, rws_now(sel) + 5 * MS), RWS_EV_WRITABLE);
+	assert_int_equal(send_to(s, "x", 1, fake_peer), 0);
+}
+
 static void b127_bind_error_is_returned(void **state)
 {
 	rws_socket_t b;
@@ -333,6 +343,7 @@ int main(void)
 		CASE(b126_bursts_with_addresses_and_truncation),
 		CASE(i_send_buffer_bounds_what_is_under_way),
 		CASE(i_full_ring_is_eagain_and_writable_after),
+		CASE(i_a_sender_without_buffers_waits_for_them),
 		CASE(b127_bind_error_is_returned),
 		CASE(i_calls_for_tcp_are_refused),
 	};
