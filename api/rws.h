@@ -265,11 +265,12 @@ int rws_selector_post(struct rws_selector *sel, void (*fn)(void *user), void *us
 
 /*
  * Runs the loop until one of the bits is true of the socket, channel or job, and returns the bits
- * that are. Levels, not edges: true at once when already so. -ETIMEDOUT at the deadline, without
- * any effect on the handle; the cause when it failed meanwhile; -EBUSY when another await for the
- * same bit is under way on it; -EDEADLK from a callback; -ECANCELED when the selector closes;
- * -EINVAL when none of the bits can ever be true of such a handle: UDP has no RWS_EV_RX_EOF, and
- * without a peer nothing that comes of connections, channels and jobs.
+ * that are. Levels, not edges: true at once when already so; an error of a UDP socket until its
+ * event was taken. -ETIMEDOUT at the deadline, without any effect on the handle; the cause when it
+ * failed meanwhile; -EBUSY when another await for the same bit is under way on it; -EDEADLK from a
+ * callback; -ECANCELED when the selector closes; -EINVAL when none of the bits can ever be true of
+ * such a handle: UDP has no RWS_EV_RX_EOF, and without a peer nothing that comes of connections,
+ * channels and jobs.
  */
 int rws_await(uint64_t handle, uint32_t bits, int64_t deadline);
 

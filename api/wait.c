@@ -131,6 +131,7 @@ static int tx_failure(const struct sock *s)
 	return tx != NULL && tx->failed ? tx->cause : 0;
 }
 
+/* An error of a datagram is over when it was told. */
 uint32_t sock_levels(const struct sock *s)
 {
 	bool drained = s->connected && sock_is_drained(s) && tx_failure(s) == 0;
@@ -144,7 +145,7 @@ uint32_t sock_levels(const struct sock *s)
 		bit_if(s->reader_job.state == JOB_DONE || s->writer_job.state == JOB_DONE,
 			RWS_EV_JOB_DONE) |
 		bit_if(s->context.state == JOB_DONE, RWS_EV_CONTEXT_DONE) |
-		bit_if(s->error != 0, RWS_EV_ERROR);
+		bit_if(s->error != 0 || (s->pending & RWS_EV_ERROR) != 0, RWS_EV_ERROR);
 }
 
 /* Of a read channel's reading or a write channel's writing: why it can never come true. */

@@ -216,6 +216,20 @@ static void b124_icmp_error_is_one_event_and_receiving_goes_on(void **state)
 	assert_false(rws_is_closed(s));
 }
 
+/* It is what can be awaited, until the event that carries its cause was taken. */
+static void b124_icmp_error_ends_an_await(void **state)
+{
+	struct rws_event event;
+
+	assert_int_equal(rws_await(s, RWS_EV_ERROR, rws_now(sel) + MS), -ETIMEDOUT);
+	fake_error(end, -ECONNREFUSED);
+	assert_int_equal(
+		rws_await(s, RWS_EV_READABLE | RWS_EV_ERROR, rws_now(sel) + MS), RWS_EV_ERROR);
+	assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+	assert_int_equal(event.result, -ECONNREFUSED);
+	assert_int_equal(rws_await(s, RWS_EV_ERROR, rws_now(sel) + MS), -ETIMEDOUT);
+}
+
 static void b125_overflow_keeps_the_oldest_and_counts(void **state)
 {
 	uint32_t value;
@@ -339,6 +353,7 @@ int main(void)
 		CASE(b121_oversize_is_emsgsize),
 		CASE(b122_connected_with_another_target_is_eisconn),
 		CASE(b124_icmp_error_is_one_event_and_receiving_goes_on),
+		CASE(b124_icmp_error_ends_an_await),
 		CASE(b125_overflow_keeps_the_oldest_and_counts),
 		CASE(b126_bursts_with_addresses_and_truncation),
 		CASE(i_send_buffer_bounds_what_is_under_way),
