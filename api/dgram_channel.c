@@ -174,8 +174,7 @@ void dgram_acked(struct sock *s)
 {
 	const struct channel *tx = sock_tx(s);
 
-	if (s->inflight <= (size_t)s->options->send_buffer / 4 * 3)
-		sock_tell(s, RWS_EV_WRITABLE);
+	sock_tell_room(s);
 	if (tx == NULL)
 		return;
 	if (channel_has_flushed(tx))

@@ -203,7 +203,7 @@ void sock_pump_rx(struct sock *s);
 /* Moves one segment that does not fit any more; false: none waits, or the channel is full. */
 bool sock_pull_rx(struct sock *s);
 
-/* Tells WRITABLE when there is room enough to be worth it. */
+/* Tells whoever writes, or waits to, when there is room enough to be worth it. */
 void sock_tell_room(struct sock *s);
 
 /* The send buffer is that of the options again. */

@@ -221,14 +221,21 @@ static void fin(struct sock *s)
 /* ---- Sending ---------------------------------------------------------------------------- */
 
 /* Room worth waking a writer for: a quarter of it all, and a buffer. */
+static bool has_room(const struct sock *s, const struct channel *tx)
+{
+	if (s->kind == SOCK_UDP) /* also without a channel */
+		return s->inflight <= (size_t)s->send_buffer / 4 * 3;
+	return tx != NULL && !tx->closed && sock_has_share(s) &&
+		channel_room(tx) >= channel_capacity(tx) / 4;
+}
+
 void sock_tell_room(struct sock *s)
 {
 	const struct channel *tx = sock_tx(s);
 
-	if ((s->armed & RWS_EV_WRITABLE) == 0) /* nobody waits for it */
-		return;
-	if (tx != NULL && !tx->closed && sock_has_share(s) &&
-		channel_room(tx) >= channel_capacity(tx) / 4)
+	if (tx != NULL)
+		copy_writer_due(tx);
+	if ((s->armed & RWS_EV_WRITABLE) && has_room(s, tx)) /* else nobody waits for it */
 		sock_tell(s, RWS_EV_WRITABLE);
 }
 
@@ -277,7 +284,6 @@ static void acked(struct sock *s, const struct chan_message *message)
 		return;
 	if (tx->readable > 0)
 		selector_dirty(s);
-	copy_writer_due(tx);
 	sock_tell_room(s);
 	if (s->inflight == 0 && !s->acked_told && sock_is_drained(s)) {
 		s->acked_told = true;

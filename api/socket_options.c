@@ -140,6 +140,7 @@ static void adopt(struct sock *s, const struct rws_options *wanted)
 	s->options = wanted;
 	if (!same_buffer)
 		s->send_buffer = wanted->send_buffer;
+	sock_tell_room(s);
 	sock_drop_setup(s);
 	timeout_restart(s);
 	selector_dirty(s);

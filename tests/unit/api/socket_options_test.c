@@ -288,6 +288,38 @@ static void b106_growing_buffer_goes_on_growing(void **state)
 	assert_int_equal(told(s).send_buffer, 1 << 20);
 }
 
+/* Who waits for room has it at once, not when the peer acknowledges, which may be never. */
+static void b106_a_larger_send_buffer_is_room_to_write(void **state)
+{
+	const struct rws_options small = {.send_buffer = 100};
+	struct rws_event event;
+	struct fake_end *end;
+	rws_socket_t s = fake_connect(sel, &small, &end), udp = bind_udp(&small, &end);
+	rws_channel_t out;
+	char block[200] = "";
+	struct rws_datagram d = {.data = block, .length = sizeof(block), .address = fake_peer};
+
+	fake.no_ack = true;
+	assert_int_equal(rws_open_write_channel(s, true, &out), 0);
+	assert_int_equal(rws_write_available(out, block, sizeof(block)), 100);
+	assert_int_equal(rws_write_available(out, block, sizeof(block)), -EAGAIN);
+	assert_int_equal(rws_send(udp, &d), 0);
+	assert_int_equal(rws_send(udp, &d), -EAGAIN);
+	while (rws_selector_select(sel, &event, 1, RWS_NOW) > 0)
+		assert_false(event.bits & RWS_EV_WRITABLE);
+	const rws_socket_t both[] = {s, udp};
+	for (unsigned i = 0; i < 2; i++) {
+		struct rws_options o = told(both[i]);
+		o.send_buffer = 1000;
+		assert_int_equal(rws_set_options(both[i], &o), 0);
+		assert_int_equal(rws_selector_select(sel, &event, 1, RWS_NOW), 1);
+		assert_int_equal(event.handle, both[i]);
+		assert_true(event.bits & RWS_EV_WRITABLE);
+	}
+	assert_int_equal(rws_write_available(out, block, sizeof(block)), sizeof(block));
+	assert_int_equal(rws_send(udp, &d), 0);
+}
+
 static void b106_options_set_before_the_stack_knows_the_socket(void **state)
 {
 	struct fake_end *listener, *end;
@@ -409,6 +441,7 @@ int main(void)
 		CASE(b106_what_cannot_change_is_refused_without_effect),
 		CASE(b106_stack_that_refuses_leaves_all_as_it_was),
 		CASE(b106_growing_buffer_goes_on_growing),
+		CASE(b106_a_larger_send_buffer_is_room_to_write),
 		CASE(b106_options_set_before_the_stack_knows_the_socket),
 		CASE(b106_datagram_options_change),
 		CASE(memberships_are_asked_of_the_stack),
