@@ -22,16 +22,32 @@ struct layer_buffer {
 
 /* ---- Life --------------------------------------------------------------------------------- */
 
+static int lower_of(rws_socket_t handle, struct sock **lower)
+{
+	int result = sock_of(handle, lower);
+
+	if (result != 0)
+		return result;
+	if ((*lower)->kind == SOCK_UDP)
+		return -EINVAL;
+	return (*lower)->connected ? 0 : -ENOTCONN;
+}
+
+int rws_layer_check(rws_socket_t handle)
+{
+	struct sock *lower;
+
+	return lower_of(handle, &lower);
+}
+
 int rws_layer_create(rws_socket_t handle, const struct rws_layer_ops *ops, void *user,
 	struct rws_layer **out, rws_socket_t *upper)
 {
 	struct sock *lower, *s;
-	int result = sock_of(handle, &lower);
+	int result = lower_of(handle, &lower);
 
 	if (result != 0)
 		return result;
-	if (lower->kind != SOCK_TCP || !lower->connected)
-		return -ENOTCONN;
 	s = sock_create(lower->sel, SOCK_TCP, lower->options);
 	if (s == NULL)
 		return -ENOBUFS;

@@ -35,9 +35,12 @@ struct rws_layer_ops {
 	void (*free)(void *user);
 };
 
+/* Whether it may have a layer above it: 0, -EINVAL (of UDP), -ENOTCONN, -EBADF, -EXDEV. */
+int rws_layer_check(rws_socket_t lower);
+
 /*
- * A socket above `lower`, with its options and addresses, not connected yet. 0, -EBADF, -EXDEV,
- * -ENOTCONN, -ENOBUFS.
+ * A socket above `lower`, which may have one; with its options and addresses, not connected yet. 0,
+ * or as rws_layer_check, -ENOBUFS.
  */
 int rws_layer_create(rws_socket_t lower, const struct rws_layer_ops *ops, void *user,
 	struct rws_layer **layer, rws_socket_t *upper);

@@ -441,9 +441,8 @@ static int take_lower(struct connection *c)
 
 static int begin(struct connection *c, rws_socket_t *s)
 {
-	struct rws_address peer;
 	rws_socket_t upper;
-	int result = rws_remote_address(c->lower, &peer);
+	int result = rws_layer_check(c->lower);
 
 	if (result == 0)
 		result = take_lower(c);

@@ -1034,6 +1034,20 @@ static void socket_must_be_fresh(void **state)
 	dispose(rig, &p);
 }
 
+static void datagrams_have_no_tls(void **state)
+{
+	struct rig *rig = *state;
+	struct rws_address remote = rig_address(1, false, PORT);
+	rws_socket_t udp, s;
+	rws_channel_t in, out;
+
+	assert_int_equal(rws_udp_connect(rig->sel[0], &remote, NULL, NULL, &udp), 0);
+	assert_int_equal(rws_tls_client(common, udp, "a.example", &s), -EINVAL);
+	assert_int_equal(rws_tls_server(common, udp, &s), -EINVAL);
+	assert_int_equal(rws_connection(udp, &in, &out), 0); /* it is as it was */
+	rws_dispose(udp);
+}
+
 /* It is on standard input, where one is not to look for it. */
 static void nobody_is_asked_for_a_pass_phrase(void **state)
 {
@@ -1137,6 +1151,7 @@ int main(void)
 		CASE(protocol_in_common_is_chosen),
 		CASE(context_may_go_before_its_connections),
 		CASE(socket_must_be_fresh),
+		CASE(datagrams_have_no_tls),
 		cmocka_unit_test(nobody_is_asked_for_a_pass_phrase),
 		cmocka_unit_test(files_that_make_no_sense_are_told),
 	};
