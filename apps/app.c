@@ -2,12 +2,14 @@
 #include "apps/app.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "apps/app_interfaces.h"
 
@@ -487,12 +489,26 @@ static int run(struct app *app)
 	return status != APP_OK ? status : left;
 }
 
+/*
+ * The next descriptor that the process makes would take the place of one that was closed, and get what
+ * is meant for standard output or error. What stands there instead can be neither read nor written.
+ */
+static void hold_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
+
 int app_main(const struct app_program *program, int argc, char **argv)
 {
 	struct app app = {.program = program, .control = pthread_self()};
 	sigset_t set = control_signals();
-	int status = read_options(&app, argc, argv);
+	int status;
 
+	hold_standard_streams();
+	status = read_options(&app, argc, argv);
 	if (status == APP_OK && asks_for_text(&app.options))
 		return print_text(&app);
 	if (status == APP_OK && program->check != NULL)

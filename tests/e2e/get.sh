@@ -74,3 +74,10 @@ await_exit unsaid 1 30
 grep -q 'standard output: No space left' "${LOG[unsaid]}" || fail "a report that is lost is not told"
 got=$(sha256sum <"$WORK/ten")
 expect "SHA-256 of its body" "${got%% *}" "$(pattern_sha256 10)"
+
+# With input and output closed, nothing that the program opens takes their place and the body.
+launch closed bash -c 'exec "$@" <&- >&-' bash "$(app rws-get)" "${common[@]}" \
+	--dev net_tap0,iface=rws0 --addr "$RWS4/24" "http://$KERNEL4:8000/bytes/10" -o -
+kernel_joins closed rws0 "$KERNEL4/24"
+await_exit closed 1 30
+grep -q -- '-: Bad file descriptor' "${LOG[closed]}" || fail "a body that is lost is not told"
