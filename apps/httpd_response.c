@@ -95,10 +95,25 @@ size_t httpd_response_head(const struct httpd_response *response, char text[RESP
 	return writer.length;
 }
 
+/* One that is to come is as good as now. None of before 1970 is told. */
+void httpd_response_modified(struct httpd_response *response, time_t when)
+{
+	time_t now = time(NULL);
+
+	response->modified = when > now ? now : when > 0 ? when : 0;
+}
+
 time_t httpd_date_parse(const char *text)
 {
-	struct tm parts = {0};
-	const char *end = strptime(text, DATE_FORMAT, &parts);
+	static const char *const formats[] = {
+		DATE_FORMAT, "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
 
-	return end != NULL && *end == '\0' ? timegm(&parts) : 0;
+	for (unsigned i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct tm parts = {0};
+		const char *end = strptime(text, formats[i], &parts);
+
+		if (end != NULL && *end == '\0')
+			return timegm(&parts);
+	}
+	return 0;
 }

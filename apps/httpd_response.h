@@ -20,7 +20,7 @@ struct httpd_response {
 	const char *type;  /* Content-Type */
 	const char *allow; /* of a 405 */
 	uint64_t total;    /* with ranges: length of the whole, of which body may be a part */
-	time_t modified;   /* 0: has none */
+	time_t modified;   /* since 1970, and not to come; 0: has none */
 	char etag[48];     /* "" has none */
 	bool ranges;       /* parts of it can be asked for */
 	bool close;        /* the connection ends with it */
@@ -36,7 +36,11 @@ void httpd_response_text(struct httpd_response *response, const char *type, char
 /* Status line and headers. Returns the length. */
 size_t httpd_response_head(const struct httpd_response *response, char text[RESPONSE_HEAD_MAX]);
 
-/* RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT"; 0 for a text that is not such a date. */
+/* Takes the time that a file tells, which may be any number: RFC 9110 8.8.2.1. */
+void httpd_response_modified(struct httpd_response *response, time_t when);
+
+/* RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT" or one of the two obsolete forms; 0 for a text that
+ * is not such a date. */
 time_t httpd_date_parse(const char *text);
 
 #endif

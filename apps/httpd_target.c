@@ -117,7 +117,7 @@ static bool is_unchanged(const struct visit *visit)
 	if (headers->if_none_match[0] != '\0')
 		return strcmp(headers->if_none_match, "*") == 0 ||
 			strstr(headers->if_none_match, visit->response->etag) != NULL;
-	return headers->if_modified_since[0] != '\0' &&
+	return visit->response->modified != 0 &&
 		visit->response->modified <= httpd_date_parse(headers->if_modified_since);
 }
 
@@ -174,7 +174,7 @@ static void describe_file(struct visit *visit, int fd, const struct stat *status
 
 	response->status = HTTP_STATUS_OK;
 	response->type = http_type(visit->path);
-	response->modified = status->st_mtim.tv_sec;
+	httpd_response_modified(response, status->st_mtim.tv_sec);
 	snprintf(response->etag, sizeof(response->etag), "\"%llx.%lx-%llx\"",
 		(unsigned long long)status->st_mtim.tv_sec, (unsigned long)status->st_mtim.tv_nsec,
 		(unsigned long long)status->st_size);

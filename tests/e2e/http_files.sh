@@ -46,6 +46,12 @@ for path in /../secret /below/../../secret /%2e%2e/secret /..%2fsecret /link; do
 	! grep -q secret "$WORK/body" || fail "$path reads outside of the root"
 	say "ok: $path stays inside"
 done
+# Times that nobody would believe: what is told of them is no condition to leave the body out.
+for when in @0 @-1 @9223372036854775807; do
+	touch -d "$when" "$WORK/www/style.css"
+	expect "a file of $when" "$(get /style.css -H 'If-Modified-Since: yesterday' | cut -d' ' -f1)" 200
+done
+
 expect "a method that is unknown" "$(get / -X BREW | cut -d' ' -f1)" 501
 expect "a method that a file does not take" "$(get / -X DELETE | cut -d' ' -f1)" 405
 finish_clean web

@@ -2,9 +2,11 @@
 #include "apps/httpd_response.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/unit/apps/cmocka_all.h"
 
@@ -100,6 +102,36 @@ static void date_is_read_back_and_garbage_is_not(void **state)
 	assert_int_equal(httpd_date_parse(""), 0);
 }
 
+/* RFC 9110 5.6.7: a recipient takes the obsolete forms as well. */
+static void dates_of_obsolete_forms_are_read(void **state)
+{
+	assert_int_equal(httpd_date_parse("Sunday, 06-Nov-94 08:49:37 GMT"), 784111777);
+	assert_int_equal(httpd_date_parse("Sun Nov  6 08:49:37 1994"), 784111777);
+	assert_int_equal(httpd_date_parse("Sun Nov 16 08:49:37 1994"), 784111777 + 10 * 86400);
+	assert_int_equal(httpd_date_parse("Sun Nov  6 08:49:37 1994 GMT"), 0);
+}
+
+/* RFC 9110 8.8.2.1: none is later than the message; one that no calendar has is not told. */
+static void times_that_no_file_can_have_are_not_told(void **state)
+{
+	const time_t past[] = {0, -1, INT64_MIN}, future[] = {time(NULL) + 3600, INT64_MAX};
+	struct httpd_response response = {.status = 200, .type = "x/y"};
+
+	for (unsigned i = 0; i < sizeof(past) / sizeof(past[0]); i++) {
+		httpd_response_modified(&response, past[i]);
+		make_head(&response);
+		assert_null(strstr(head, "Last-Modified"));
+	}
+	for (unsigned i = 0; i < sizeof(future) / sizeof(future[0]); i++) {
+		time_t before = time(NULL);
+
+		httpd_response_modified(&response, future[i]);
+		assert_in_range(response.modified, before, time(NULL));
+		make_head(&response);
+		assert_has("\r\nLast-Modified: ");
+	}
+}
+
 static void body_of_text_is_filled_over_vectors(void **state)
 {
 	struct httpd_response response = {.status = 200};
@@ -142,6 +174,8 @@ int main(void)
 		cmocka_unit_test(not_modified_has_no_length),
 		cmocka_unit_test(error_names_its_status_in_the_body),
 		cmocka_unit_test(date_is_read_back_and_garbage_is_not),
+		cmocka_unit_test(dates_of_obsolete_forms_are_read),
+		cmocka_unit_test(times_that_no_file_can_have_are_not_told),
 		cmocka_unit_test(body_of_text_is_filled_over_vectors),
 		cmocka_unit_test(body_of_a_file_that_shrank_fails),
 	};
