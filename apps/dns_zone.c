@@ -14,6 +14,9 @@
 #define SOA_MINIMUM 6           /* index of the field */
 #define SET_MAX     2000        /* records of a name and type: ldns sorts them by insertion */
 
+#define TEXT_LEAST ((size_t)64 << 10) /* bytes; doubled until the text fits */
+#define TEXT_MAX   ((size_t)256 << 20)
+
 /* A file as it is read. */
 struct reader {
 	const char *path;
@@ -350,6 +353,13 @@ static size_t place_of(const struct reader *reader)
 	return (size_t)(reader->scanner->input.current - reader->text);
 }
 
+static const char *error_text(int code)
+{
+	if (code == ZS_BAD_ORIGIN)
+		return "the origin is to be a whole name, with a dot at its end";
+	return zs_strerror(code);
+}
+
 /* 1 to go on, 0 at the end of the file, -EINVAL. */
 static int read_entry(struct dns_zone *zone, struct reader *reader)
 {
@@ -365,7 +375,7 @@ static int read_entry(struct dns_zone *zone, struct reader *reader)
 	case ZS_STATE_INCLUDE:
 		return complain(reader, "$INCLUDE is not read; put the records into the file");
 	default:
-		return complain(reader, "%s", zs_strerror(scanner->error.code));
+		return complain(reader, "%s", error_text(scanner->error.code));
 	}
 }
 
@@ -407,10 +417,13 @@ static int scan(const struct dns_zones *zones, struct dns_zone *zone, struct rea
 
 static int load(const struct dns_zones *zones, struct dns_zone *zone, struct reader *reader)
 {
+	const char *nul = memchr(reader->text, '\0', reader->length);
 	int result;
 
-	if (reader->length > 0 && reader->text[reader->length - 1] == '\0')
+	if (nul != NULL) {
+		reader->place = (size_t)(nul - reader->text);
 		return complain(reader, "a NUL character");
+	}
 	zone->data = ldns_dnssec_zone_new();
 	reader->scanner = malloc(sizeof(*reader->scanner));
 	if (zone->data == NULL || reader->scanner == NULL)
@@ -423,25 +436,52 @@ static int load(const struct dns_zones *zones, struct dns_zone *zone, struct rea
 	return result;
 }
 
+static int grow(char **text, size_t *room)
+{
+	size_t wanted = *room > 0 ? 2 * *room : TEXT_LEAST;
+	char *larger = wanted <= TEXT_MAX ? realloc(*text, wanted) : NULL;
+
+	if (larger == NULL)
+		return wanted <= TEXT_MAX ? -ENOMEM : -EFBIG;
+	*text = larger;
+	*room = wanted;
+	return 0;
+}
+
 /*
  * 0, or a negative errno. libzscanner reads files as well, but 3.2 takes no more of a pipe than one
- * read gets. There is no NUL character in a text, so that getdelim() takes all of it.
+ * read gets.
  */
 static int read_text(const char *path, char **text, size_t *length)
 {
 	FILE *file = fopen(path, "re");
 	size_t room = 0;
-	ssize_t n;
 	int result = 0;
 
 	if (file == NULL)
 		return -errno;
-	n = getdelim(text, &room, '\0', file);
-	if (ferror(file) || (n < 0 && !feof(file)))
-		result = -errno;
-	*length = n > 0 ? (size_t)n : 0;
+	while (result == 0 && feof(file) == 0) {
+		if (*length == room)
+			result = grow(text, &room);
+		if (result == 0)
+			*length += fread(*text + *length, 1, room - *length, file);
+		if (ferror(file))
+			result = -errno;
+	}
 	fclose(file);
 	return result;
+}
+
+/* Lines may end with CR and LF, which libzscanner refuses. Returns the length that is left. */
+static size_t drop_returns(char *text, size_t length)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] != '\r' || i + 1 == length || text[i + 1] != '\n')
+			text[kept++] = text[i];
+	}
+	return kept;
 }
 
 int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_t size)
@@ -455,10 +495,13 @@ int dns_zones_load(struct dns_zones *zones, const char *path, char *error, size_
 		return complain(&reader, "at most %u zones", DNS_ZONES);
 	result = read_text(path, &text, &reader.length);
 	if (result < 0) {
-		snprintf(error, size, "%.300s: %s", path, strerror(-result));
+		snprintf(error, size, "%.300s: %s", path,
+			result == -EFBIG ? "256 MiB or more; no zone is so large"
+					 : strerror(-result));
 		free(text);
 		return -EINVAL;
 	}
+	reader.length = drop_returns(text, reader.length);
 	reader.text = text;
 	reader.place = reader.length;
 	result = load(zones, &zone, &reader);

@@ -85,6 +85,14 @@ static void leads_to(const char *name, enum dns_place place, const char *owner)
 	free(text);
 }
 
+static void has_ttl(const char *name, uint32_t ttl)
+{
+	ldns_dnssec_rrsets *set = ldns_dnssec_name_find_rrset(find(name).records, LDNS_RR_TYPE_A);
+
+	assert_non_null(set);
+	assert_int_equal(ldns_rr_ttl(set->rrs->rr), ttl);
+}
+
 static void zone_with_all_kinds_of_lines_is_read(void **state)
 {
 	assert_int_equal(load("$ORIGIN example.\n"
@@ -102,6 +110,28 @@ static void zone_with_all_kinds_of_lines_is_read(void **state)
 	leads_to("ns.example.", DNS_PLACE_NAME, "ns.example.");
 	leads_to("TEXT.Example.", DNS_PLACE_NAME, "text.example.");
 	assert_int_equal(zones.count, 1);
+}
+
+/* As other systems write them. */
+static void lines_may_end_with_cr_and_lf(void **state)
+{
+	assert_int_equal(load("$ORIGIN example.\r\n"
+			      "$TTL 60\r\n"
+			      "@ SOA ns hostmaster ( ; comment\r\n"
+			      "  1 2 3 4 30 )\r\n"
+			      "\r\n"
+			      "  NS ns\r\n"
+			      "www A 10.0.0.1\r\n"
+			      "text TXT \"a\" b\r\n"
+			      "last A 10.0.0.2"),
+		0);
+	has_ttl("www.example.", 60);
+	leads_to("text.example.", DNS_PLACE_NAME, "text.example.");
+	leads_to("last.example.", DNS_PLACE_NAME, "last.example.");
+	dns_zones_free(&zones);
+	refused(TOP NS "a 60 A 10.0.0.1\r\nwww 60 A 10.0.0.256\r\n", 5, "IPv4");
+	refused(TOP NS "www 60 A 10.0.0.1\r", 4, "");
+	refused(TOP NS "www 60 TXT a\rb\n", 4, "");
 }
 
 static void lines_that_are_wrong_are_named(void **state)
@@ -152,14 +182,6 @@ static void ttls_of_more_than_31_bits_are_refused(void **state)
 		refused(text, 5, "2147483647");
 	}
 	refused("$ORIGIN example.\n@ 2147483648 SOA ns x 1 2 3 4 5\n", 2, "2147483647");
-}
-
-static void has_ttl(const char *name, uint32_t ttl)
-{
-	ldns_dnssec_rrsets *set = ldns_dnssec_name_find_rrset(find(name).records, LDNS_RR_TYPE_A);
-
-	assert_non_null(set);
-	assert_int_equal(ldns_rr_ttl(set->rrs->rr), ttl);
 }
 
 static void ttls_are_read_as_they_are_written(void **state)
@@ -291,7 +313,7 @@ static void directives_that_are_not_ours_are_refused(void **state)
 	refused(TOP NS "$ORIGIN\n", 4, "origin");
 	refused(TOP NS "$ORIGIN sub.example. 60\n", 4, "unexpected");
 	refused(TOP NS "$ORIGIN a..b.\n", 4, "unexpected");
-	refused(TOP NS "$ORIGIN sub\nwww 60 A 10.0.0.1\n", 4, "origin");
+	refused(TOP NS "$ORIGIN sub\nwww 60 A 10.0.0.1\n", 4, "dot at its end");
 }
 
 static void origin_ends_relative_names(void **state)
@@ -308,7 +330,6 @@ static void origin_ends_relative_names(void **state)
 		"within");
 }
 
-/* Wherever it is: reading ends there. */
 static void nul_character_is_refused(void **state)
 {
 	static const char comment[] = TOP NS "; a\0b\nwww 60 A 10.0.0.1\n";
@@ -395,6 +416,12 @@ static void file_that_cannot_be_read_is_refused(void **state)
 	assert_string_equal(error, "/proc/self/mem: Input/output error");
 }
 
+static void file_without_an_end_is_refused(void **state)
+{
+	assert_int_equal(dns_zones_load(&zones, "/dev/zero", error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "/dev/zero: 256 MiB or more; no zone is so large");
+}
+
 static void zone_twice_is_refused(void **state)
 {
 	assert_int_equal(load(TOP NS), 0);
@@ -463,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(zone_with_all_kinds_of_lines_is_read, stop),
+		cmocka_unit_test_teardown(lines_may_end_with_cr_and_lf, stop),
 		cmocka_unit_test_teardown(lines_that_are_wrong_are_named, stop),
 		cmocka_unit_test_teardown(ttls_that_are_none_are_refused, stop),
 		cmocka_unit_test_teardown(ttls_of_more_than_31_bits_are_refused, stop),
@@ -484,6 +512,7 @@ int main(void)
 		cmocka_unit_test_teardown(set_too_large_is_refused, stop),
 		cmocka_unit_test_teardown(zone_without_top_is_refused, stop),
 		cmocka_unit_test_teardown(file_that_cannot_be_read_is_refused, stop),
+		cmocka_unit_test_teardown(file_without_an_end_is_refused, stop),
 		cmocka_unit_test_teardown(zone_twice_is_refused, stop),
 		cmocka_unit_test_teardown(name_belongs_to_the_longest_zone, stop),
 		cmocka_unit_test_teardown(wildcards_stand_for_names_that_do_not_exist, stop),
