@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,14 +83,27 @@ static const char *last_line(const char *after, size_t *length)
 	return last;
 }
 
-/* EAL warns of every size of hugepages that has none free, also when it needs none of it. */
+/* Lines that tell of no fault: EAL warns of every size of hugepages that has none free, also when it
+ * needs none of it, and net_tap of the signals that rt_signals.h keeps from it. */
+static bool is_harmless(const char *line, size_t length)
+{
+	static const char *const harmless[] = {
+		" kB hugepages reported on node ", "All rt-signals are in use"};
+
+	for (unsigned i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		const char *found = strstr(line, harmless[i]);
+		if (found != NULL && found < line + length)
+			return true;
+	}
+	return false;
+}
+
 static const char *behind_warnings(const char *line)
 {
 	for (;;) {
 		line += strspn(line, "\n ");
 		size_t length = strcspn(line, "\n");
-		const char *warning = strstr(line, " kB hugepages reported on node ");
-		if (warning == NULL || warning > line + length)
+		if (!is_harmless(line, length))
 			return line;
 		line += length;
 	}

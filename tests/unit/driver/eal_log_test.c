@@ -42,11 +42,25 @@ static void hugepages_of_a_size_that_is_not_used_are_no_cause(void **state)
 		"EAL: failed to select IOMMU type; EAL: bus failed");
 }
 
+static void signals_kept_from_net_tap_are_no_cause(void **state)
+{
+	char text[200];
+
+	(void)state;
+	eal_log_clear();
+	said("tun_alloc(): All rt-signals are in use\n");
+	said("qdisc kind is unknown");
+	said("bus failed");
+	assert_string_equal(
+		eal_log_cause(text, sizeof(text)), "EAL: qdisc kind is unknown; EAL: bus failed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cause_is_the_first_line_and_the_last),
 		cmocka_unit_test(hugepages_of_a_size_that_is_not_used_are_no_cause),
+		cmocka_unit_test(signals_kept_from_net_tap_are_no_cause),
 	};
 	if (eal_log_capture() != 0)
 		return 1;
