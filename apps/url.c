@@ -10,6 +10,8 @@
 
 #include "apps/options.h"
 
+#define LABEL_MAX 63u /* RFC 1035 2.3.4 */
+
 static const char no_host[] = "the host is a name or an IP address, 10.0.0.1 or [fd00::1], and the "
 			      "port from 1 to 65535";
 
@@ -32,21 +34,24 @@ static bool take_scheme(const char *text, const struct http_parser_url *parts, s
 	return url->is_secure || is_scheme(text, parts, "http");
 }
 
-/* RFC 1123 2.1, as far as it tells a name from a mistake: the library knows all of it. */
+/* RFC 1123 2.1: labels of letters, digits and hyphens within; the last one is no number. */
 static bool may_be_name(const char *host)
 {
-	size_t n = strlen(host);
-	const char *last;
+	bool is_number;
 
-	if (n > 0 && host[n - 1] == '.')
-		n--;
-	if (n == 0 ||
-		strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") <
-			strlen(host))
-		return false;
-	last = memrchr(host, '.', n);
-	last = last != NULL ? last + 1 : host;
-	return strspn(last, "0123456789") < n - (size_t)(last - host);
+	do {
+		size_t n = strspn(
+			host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+
+		if (n == 0 || n > LABEL_MAX || host[0] == '-' || host[n - 1] == '-')
+			return false;
+		is_number = strspn(host, "0123456789") >= n;
+		host += n;
+		if (host[0] != '.' && host[0] != '\0')
+			return false;
+		host += host[0] == '.';
+	} while (host[0] != '\0');
+	return !is_number;
 }
 
 /* What is wrong with the text, NULL when it is a host. */

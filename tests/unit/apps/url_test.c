@@ -78,11 +78,19 @@ static void names_are_taken(void **state)
 	assert_string_equal(url.host, "www.example.org:80");
 	assert_int_equal(parse("http://localhost.:8000"), 0);
 	assert_string_equal(url.host, "localhost.:8000");
+	assert_int_equal(parse("http://1.2--3.c4"), 0);
+	assert_string_equal(url.host, "1.2--3.c4:80");
 }
 
 static void hosts_that_are_neither_name_nor_address_are_refused(void **state)
 {
 	refused("http://example_org/", "name");
+	refused("http://a..b/", "name");
+	refused("http://.a/", "name");
+	refused("http://-a/", "name");
+	refused("http://a.b-/", "name");
+	refused("http://a1234567890123456789012345678901234567890123456789012345678901234.b/",
+		"name");
 	refused("http://10.0.0.256/", "IP address");
 	refused("http://10.0.0/", "IP address");
 	refused("http://user:word@10.0.0.1/", "password");
