@@ -102,7 +102,8 @@ static int take_row(struct options *options, const struct option_row *row, void 
 		return options_reject(
 			options, "--%s takes no value; leave out =%s", row->name, value);
 	if (row->argument != NULL && value == NULL) {
-		if (at->next == at->argc)
+		/* What begins so is the next option, but behind '='. */
+		if (at->next == at->argc || strncmp(at->argv[at->next], "--", 2) == 0)
 			return options_reject(
 				options, "--%s: %s is missing behind it", row->name, row->argument);
 		value = at->argv[at->next++];

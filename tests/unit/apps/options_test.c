@@ -293,6 +293,10 @@ static void value_where_none_belongs_is_refused(void **state)
 	REFUSED("--quiet takes no value", "=yes", DEV, "--dhcp", "--quiet=yes");
 	REFUSED("yes is not an option", "--help", DEV, "--dhcp", "--quiet", "yes");
 	REFUSED("--port", "missing", DEV, "--dhcp", "--port");
+	REFUSED("--root", "DIR is missing", DEV, "--dhcp", "--root", "--port", "80");
+	REFUSED("--dev", "missing", "--dev", "--addr", "10.0.0.2/24");
+	assert_int_equal(PARSE(DEV, "--dhcp", "--root=--port"), 0);
+	assert_string_equal(own.root, "--port");
 }
 
 static void operand_is_asked_for_and_taken_once(void **state)
