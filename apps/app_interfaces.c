@@ -161,14 +161,25 @@ static void print_endpoint(const char *address, uint64_t port, bool first)
 		ipv6 ? "]" : "", (unsigned long long)port);
 }
 
+static bool is_asked(const struct options_interface *interface, const char *address)
+{
+	for (unsigned i = 0; i < interface->address_count; i++) {
+		if (same_address(interface->addresses[i], address))
+			return true;
+	}
+	return false;
+}
+
 static void print_endpoints(const struct app *app)
 {
 	struct rws_interface_info info;
 	bool first = true;
 
 	for (unsigned i = 0; rws_interface_info(app->rws, i, &info) == 0; i++) {
+		const struct options_interface *asked = &app->options.interfaces[i];
+
 		for (unsigned j = 0; j < info.address_count; j++) {
-			if (is_link_local(info.addresses[j]))
+			if (is_link_local(info.addresses[j]) && !is_asked(asked, info.addresses[j]))
 				continue;
 			print_endpoint(info.addresses[j], *app->program->port, first);
 			first = false;
