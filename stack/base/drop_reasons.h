@@ -29,7 +29,6 @@
 	DROP(TCP_DUPLICATE,     "segment with nothing that was not received before", "RFC 9293 3.10.7.4") \
 	DROP(TCP_WINDOW,        "segment outside of the receive window", "RFC 9293 3.10.7.4") \
 	DROP(TCP_PAWS,          "segment with a timestamp from the past",          "RFC 7323 5")   \
-	DROP(TCP_NO_TIMESTAMP,  "segment without the timestamp that was agreed upon", "RFC 7323 3.2") \
 	DROP(TCP_NO_ACK,        "segment of a connection without ACK",             "RFC 9293 3.10.7.4") \
 	DROP(TCP_ACK_RANGE,     "segment that acknowledges what was not sent, or long ago", "RFC 5961 5.2") \
 	DROP(TCP_CHALLENGED,    "RST or SYN that a challenge ACK answered",        "RFC 5961")     \

@@ -364,16 +364,13 @@ static void challenge(struct tcb *tcb)
 		tcp_emit_control(tcb, TH_ACK, tcb->snd_nxt);
 }
 
-/* RFC 7323 3.2 and 5.3 R1, then 1st. DROP_NONE: go on. */
+/* RFC 7323 5.3 R1, then 1st. DROP_NONE: go on. */
 static enum drop_reason check_sequence(struct tcb *tcb, const struct tcp_seg *seg)
 {
 	enum drop_reason reason = DROP_NONE;
-	if ((tcb->flags & TCB_TS) && (seg->flags & TH_RST) == 0) {
-		if (!seg->opt.has_ts)
-			return DROP_TCP_NO_TIMESTAMP;
-		if (seq_lt(seg->opt.ts_val, tcb->ts_recent))
-			reason = DROP_TCP_PAWS;
-	}
+	if ((tcb->flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
+		seq_lt(seg->opt.ts_val, tcb->ts_recent))
+		reason = DROP_TCP_PAWS;
 	if (reason == DROP_NONE && !is_acceptable(tcb, seg))
 		reason = DROP_TCP_WINDOW;
 	if (reason != DROP_NONE && (seg->flags & TH_RST) == 0)

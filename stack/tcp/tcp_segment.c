@@ -108,16 +108,14 @@ static void note_old(struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 /*
- * Before 1st: RFC 7323 3.2 and 5.3 R1. DROP_NONE: go on. A SYN is challenged whatever it lacks
- * (RFC 5961 4.2): the peer that was started again may do without timestamps.
+ * Before 1st: RFC 7323 5.3 R1. DROP_NONE: go on. By its 3.2 a segment without a timestamp SHOULD be
+ * dropped where they were agreed upon. But there are peers whose keepalives have none, and some that
+ * send none at all once they are connected: as Linux and FreeBSD do, we take what they send.
  */
 static enum drop_reason check_timestamp(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	if ((tcb->flags & TCB_TS) == 0 || (seg->flags & TH_RST))
-		return DROP_NONE;
-	if (!seg->opt.has_ts) /* SHOULD silently drop */
-		return seg->flags & TH_SYN ? DROP_NONE : DROP_TCP_NO_TIMESTAMP;
-	if (!fails_paws(tcb, seg))
+	if ((tcb->flags & TCB_TS) == 0 || !seg->opt.has_ts || (seg->flags & TH_RST) ||
+		!fails_paws(tcb, seg))
 		return DROP_NONE;
 	note_old(tcb, seg);
 	answer_refused(tcb, seg);

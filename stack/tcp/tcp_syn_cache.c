@@ -235,17 +235,14 @@ static bool is_acceptable(const struct tcp_syn *syn, const struct tcp_seg *seg)
 		(length > 0 && seq_between(seg->seq + length - 1, next, end));
 }
 
-/* RFC 7323 3.2 and 5.3 R1, then 1st. DROP_NONE: go on. */
+/* RFC 7323 5.3 R1, then 1st. DROP_NONE: go on. */
 static enum drop_reason check_sequence(
 	struct stack *st, const struct tcp_syn *syn, const struct tcp_seg *seg)
 {
 	enum drop_reason reason = DROP_NONE;
-	if ((syn->embryo.flags & TCB_TS) && (seg->flags & TH_RST) == 0) {
-		if (!seg->opt.has_ts) /* SHOULD silently drop */
-			return DROP_TCP_NO_TIMESTAMP;
-		if (seq_lt(seg->opt.ts_val, syn->embryo.ts_recent))
-			reason = DROP_TCP_PAWS;
-	}
+	if ((syn->embryo.flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
+		seq_lt(seg->opt.ts_val, syn->embryo.ts_recent))
+		reason = DROP_TCP_PAWS;
 	if (reason == DROP_NONE && !is_acceptable(syn, seg))
 		reason = DROP_TCP_WINDOW;
 	if (reason != DROP_NONE && (seg->flags & TH_RST) == 0)

@@ -255,7 +255,7 @@ static bool is_last_fin(const struct tcp_time_wait *entry, const struct tcp_seg 
 static enum drop_reason process_fin(
 	struct stack *st, struct tcp_time_wait *entry, const struct tcp_seg *seg)
 {
-	if (entry->has_ts)
+	if (entry->has_ts && seg->opt.has_ts)
 		entry->ts_recent = seg->opt.ts_val;
 	acknowledge(st, entry, seg);
 	unlink_entry(tcp_of(st)->time_waits, entry);
@@ -266,9 +266,7 @@ static enum drop_reason process_fin(
 static enum drop_reason process(
 	struct stack *st, struct tcp_time_wait *entry, const struct tcp_seg *seg)
 {
-	if (entry->has_ts && !seg->opt.has_ts) /* RFC 7323 3.2 */
-		return DROP_TCP_NO_TIMESTAMP;
-	if (entry->has_ts && seq_lt(seg->opt.ts_val, entry->ts_recent)) {
+	if (entry->has_ts && seg->opt.has_ts && seq_lt(seg->opt.ts_val, entry->ts_recent)) {
 		challenge(st, entry, seg);
 		return DROP_TCP_PAWS;
 	}
