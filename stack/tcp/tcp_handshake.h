@@ -36,6 +36,8 @@ struct tcp_listener *tcp_listener_find(const struct stack *st, const struct tcp_
 enum drop_reason tcp_listener_syn(
 	struct tcp_listener *listener, struct tcp_seg *seg, const uint32_t *after);
 bool tcp_listener_full(const struct tcp_listener *listener);
+/* What the options and flags of a SYN offer, of TCP_NEGOTIATED. */
+uint8_t tcp_syn_offers(const struct tcp_seg *seg);
 /* Whether it takes a SYN, and keeps what that said. */
 bool tcp_listener_has_room(const struct tcp_listener *listener);
 /* The handshake as a tcb takes it, from the embryo and the segment that completes it. */

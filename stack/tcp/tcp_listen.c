@@ -167,24 +167,30 @@ static bool asks_for_ecn(const struct tcp_seg *seg)
 	return (seg->flags & (TH_ECE | TH_CWR)) == (TH_ECE | TH_CWR);
 }
 
+uint8_t tcp_syn_offers(const struct tcp_seg *seg)
+{
+	uint8_t offers = 0;
+	if (seg->opt.has_wscale)
+		offers |= TCB_WSCALE;
+	if (seg->opt.has_ts)
+		offers |= TCB_TS;
+	if (seg->opt.sack_permitted)
+		offers |= TCB_SACK;
+	if (asks_for_ecn(seg))
+		offers |= TCB_ECN;
+	return offers;
+}
+
 static void conceive(struct tcp_embryo *embryo, const struct tcp_seg *seg)
 {
 	const struct tcp_options *opt = &seg->opt;
-	*embryo = (struct tcp_embryo){.irs = seg->seq};
+	*embryo = (struct tcp_embryo){.irs = seg->seq, .flags = tcp_syn_offers(seg)};
 	if (opt->has_mss)
 		embryo->peer_mss = opt->mss != 0 ? opt->mss : 1;
-	if (opt->has_wscale) {
+	if (opt->has_wscale)
 		embryo->snd_scale = opt->wscale;
-		embryo->flags |= TCB_WSCALE;
-	}
-	if (opt->has_ts) {
+	if (opt->has_ts)
 		embryo->ts_recent = opt->ts_val;
-		embryo->flags |= TCB_TS;
-	}
-	if (opt->sack_permitted)
-		embryo->flags |= TCB_SACK;
-	if (asks_for_ecn(seg))
-		embryo->flags |= TCB_ECN;
 }
 
 /*

@@ -207,23 +207,26 @@ enum drop_reason tcp_syn_cache_hold(
 
 /* Segments in */
 
-/*
- * The SYN of this connection once more. Which options it has may differ: a sender that was not
- * answered may leave ECN out (RFC 3168 6.1.1.1).
- */
+/* The SYN of this connection once more. Which options it has may differ. */
 static bool is_same_syn(const struct tcp_syn *syn, const struct tcp_seg *seg)
 {
 	return (seg->flags & (TH_SYN | TH_ACK | TH_RST)) == TH_SYN && seg->seq == syn->embryo.irs;
 }
 
+/*
+ * A sender that was not answered may leave ECN out (RFC 3168 6.1.1.1), as BSD after some time does with
+ * window scale, timestamps and SACK; from then on it takes itself to have offered none.
+ */
 static void answer_again(struct tcp_syn *syn, const struct tcp_seg *seg)
 {
-	if ((syn->embryo.flags & TCB_TS) && seg->opt.has_ts)
-		syn->embryo.ts_recent = seg->opt.ts_val;
-	if ((seg->flags & (TH_ECE | TH_CWR)) != (TH_ECE | TH_CWR))
-		syn->embryo.flags &= (uint8_t)~TCB_ECN;
+	struct tcp_embryo *embryo = &syn->embryo;
+	embryo->flags &= tcp_syn_offers(seg) | EMBRYO_COOKIE;
+	if ((embryo->flags & TCB_WSCALE) == 0)
+		embryo->snd_scale = 0;
+	if (embryo->flags & TCB_TS)
+		embryo->ts_recent = seg->opt.ts_val;
 	syn->repeated = true;
-	send_syn_ack(syn->listener, seg, &syn->embryo);
+	send_syn_ack(syn->listener, seg, embryo);
 }
 
 /* RFC 9293 3.10.7.4 (1st): against the window that the SYN-ACK told. */
