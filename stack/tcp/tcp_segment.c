@@ -109,8 +109,8 @@ static void note_old(struct tcb *tcb, const struct tcp_seg *seg)
 
 /*
  * Before 1st: RFC 7323 5.3 R1. DROP_NONE: go on. By its 3.2 a segment without a timestamp SHOULD be
- * dropped where they were agreed upon. But there are peers whose keepalives have none, and some that
- * send none at all once they are connected: as Linux and FreeBSD do, we take what they send.
+ * dropped where they were agreed upon. But there are peers whose keepalives have none, and some
+ * that send none at all once they are connected: as Linux and FreeBSD do, we take what they send.
  */
 static enum drop_reason check_timestamp(struct tcb *tcb, const struct tcp_seg *seg)
 {
@@ -129,12 +129,23 @@ static bool is_old(const struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 /*
+ * macOS may send FIN for a program that ends, then RST with the number of the FIN. RFC 5961 3.2 would
+ * drop it as outside of the window; taken it is, as by Linux, when the FIN was received: there is
+ * nobody any more who would answer a challenge.
+ */
+static bool resets_after_fin(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+	return (seg->flags & TH_RST) && (tcb->flags & TCB_FIN_RECEIVED) &&
+		seg->seq == tcb->rcv_nxt - 1;
+}
+
+/*
  * 1st. With a window of zero nothing but a bare ACK is acceptable; yet the ACK and RST of a segment
  * at the window's edge are taken (MUST-66), without its text.
  */
 static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 {
-	if (is_acceptable(tcb, seg))
+	if (is_acceptable(tcb, seg) || resets_after_fin(tcb, seg))
 		return DROP_NONE;
 	if (window_now(tcb) == 0 && seg->seq == tcb->rcv_nxt && (seg->flags & TH_SYN) == 0) {
 		if (seg->len > 0)
@@ -153,7 +164,7 @@ static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 /* 2nd, by RFC 5961 3.2: only the exact number resets. The tcb may be gone afterwards. */
 static enum drop_reason process_reset(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	if (seg->seq != tcb->rcv_nxt) {
+	if (seg->seq != tcb->rcv_nxt && !resets_after_fin(tcb, seg)) {
 		challenge(tcb);
 		return DROP_TCP_CHALLENGED;
 	}

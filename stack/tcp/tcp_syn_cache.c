@@ -214,8 +214,8 @@ static bool is_same_syn(const struct tcp_syn *syn, const struct tcp_seg *seg)
 }
 
 /*
- * A sender that was not answered may leave ECN out (RFC 3168 6.1.1.1), as BSD after some time does with
- * window scale, timestamps and SACK; from then on it takes itself to have offered none.
+ * A sender that was not answered may leave ECN out (RFC 3168 6.1.1.1), as BSD after some time does
+ * with window scale, timestamps and SACK; from then on it takes itself to have offered none.
  */
 static void answer_again(struct tcp_syn *syn, const struct tcp_seg *seg)
 {
