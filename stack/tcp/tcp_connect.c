@@ -351,13 +351,6 @@ enum drop_reason tcp_syn_sent_segment(struct tcb *tcb, struct tcp_seg *seg)
 
 /* SYN_RCVD: RFC 9293 3.10.7.4 for that state */
 
-static bool is_acceptable(const struct tcb *tcb, const struct tcp_seg *seg)
-{
-	uint32_t length = tcp_seg_len(seg);
-	return seq_between(seg->seq, tcb->rcv_nxt, tcb->rcv_adv) ||
-		(length > 0 && seq_between(seg->seq + length - 1, tcb->rcv_nxt, tcb->rcv_adv));
-}
-
 static void challenge(struct tcb *tcb)
 {
 	if (tcp_challenge_allowed(tcb->conn.stack))
@@ -371,7 +364,8 @@ static enum drop_reason check_sequence(struct tcb *tcb, const struct tcp_seg *se
 	if ((tcb->flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
 		seq_lt(seg->opt.ts_val, tcb->ts_recent))
 		reason = DROP_TCP_PAWS;
-	if (reason == DROP_NONE && !is_acceptable(tcb, seg))
+	if (reason == DROP_NONE &&
+		!tcp_is_acceptable(seg, tcb->rcv_nxt, tcb->rcv_adv - tcb->rcv_nxt))
 		reason = DROP_TCP_WINDOW;
 	if (reason != DROP_NONE && (seg->flags & TH_RST) == 0)
 		challenge(tcb);

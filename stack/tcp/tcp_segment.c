@@ -72,18 +72,23 @@ static uint32_t window_now(const struct tcb *tcb)
 	return seq_gt(tcb->rcv_adv, tcb->rcv_nxt) ? tcb->rcv_adv - tcb->rcv_nxt : 0;
 }
 
-/*
- * RFC 9293 3.10.7.4 (1st), the four cases of table 6; and a bare ACK at the right edge: from there a
- * peer acknowledges that has used the window, whatever was lost of what it sent.
- */
-static bool is_acceptable(const struct tcb *tcb, const struct tcp_seg *seg)
+/* A peer that has used the window acknowledges from its right edge, whatever was lost on the way. */
+bool tcp_is_acceptable(const struct tcp_seg *seg, uint32_t rcv_nxt, uint32_t window)
 {
-	uint32_t window = window_now(tcb), length = tcp_seg_len(seg);
-	uint32_t first = seg->seq - tcb->rcv_nxt;
+	uint32_t first = seg->seq - rcv_nxt, length = tcp_seg_len(seg);
 	if (length == 0)
 		return first == 0 || first < window ||
 			(first == window && (seg->flags & TH_RST) == 0);
 	return first < window || first + length - 1 < window;
+}
+
+/*
+ * Bare, and from behind what we acknowledged last: no further have the numbers of uIP come then, and
+ * what it acknowledges it does not say again.
+ */
+static bool is_from_acknowledged(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+	return tcp_seg_len(seg) == 0 && seq_between(seg->seq, tcb->rcv_acked, tcb->rcv_nxt);
 }
 
 /* RFC 7323 5.3 R1: older than what was seen, and what was seen is not out of date (5.5). */
@@ -145,7 +150,8 @@ static bool resets_after_fin(const struct tcb *tcb, const struct tcp_seg *seg)
  */
 static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 {
-	if (is_acceptable(tcb, seg) || resets_after_fin(tcb, seg))
+	if (tcp_is_acceptable(seg, tcb->rcv_nxt, window_now(tcb)) ||
+		is_from_acknowledged(tcb, seg) || resets_after_fin(tcb, seg))
 		return DROP_NONE;
 	if (window_now(tcb) == 0 && seg->seq == tcb->rcv_nxt && (seg->flags & TH_SYN) == 0) {
 		if (seg->len > 0)

@@ -229,24 +229,17 @@ static void answer_again(struct tcp_syn *syn, const struct tcp_seg *seg)
 	send_syn_ack(syn->listener, seg, embryo);
 }
 
-/* RFC 9293 3.10.7.4 (1st): against the window that the SYN-ACK told. */
-static bool is_acceptable(const struct tcp_syn *syn, const struct tcp_seg *seg)
-{
-	uint32_t next = syn->embryo.irs + 1, length = tcp_seg_len(seg);
-	uint32_t end = next + tcp_syn_window(&syn->listener->options);
-	return seq_between(seg->seq, next, end) ||
-		(length > 0 && seq_between(seg->seq + length - 1, next, end));
-}
-
 /* RFC 7323 5.3 R1, then 1st. DROP_NONE: go on. */
 static enum drop_reason check_sequence(
 	struct stack *st, const struct tcp_syn *syn, const struct tcp_seg *seg)
 {
+	/* as the SYN-ACK told it */
+	uint32_t next = syn->embryo.irs + 1, window = tcp_syn_window(&syn->listener->options);
 	enum drop_reason reason = DROP_NONE;
 	if ((syn->embryo.flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
 		seq_lt(seg->opt.ts_val, syn->embryo.ts_recent))
 		reason = DROP_TCP_PAWS;
-	if (reason == DROP_NONE && !is_acceptable(syn, seg))
+	if (reason == DROP_NONE && !tcp_is_acceptable(seg, next, window))
 		reason = DROP_TCP_WINDOW;
 	if (reason != DROP_NONE && (seg->flags & TH_RST) == 0)
 		challenge(st, syn);
