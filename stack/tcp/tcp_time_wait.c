@@ -32,12 +32,13 @@
 #define RECYCLE_AFTER_MS 1000u
 
 #define NOTHING    0u /* link: the arena's first block is no entry */
-#define WINDOW_MAX 0x7fffu
+#define WINDOW_MAX 0x3fffu
 
 struct tcp_time_wait {
 	struct tcp_flow_key key;
-	uint16_t window : 15; /* as it goes into the header */
+	uint16_t window : 14; /* as it goes into the header */
 	uint16_t has_ts : 1;
+	uint16_t refused_syn : 1;
 	uint32_t rcv_nxt, snd_nxt;
 	uint32_t ts_recent;
 	uint32_t due_ms;
@@ -171,6 +172,7 @@ bool tcp_time_wait_enter(struct tcb *tcb)
 		&entry->key, &conn->local, conn->local_port, &conn->remote, conn->remote_port);
 	entry->window = window < WINDOW_MAX ? window & WINDOW_MAX : WINDOW_MAX;
 	entry->has_ts = (tcb->flags & TCB_TS) != 0;
+	entry->refused_syn = false;
 	entry->rcv_nxt = tcb->rcv_nxt;
 	entry->snd_nxt = tcb->snd_nxt;
 	entry->ts_recent = tcb->ts_recent;
@@ -233,6 +235,7 @@ static enum drop_reason process_syn(
 {
 	struct tcp_listener *listener = tcp_listener_find(st, seg);
 	if ((seg->flags & TH_ACK) || listener == NULL || !opens_next(entry, seg)) {
+		entry->refused_syn |= (seg->flags & TH_ACK) == 0;
 		challenge(st, entry, seg);
 		return tcp_refuse(seg, DROP_TCP_CHALLENGED);
 	}
@@ -244,6 +247,19 @@ static enum drop_reason process_syn(
 	uint32_t after = entry->snd_nxt;
 	end_wait(st, entry);
 	return tcp_listener_syn(listener, seg, &after);
+}
+
+/*
+ * 2nd. A RST ends no TIME_WAIT (RFC 1337 4 (F1), RFC 7323 5.3), unless it answers the challenge that
+ * a SYN got: that is the peer, started again, or another one, behind NAT, and is not to wait.
+ */
+static enum drop_reason process_reset(
+	struct stack *st, struct tcp_time_wait *entry, const struct tcp_seg *seg)
+{
+	if (!entry->refused_syn || seg->seq != entry->rcv_nxt)
+		return DROP_TCP_STRAY_RESET;
+	end_wait(st, entry);
+	return DROP_NONE;
 }
 
 static bool is_last_fin(const struct tcp_time_wait *entry, const struct tcp_seg *seg)
@@ -284,8 +300,8 @@ static enum drop_reason process(
 enum drop_reason tcp_time_wait_segment(struct stack *st, void *found, struct tcp_seg *seg)
 {
 	struct tcp_time_wait *entry = found;
-	if (seg->flags & TH_RST) /* RFC 1337 4 (F1), RFC 7323 5.3: it ends no TIME_WAIT */
-		return tcp_refuse(seg, DROP_TCP_STRAY_RESET);
+	if (seg->flags & TH_RST)
+		return tcp_refuse(seg, process_reset(st, entry, seg));
 	if (seg->flags & TH_SYN)
 		return process_syn(st, entry, seg);
 	return tcp_refuse(seg, process(st, entry, seg));
