@@ -73,9 +73,11 @@ static inline bool tcp_txseg_waits(const struct tcp_txseg *txseg)
 	return (txseg->flags & (TXSEG_LOST | TXSEG_RETRANS)) == TXSEG_LOST;
 }
 
-static inline bool tcp_has_timestamp(const struct tcb *tcb, const struct tcp_ack *ack)
+/* Of our time. Some peers echo zero, whatever they saw; ours is that for a millisecond in 50 days. */
+static inline bool tcp_has_echo(const struct tcb *tcb, const struct tcp_ack *ack)
 {
-	return (tcb->flags & TCB_TS) != 0 && ack->seg != NULL && ack->seg->opt.has_ts;
+	return (tcb->flags & TCB_TS) != 0 && ack->seg != NULL && ack->seg->opt.has_ts &&
+		ack->seg->opt.ts_ecr != 0;
 }
 
 /* Fills in what is known before; seg may be NULL. */

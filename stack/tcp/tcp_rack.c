@@ -31,7 +31,7 @@ static bool is_ambiguous(const struct tcb *tcb, const struct tcp_ack *ack,
 	if ((txseg->flags & TXSEG_EVER_RETRANS) == 0)
 		return false;
 	uint32_t sent_ts = (uint32_t)(txseg->sent_ns / 1000000) + tcb->ts_offset;
-	if (tcp_has_timestamp(tcb, ack) && seq_leq(end, tcb->snd_una) &&
+	if (tcp_has_echo(tcb, ack) && seq_leq(end, tcb->snd_una) &&
 		seq_lt(ack->seg->opt.ts_ecr, sent_ts))
 		return true;
 	return ack->now_ns - txseg->sent_ns < (uint64_t)tcb->min_rtt_us * 1000;

@@ -201,7 +201,7 @@ static bool echo_is_older(const struct tcb *tcb, const struct tcp_ack *ack)
 {
 	const struct tcp_send *tx = tcb->tx;
 	return tx->ca_state >= TCP_CA_RECOVERY && ack->cum_acked != 0 && ack->resent &&
-		tcp_has_timestamp(tcb, ack) && seq_lt(ack->seg->opt.ts_ecr, tx->resent_ts);
+		tcp_has_echo(tcb, ack) && seq_lt(ack->seg->opt.ts_ecr, tx->resent_ts);
 }
 
 /*

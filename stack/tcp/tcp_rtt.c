@@ -122,7 +122,7 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack)
 		smooth(tcb, first_ns == ack->last_ns ? ack->rtt_us : us_since(ack, first_ns));
 		update_rto(tcb);
 		tcb->backoff = 0; /* RFC 6298 5: a sample of new data ends the backing off */
-	} else if (ack->cum_acked != 0 && !ack->has_dsack && tcp_has_timestamp(tcb, ack)) {
+	} else if (ack->cum_acked != 0 && !ack->has_dsack && tcp_has_echo(tcb, ack)) {
 		sample_echo(tcb, ack);
 	}
 }

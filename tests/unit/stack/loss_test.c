@@ -993,6 +993,20 @@ static void echo_older_than_a_tail_probe_undoes_nothing(void **state)
 	lab_ack(15001);
 }
 
+/* There are peers that echo nothing but zeros: that is no time before anything was sent again. */
+static void echo_of_zero_undoes_nothing(void **state)
+{
+	lab_send(20 * LAB_MSS);
+	lab_wait(100);
+	lab_sack(0, 1, BLOCKS({1000, 10000}));
+	assert_int_equal(COUNTERS->tcp_fast_recoveries, 1);
+	lab_wait(100);
+	lab.peer_ts_ecr = 0;
+	lab_ack(10000);
+	assert_int_equal(COUNTERS->tcp_spurious_undone, 0);
+	assert_true(lab.tcb->cc.ssthresh < 10 * LAB_MSS);
+}
+
 /* RFC 3522 4: what was held for lost arrives, and only its original can have. */
 static void arrival_of_what_was_not_sent_again_undoes_recovery(void **state)
 {
@@ -1875,6 +1889,7 @@ int main(void)
 		SACK(undo_puts_any_order_right),
 		TS(echo_of_earlier_attempt_undoes_nothing),
 		TS(echo_older_than_a_tail_probe_undoes_nothing),
+		TS(echo_of_zero_undoes_nothing),
 		SACK(arrival_of_what_was_not_sent_again_undoes_recovery),
 		SACK(dsack_of_all_undoes_recovery),
 		SACK(dsack_of_what_was_sent_once_makes_dsack_worthless),
