@@ -146,7 +146,8 @@ static bool resets_after_fin(const struct tcb *tcb, const struct tcp_seg *seg)
 
 /*
  * 1st. With a window of zero nothing but a bare ACK is acceptable; yet the ACK and RST of a segment
- * at the window's edge are taken (MUST-66), without its text.
+ * at the window's edge are taken (MUST-66), without its text. And so is a bare FIN, which takes no
+ * room: there are peers that send it again and again, without waiting, until it is acknowledged.
  */
 static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 {
@@ -154,9 +155,10 @@ static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 		is_from_acknowledged(tcb, seg) || resets_after_fin(tcb, seg))
 		return DROP_NONE;
 	if (window_now(tcb) == 0 && seg->seq == tcb->rcv_nxt && (seg->flags & TH_SYN) == 0) {
-		if (seg->len > 0)
+		if (seg->len > 0) {
 			tcp_seg_trim_back(seg, 0);
-		seg->flags &= (uint8_t)~TH_FIN;
+			seg->flags &= (uint8_t)~TH_FIN;
+		}
 		acknowledge(tcb);
 		return DROP_NONE;
 	}
