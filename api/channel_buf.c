@@ -196,6 +196,10 @@ int rws_read_remaining(rws_channel_t handle, size_t limit, struct rws_buf **buf)
 		int result = *buf != NULL ? 0 : make_buf(handle, ch, buf);
 		if (result == 0)
 			result = fill(*buf, ch, limit - length);
+		if (*buf != NULL && (*buf)->length == 0) {
+			free_buf(*buf);
+			*buf = NULL;
+		}
 		if (result != 0)
 			return result;
 	}

@@ -357,6 +357,28 @@ static void b073_read_remaining_of_more_than_the_channel_holds(void **state)
 	free_buf();
 }
 
+/* It has nothing to give back to the socket, whose place for that may be gone. */
+static void b073_read_remaining_that_gets_nothing_keeps_nothing(void **state)
+{
+	struct rws_options options;
+
+	receive_in("0123456789", 10);
+	fake.short_packets = true;
+	fake.pool_limit = 0;
+	assert_int_equal(rws_read_remaining(in, SIZE_MAX, &buf), -ENOBUFS);
+	assert_null(buf);
+	fake.pool_limit = 16;
+	assert_int_equal(rws_read_remaining(in, SIZE_MAX, &buf), -EAGAIN);
+	assert_content(buf, "0123456789");
+	receive_in("more", 4);
+	fake.pool_limit = 0;
+	assert_int_equal(rws_read_remaining(in, SIZE_MAX, &buf), -ENOBUFS);
+	assert_content(buf, "0123456789");
+	assert_int_equal(rws_get_options(s, &options), 0);
+	assert_int_equal(rws_set_options(s, &options), 0);
+	free_buf();
+}
+
 static void b073_read_remaining_stops_at_the_limit_and_at_failures(void **state)
 {
 	struct rws_buf *other = NULL;
@@ -413,6 +435,7 @@ int main(void)
 		CASE(a_packet_that_cannot_be_written_stays_the_callers),
 		CASE(a_packet_that_finds_no_buffers_leaves_its_bytes),
 		CASE(b073_read_remaining_of_more_than_the_channel_holds),
+		CASE(b073_read_remaining_that_gets_nothing_keeps_nothing),
 		CASE(b073_read_remaining_stops_at_the_limit_and_at_failures),
 		CASE(b073_a_failure_behind_the_limit_is_not_seen),
 	};
