@@ -196,7 +196,7 @@ void sock_drop_setup(struct sock *s)
 	if (extra->callbacks != NULL || extra->datagrams != NULL || extra->host != NULL ||
 		extra->rx.handle != RWS_NONE || extra->tx.handle != RWS_NONE ||
 		extra->detached != 0 || extra->copies.out != NULL || extra->copies.in != NULL ||
-		timeout_needs_place(s->options))
+		sock_has_timed_out(s) || timeout_needs_place(s->options))
 		return;
 	block_give(&s->sel->extras, extra);
 	s->extra = NULL;

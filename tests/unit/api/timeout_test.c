@@ -345,6 +345,25 @@ static void b109_a_blocked_peer_fails_the_writing_direction(void **state)
 	assert_int_equal(rws_await_closed(s, RWS_NOW), -ETIMEDOUT);
 }
 
+/* The limit is taken away; that it was passed stays so. */
+static void b109_an_expired_write_resets_without_the_timeout(void **state)
+{
+	rws_channel_t out;
+	rws_socket_t s = blocked(&out);
+	struct rws_options options;
+
+	assert_int_equal(rws_write_available(out, bytes, 1), -EAGAIN);
+	pass(110 * MS);
+	assert_int_equal(rws_write_available(out, bytes, 1), -ETIMEDOUT);
+	assert_int_equal(rws_get_options(s, &options), 0);
+	options.socket_timeout_ns = 0;
+	assert_int_equal(rws_set_options(s, &options), 0);
+	rws_close(s);
+	fake_turn(sel, 3);
+	assert_true(end->aborted && !end->shut);
+	assert_int_equal(rws_await_closed(s, RWS_NOW), -ETIMEDOUT);
+}
+
 static void b109_both_halves_over_close_the_socket(void **state)
 {
 	rws_channel_t in, out;
@@ -485,6 +504,7 @@ int main(void)
 		CASE(b108_a_changed_timeout_holds_from_then_on),
 		CASE(b108_accepted_sockets_have_their_listeners),
 		CASE(b109_a_blocked_peer_fails_the_writing_direction),
+		CASE(b109_an_expired_write_resets_without_the_timeout),
 		CASE(b109_both_halves_over_close_the_socket),
 		CASE(b109_acknowledged_bytes_renew_the_wait),
 		CASE(b109_a_closed_window_that_is_probed_is_blocked),
