@@ -15,14 +15,17 @@ static bool is_whole(const struct sock *s)
 	return s->writer_job.state == JOB_DONE && s->writer_job.result == 0;
 }
 
-/* What was received and what still comes is nobody's: it goes back, so the peer can go on. */
+/*
+ * What was received and what still comes is nobody's: it goes back, so the peer can go on. But what
+ * is in an echo's channel waits to be sent.
+ */
 static void stop_receiving(struct sock *s, int cause)
 {
 	struct channel *rx = sock_rx(s);
 
 	s->rx_discard = true;
 	sock_discard_waiting(s);
-	if (rx == NULL || is_whole(s))
+	if (rx == NULL || is_whole(s) || rx == sock_tx(s))
 		return;
 	copy_last_chance(rx, cause);
 	channel_drop_content(rx);

@@ -569,6 +569,31 @@ static void b028_an_echo_hands_buffers_on(void **state)
 	assert_true(end_b->shut);
 }
 
+/* What waits to be sent was written, and is not unread for having been received. */
+static void b028_an_echo_that_is_closed_sends_what_it_has(void **state)
+{
+	const struct rws_options small = {.send_buffer = 10};
+	rws_channel_t ch;
+	rws_socket_t c = fake_connect(sel, &small, &end_b);
+
+	fake.no_ack = true;
+	assert_int_equal(rws_channel_create(sel, 0, false, &ch), 0);
+	assert_int_equal(rws_attach_for_reading(c, ch, NULL), 0);
+	assert_int_equal(rws_attach_for_writing(c, ch, NULL), 0);
+	fake_data_in(end_b, "echo, but slowly", 16, 5);
+	fake_turn(sel, 4);
+	assert_sent("echo, but ");
+	rws_close(c);
+	fake_turn(sel, 4);
+	assert_false(end_b->shut);
+	fake_ack(end_b, 10);
+	fake_turn(sel, 4);
+	assert_sent("echo, but slowly");
+	assert_true(end_b->shut);
+	assert_int_equal(rws_await_closed(c, rws_now(sel) + MS), 0);
+	rws_channel_dispose(ch);
+}
+
 static void b028_a_socket_is_copied_to_itself_and_closed(void **state)
 {
 	end_a = end_b;
@@ -807,6 +832,7 @@ int main(void)
 		CASE(b027_an_attached_channel_hands_buffers_on),
 		CASE(b027_the_window_follows_through_an_attached_channel),
 		CASE(b028_an_echo_hands_buffers_on),
+		CASE(b028_an_echo_that_is_closed_sends_what_it_has),
 		CASE(b028_a_socket_is_copied_to_itself_and_closed),
 		CASE(a_failed_source_that_is_disposed_at_once_ends_the_copy),
 		CASE(a_proxy_carries_both_directions_and_their_ends),
