@@ -134,7 +134,8 @@ ssize_t rws_writev(rws_channel_t handle, const struct iovec *iov, int count)
 		if (copied < piece)
 			break;
 	}
-	channel_flush_if_due(ch);
+	if (!ch->datagrams || done == wanted) /* the rest of a datagram is still to come */
+		channel_flush_if_due(ch);
 	return done > 0 ? (ssize_t)done : channel_full(ch);
 }
 

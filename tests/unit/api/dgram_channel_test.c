@@ -320,6 +320,21 @@ static void b114_short_memory_leaves_a_datagram_whole(void **state)
 	expect_sent(1, buf, 5000);
 }
 
+static void b114_short_memory_parts_no_datagram_with_auto_flush(void **state)
+{
+	size_t done = 0;
+
+	assert_int_equal(rws_open_write_channel(s, true, &out), 0);
+	fake.pool_limit = 2;
+	assert_int_equal(rws_write_fully(out, buf, 5000, &done), -EAGAIN);
+	assert_int_equal(done, 4096);
+	fake_turn(sel, 2);
+	assert_int_equal(end->sends, 0);
+	fake.pool_limit = 3;
+	assert_int_equal(rws_write_fully(out, buf, 5000, &done), 0);
+	expect_sent(1, buf, 5000);
+}
+
 static void b114_a_full_ring_delays_and_loses_nothing(void **state)
 {
 	open_both();
@@ -557,6 +572,7 @@ int main(void)
 		CASE(b114_a_grant_becomes_one_datagram),
 		CASE(b114_the_send_buffer_bounds_what_is_flushed),
 		CASE(b114_short_memory_leaves_a_datagram_whole),
+		CASE(b114_short_memory_parts_no_datagram_with_auto_flush),
 		CASE(b114_a_full_ring_delays_and_loses_nothing),
 		CASE(b114_drained_and_acknowledged_are_told),
 		CASE(b114_send_goes_beside_the_write_channel),
