@@ -361,9 +361,11 @@ int rws_set_options(rws_socket_t s, const struct rws_options *options);
 
 /*
  * Starts a connection; ends with RWS_EV_CONNECTED, or RWS_EV_ERROR and the context's result:
- * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH, -EINVAL (our own address, or a subnet's
- * broadcast address), -EPROTO (somebody on the way could not read our header). options may be NULL.
- * Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS, -ENOPROTOOPT, -EXDEV.
+ * -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, -ENETUNREACH (no route, the link is down, or we have no
+ * IPv6 address that may be used yet: that takes a second from the link's coming up, RFC 4862 5.4, see
+ * rws_interface_info), -EINVAL (our own address, or a subnet's broadcast address), -EPROTO (somebody
+ * on the way could not read our header), of options->local -EADDRNOTAVAIL and -EADDRINUSE. options
+ * may be NULL. Fails at once with -EINVAL, -EAFNOSUPPORT, -ENOBUFS, -ENOPROTOOPT, -EXDEV.
  */
 int rws_tcp_connect(struct rws_selector *sel, const struct rws_address *remote,
 	const struct rws_options *options, rws_socket_t *s);
@@ -436,8 +438,9 @@ struct rws_datagram {
  * -EDESTADDRREQ, -EAFNOSUPPORT (local and destination differ in family), -EINVAL (no destination,
  * local port of another), -EADDRNOTAVAIL (local is not the connected socket's), -ESHUTDOWN after
  * close. What only the stack core knows is an RWS_EV_ERROR that follows, and the datagram is not
- * sent: -EADDRNOTAVAIL for a local address that is not ours, not the one the socket is bound to, or
- * of another link than the destination; -EACCES for a subnet's broadcast address; -ENETUNREACH. The
+ * sent: -EADDRNOTAVAIL for a local address that is not ours, or not yet, not the one the socket is
+ * bound to, or of another link than the destination; -EACCES for a subnet's broadcast address;
+ * -ENETUNREACH as with rws_tcp_connect; -ENOBUFS for want of memory, or while the link is down. The
  * burst form returns how many were taken; an error only when the first was refused.
  */
 int rws_send(rws_socket_t s, const struct rws_datagram *datagram);
