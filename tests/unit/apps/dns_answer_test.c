@@ -183,6 +183,34 @@ static void name_with_the_type_gets_its_records(void **state)
 	assert_int_equal(counters.answered, 1);
 }
 
+/* Letters "a.a. ... .example." of so many labels. */
+static size_t ask_deep(unsigned labels)
+{
+	char name[256] = "";
+
+	while (--labels > 0)
+		strcat(name, "a.");
+	strcat(name, "example.");
+	return ask(name, LDNS_RR_TYPE_A);
+}
+
+/* It is longer without them, and costs no work that grows with the third power of the labels. */
+static void deep_name_is_answered_without_pointers(void **state)
+{
+	const size_t rest = sizeof("\7example") + 4 + 12;
+	size_t soa = sizeof("\7example") + 10 + sizeof("\2ns\7example") +
+		sizeof("\12hostmaster\7example") + 20;
+
+	assert_int_equal(ask_deep(17), 16 * 2 + rest + soa);
+	expect(LDNS_RCODE_NXDOMAIN, true, 0, 1);
+	expect_soa();
+	assert_int_equal(ask_deep(124), 123 * 2 + rest + soa);
+	expect(LDNS_RCODE_NXDOMAIN, true, 0, 1);
+	expect_soa();
+	assert_in_range(ask_deep(16), 1, 15 * 2 + rest + soa - 1);
+	expect_soa();
+}
+
 /* RFC 4343 4.1: found whatever its case, which comes back as it was. */
 static void case_of_letters_does_not_matter(void **state)
 {
@@ -466,6 +494,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(name_with_the_type_gets_its_records),
+		CASE(deep_name_is_answered_without_pointers),
 		CASE(case_of_letters_does_not_matter),
 		CASE(top_of_the_zone_is_a_name),
 		CASE(name_without_the_type_gets_no_data),
