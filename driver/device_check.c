@@ -155,7 +155,8 @@ int device_parse(const char *devargs, struct device_name *device, struct fault *
 			fault, -EINVAL, "device name longer than %d characters", DEVARGS_MAX);
 	if (devargs[0] == '-' || !has_only_plain_characters(devargs))
 		return fault_set(fault, -EINVAL,
-			"'%s' is not a device: it starts with '-' or holds blanks or quotes",
+			"'%s' is not a device: it starts with '-' or holds blanks, quotes or "
+			"letters beyond ASCII",
 			devargs);
 
 	size_t length = strcspn(devargs, ",");
@@ -170,6 +171,9 @@ int device_parse(const char *devargs, struct device_name *device, struct fault *
 			devargs);
 	memcpy(device->name, devargs, length);
 	driver_of(device);
+	if (strcmp(device->driver, "net_tun") == 0)
+		return fault_set(fault, -EINVAL,
+			"%s: a TUN device carries no Ethernet frames: take net_tap0", device->name);
 	if (strcmp(device->driver, "net_vhost") == 0)
 		return parse_vhost(devargs, device, fault);
 	if (strstr(devargs, ",iface=") != NULL &&
@@ -187,7 +191,6 @@ static const char *plugin_of(const char *driver)
 	static const char *const alias[][2] = {
 		{"net_virtio_user", "net_virtio"},
 		{"net_bonding", "net_bond"},
-		{"net_tun", "net_tap"},
 	};
 
 	for (size_t i = 0; i < sizeof(alias) / sizeof(alias[0]); i++)

@@ -55,6 +55,8 @@ static void what_is_no_device_is_refused_with_a_reason(void **state)
 		{"net_tap0\n-v", "blanks"},
 		{"net_tap0,iface='x'", "quotes"},
 		{"net_tap0;reboot", "quotes"},
+		{"net_tap0,iface=\xc3\xbc", "ASCII"},
+		{"net_tun0,iface=rws0", "net_tap"},
 		{"eth0", "not a device"},
 		{"net_tap", "not a device"},
 		{"net_0", "not a device"},
