@@ -45,6 +45,9 @@ static int setup_fault(const struct setup *s, int err, const char *what)
 	char cause[300];
 
 	eal_log_cause(cause, sizeof(cause));
+	/* Some drivers return -1 where they mean no errno, and it is none of privileges. */
+	if (err == -1 && cause[0] != '\0')
+		return fault_set(s->fault, -EIO, "%s: %s: %s", s->name.name, what, cause);
 	return fault_set(s->fault, err, "%s: %s: %s%s%s", s->name.name, what, strerror(-err),
 		cause[0] != '\0' ? ": " : "", cause);
 }
@@ -212,8 +215,9 @@ static int choose_offloads(struct setup *s, const struct dpdk_port *d)
 		strcmp(s->info.driver_name, "net_memif") != 0)
 		return fault_set(s->fault, -EINVAL,
 			"%s: frames of %u bytes do not fit into packet buffers of %u, and the device "
-			"cannot spread them: use larger buffers",
-			s->name.name, frame_max(s->mtu), s->data_size);
+			"cannot spread them: give an MTU of %u at most",
+			s->name.name, frame_max(s->mtu), s->data_size,
+			s->data_size - (frame_max(s->mtu) - s->mtu));
 	return 0;
 }
 

@@ -71,6 +71,8 @@ refused_httpd "unknown option" 'nonsense' "${tap[@]}" "${address[@]}" --nonsense
 refused_httpd "unknown device" 'net_nonsense0' --dev net_nonsense0 "${address[@]}"
 refused_httpd "unknown devargs" 'net_tap0|nonsense' --dev net_tap0,nonsense=1 "${address[@]}"
 refused_httpd "interface that does not exist" 'nosuch' --dev net_af_packet0,iface=nosuch "${address[@]}"
+refused_httpd "memif without its server" 'net_memif0: the device did not start: memif.*nobody' \
+	--dev "net_memif0,socket=$WORK/nobody" "${address[@]}"
 refused_httpd "PCI device that does not exist" '0000:7f:1f.7' --dev 0000:7f:1f.7 "${address[@]}"
 refused_httpd "address without prefix" 'prefix' "${tap[@]}" --addr 10.77.0.2
 refused_httpd "prefix that is too long" 'prefix' "${tap[@]}" --addr 10.77.0.2/33
@@ -107,6 +109,12 @@ kernel_end "$NS" veth0 "$KERNEL4/24" fd77::2/64
 ip -n "$NS" link set dev veth1 up
 refused_httpd "address in use" 'fd77::2|in use|duplicate|address' --dev net_af_packet0,iface=veth1 \
 	"${address[@]}" --addr fd77::2/64
+
+# Buffers that a packet socket cannot chain.
+ip -n "$NS" link set dev veth0 mtu 9000
+ip -n "$NS" link set dev veth1 mtu 9000
+refused_httpd "MTU beyond a buffer" 'MTU of 20[0-9]+ at most' --dev net_af_packet0,iface=veth1 "${address[@]}" \
+	--mtu 9000
 
 # The DHCP client of the stack has UDP port 68 (RFC 2131 4.1).
 refused "port in use" 'port 68: already in use' "$(app rws-echo)" "${tap[@]}" --dhcp --idle sleep \
