@@ -101,10 +101,13 @@ static int parse_ip(const char *text, uint8_t ip[16])
 bool options_is_station(int family, const uint8_t ip[16])
 {
 	static const uint8_t zero[16], loopback6[16] = {[15] = 1};
+	static const uint8_t mapped[12] = {
+		[10] = 0xff, [11] = 0xff}; /* for IPv4 behind IPv6 sockets */
 
 	if (family == 4)
 		return ip[0] != 0 && ip[0] != 127 && ip[0] < 224;
-	return ip[0] != 0xff && memcmp(ip, zero, 16) != 0 && memcmp(ip, loopback6, 16) != 0;
+	return ip[0] != 0xff && memcmp(ip, zero, 16) != 0 && memcmp(ip, loopback6, 16) != 0 &&
+		memcmp(ip, mapped, sizeof(mapped)) != 0;
 }
 
 static bool parse_prefix(const char *text, unsigned long max)

@@ -206,6 +206,7 @@ static void address_no_station_can_have_is_refused(void **state)
 	REFUSED("255.255.255.255", "unicast", DEV, "--addr", "255.255.255.255/32");
 	REFUSED("ff02::1", "unicast", DEV, "--addr", "ff02::1/64");
 	REFUSED("::1", "unicast", DEV, "--addr", "::1/128");
+	REFUSED("::ffff:10.0.0.1", "unicast", DEV, "--addr", "::ffff:10.0.0.1/96");
 	REFUSED("::", "unicast", DEV, "--addr", "::/64");
 }
 

@@ -100,7 +100,7 @@ static void addresses_of_no_single_host_are_refused(void **state)
 {
 	static const char *const none[] = {"http://0.0.0.0/", "http://127.0.0.1/",
 		"http://224.0.0.1/", "http://255.255.255.255/", "https://[::]/", "https://[::1]/",
-		"https://[ff02::1]/"};
+		"https://[ff02::1]/", "http://[::ffff:10.0.0.1]/"};
 
 	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
 		refused(none[i], "unicast");
