@@ -44,6 +44,14 @@ static bool is_elsewhere(const struct httpd_request *request)
 		request->parser.method == HTTP_PATCH;
 }
 
+/* RFC 9112 3.2: exactly one Host, whose value may be a host's or empty; 1.0 knows of none. */
+static bool has_host(const struct httpd_request *request)
+{
+	if (request->hosts == 0)
+		return request->parser.http_minor == 0;
+	return request->hosts == 1 && strpbrk(request->headers.host, " \t\"#/<>?@\\^`{|}") == NULL;
+}
+
 /* 0, or the status that refuses it whatever it asks for. */
 static int check_request(const struct httpd_request *request)
 {
@@ -53,8 +61,7 @@ static int check_request(const struct httpd_request *request)
 		return HTTP_STATUS_HTTP_VERSION_NOT_SUPPORTED;
 	if (!is_reading(request) && !is_upload(request) && !is_elsewhere(request))
 		return HTTP_STATUS_NOT_IMPLEMENTED;
-	/* RFC 9112 3.2: exactly one Host. */
-	if (request->hosts > 1 || (request->hosts == 0 && request->parser.http_minor >= 1))
+	if (!has_host(request))
 		return HTTP_STATUS_BAD_REQUEST;
 	/* RFC 9112 6.1: a coding that is not known. */
 	if (headers->transfer_encoding[0] != '\0' &&

@@ -52,6 +52,12 @@ for when in @0 @-1 @9223372036854775807; do
 	expect "a file of $when" "$(get /style.css -H 'If-Modified-Since: yesterday' | cut -d' ' -f1)" 200
 done
 
+for host in 'a b' 'user@a' 'http://a/'; do
+	expect "the host '$host'" "$(get / -H "Host: $host" | cut -d' ' -f1)" 400
+done
+for host in "$HOST:80" 'a_b.example' '[fd00::1]:8080'; do
+	expect "the host '$host'" "$(get / -H "Host: $host" | cut -d' ' -f1)" 200
+done
 expect "a method that is unknown" "$(get / -X BREW | cut -d' ' -f1)" 501
 expect "a method that a file does not take" "$(get / -X DELETE | cut -d' ' -f1)" 405
 finish_clean web
