@@ -324,7 +324,8 @@ INLINE enum drop_reason take_expected(struct tcb *tcb, struct tcp_seg *seg, bool
 	if (seg->ack != tcb->snd_una || seg->len == 0 ||
 		(!predicted && (seg->opt.sack_count > 0 || !repeats_window(tcb, seg))))
 		return take_news(tcb, seg);
-	tcb->snd_wl1 = seg->seq; /* or 2 GiB on all windows would seem old */
+	/* or 2 GiB on all windows would seem old */
+	tcb->snd_wl1 = seq_max(tcb->snd_wl1, seg->seq);
 	return tcp_process_expected(tcb, seg);
 }
 
