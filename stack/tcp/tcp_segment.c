@@ -72,13 +72,17 @@ static uint32_t window_now(const struct tcb *tcb)
 	return seq_gt(tcb->rcv_adv, tcb->rcv_nxt) ? tcb->rcv_adv - tcb->rcv_nxt : 0;
 }
 
-/* A peer that has used the window acknowledges from its right edge, whatever was lost on the way. */
+/*
+ * A peer that has used the window acknowledges from its right edge, whatever was lost on the way;
+ * and lwIP, which counts the byte of a probe as sent, from behind that one.
+ */
 bool tcp_is_acceptable(const struct tcp_seg *seg, uint32_t rcv_nxt, uint32_t window)
 {
 	uint32_t first = seg->seq - rcv_nxt, length = tcp_seg_len(seg);
+	uint32_t most = window > 0 ? window : 1;
 	if (length == 0)
 		return first == 0 || first < window ||
-			(first == window && (seg->flags & TH_RST) == 0);
+			(first <= most && (seg->flags & TH_RST) == 0);
 	return first < window || first + length - 1 < window;
 }
 
