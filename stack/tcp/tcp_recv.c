@@ -39,6 +39,20 @@ INLINE void acknowledge_in_order(struct tcb *tcb)
 }
 
 /*
+ * RFC 5681 4.2: a gap is told at once. A peer without SACK counts how often, so that it gets one for
+ * each segment, however many come in a turn.
+ */
+static void acknowledge_gap(struct tcb *tcb, uint32_t segments)
+{
+	if (tcb->flags & TCB_SACK) {
+		acknowledge_now(tcb);
+		return;
+	}
+	for (; segments > 0; segments--)
+		tcp_emit_control(tcb, TH_ACK, tcb->snd_nxt);
+}
+
+/*
  * What waited so long is hardly worth two full segments: the path may take smaller ones than it did,
  * each second of which is to be acknowledged, too. The next full one puts right what is too small.
  */
@@ -285,6 +299,6 @@ enum drop_reason tcp_process_text(struct tcb *tcb, struct tcp_seg *seg)
 		return DROP_NONE; /* nothing in it was new */
 	if (seg->seq == tcb->rcv_nxt)
 		return in_order(tcb, seg);
-	acknowledge_now(tcb); /* RFC 5681 4.2: a gap */
+	acknowledge_gap(tcb, seg->parts);
 	return tcp_reass_insert(tcb, seg);
 }
