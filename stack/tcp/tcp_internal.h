@@ -641,8 +641,8 @@ bool tcp_challenge_allowed(struct stack *st);
 /* ---- tcp_segment.c, tcp_recv.c, tcp_reass.c: segments in ----------------------------------- */
 
 /*
- * RFC 9293 3.10.7.4 (1st): the four cases of table 6; and a bare ACK at the right edge, or behind the
- * byte of a probe where the window is closed.
+ * RFC 9293 3.10.7.4 (1st): the four cases of table 6; and what is bare at the right edge, or behind
+ * the byte of a probe where the window is closed.
  */
 bool tcp_is_acceptable(const struct tcp_seg *seg, uint32_t rcv_nxt, uint32_t window);
 

@@ -74,15 +74,14 @@ static uint32_t window_now(const struct tcb *tcb)
 
 /*
  * A peer that has used the window acknowledges from its right edge, whatever was lost on the way;
- * and lwIP, which counts the byte of a probe as sent, from behind that one.
+ * and lwIP, which counts the byte of a probe as sent, from behind that one. So they reset, too: the
+ * challenge makes it an exact one, where else nothing would tell that the peer is gone.
  */
 bool tcp_is_acceptable(const struct tcp_seg *seg, uint32_t rcv_nxt, uint32_t window)
 {
 	uint32_t first = seg->seq - rcv_nxt, length = tcp_seg_len(seg);
-	uint32_t most = window > 0 ? window : 1;
 	if (length == 0)
-		return first == 0 || first < window ||
-			(first <= most && (seg->flags & TH_RST) == 0);
+		return first <= (window > 0 ? window : 1);
 	return first < window || first + length - 1 < window;
 }
 
