@@ -417,7 +417,7 @@ static int scan(const struct dns_zones *zones, struct dns_zone *zone, struct rea
 
 static int load(const struct dns_zones *zones, struct dns_zone *zone, struct reader *reader)
 {
-	const char *nul = memchr(reader->text, '\0', reader->length);
+	const char *nul = reader->length > 0 ? memchr(reader->text, '\0', reader->length) : NULL;
 	int result;
 
 	if (nul != NULL) {
