@@ -77,6 +77,7 @@ struct rws_selector {
 	struct rws *rws;
 	uintptr_t owner; /* thread */
 	unsigned id;
+	uint32_t first_generation; /* that its handles started with */
 	bool is_inline;
 	struct core *claimed; /* with RWS_INLINE, the core that this thread is */
 	int64_t now;

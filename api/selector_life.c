@@ -77,8 +77,9 @@ static int join_cores(struct rws_selector *sel, unsigned core)
 	return result;
 }
 
-static int make_tables(struct rws_selector *sel, uint32_t generation)
+static int make_tables(struct rws_selector *sel)
 {
+	uint32_t generation = sel->first_generation;
 	uint32_t sockets = sel->rws->sockets_max;
 	/* A relay has as many channels as sockets. */
 	uint32_t channels = sockets > CHANNELS_MIN ? sockets : CHANNELS_MIN;
@@ -115,7 +116,7 @@ static void init_lists(struct rws_selector *sel)
 static uint32_t next_generation(const struct rws_selector *sel)
 {
 	const struct slot_table *const tables[] = {&sel->socks, &sel->channels, &sel->copies};
-	uint32_t last = 0;
+	uint32_t last = sel->first_generation; /* of one that came to nothing there were none */
 
 	for (unsigned i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		last = tables[i]->last_generation > last ? tables[i]->last_generation : last;
@@ -152,14 +153,14 @@ static void free_all(struct rws_selector *sel)
 	free(sel);
 }
 
-static int set_up(struct rws_selector *sel, unsigned core, uint32_t generation)
+static int set_up(struct rws_selector *sel, unsigned core)
 {
 	sel->wake.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (sel->wake.fd < 0)
 		return -errno;
 	int result = remote_init(sel);
 	if (result == 0)
-		result = make_tables(sel, generation);
+		result = make_tables(sel);
 	if (result == 0)
 		result = make_pool(sel);
 	if (result == 0)
@@ -170,8 +171,6 @@ static int set_up(struct rws_selector *sel, unsigned core, uint32_t generation)
 
 int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **out)
 {
-	uint32_t generation;
-
 	if (rws == NULL || out == NULL || (rws->placement == RWS_INLINE && core >= rws->core_count))
 		return -EINVAL;
 	struct rws_selector *sel = calloc(1, sizeof(*sel));
@@ -182,14 +181,14 @@ int rws_selector_create(struct rws *rws, unsigned core, struct rws_selector **ou
 	sel->is_inline = rws->placement == RWS_INLINE;
 	sel->wake.fd = -1;
 	init_lists(sel);
-	int id = handle_register(&generation);
+	int id = handle_register(&sel->first_generation);
 	if (id < 0) {
 		free(sel);
 		return id;
 	}
 	sel->id = (unsigned)id;
 	atomic_fetch_add(&rws->selector_count, 1);
-	int result = set_up(sel, core, generation);
+	int result = set_up(sel, core);
 	if (result != 0) {
 		free_all(sel);
 		return result;

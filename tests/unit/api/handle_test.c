@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "api/handle.h"
 
+#include <sys/resource.h>
+
 #include "tests/unit/api/fake.h"
 
 struct thing {
@@ -132,6 +134,27 @@ static void handles_of_a_closed_selector_are_ebadf(void **state)
 	assert_false(rws_is_closed(next));
 }
 
+static void handles_of_before_a_selector_that_could_not_be_made_are_ebadf(void **state)
+{
+	rws_socket_t s = fake_connect(sel, NULL, &end);
+	struct rlimit files, none = {0};
+
+	assert_int_equal(rws_selector_close(sel), 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none.rlim_max = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int result = rws_selector_create(&fake.rws, 0, &sel);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	assert_int_equal(result, -EMFILE);
+	assert_int_equal(rws_selector_create(&fake.rws, 0, &sel), 0);
+	for (unsigned i = 0; i < 100; i++) { /* the slot's owners, one after the other */
+		rws_socket_t next = fake_connect(sel, NULL, &end);
+		assert_int_equal(rws_set_user(s, &s), -EBADF);
+		rws_dispose(next);
+		fake_turn(sel, 4);
+	}
+}
+
 /* A relay has one channel each way: as many as sockets. */
 static void there_are_channels_for_all_sockets(void **state)
 {
@@ -197,6 +220,7 @@ int main(void)
 		CASE(made_up_handles_are_ebadf),
 		CASE(handles_of_another_kind_are_ebadf),
 		CASE(handles_of_a_closed_selector_are_ebadf),
+		CASE(handles_of_before_a_selector_that_could_not_be_made_are_ebadf),
 		CASE(there_are_channels_for_all_sockets),
 		CASE(a_full_table_is_enobufs),
 		CASE(user_pointer_and_options),
