@@ -25,6 +25,8 @@ static bool update_window(struct tcb *tcb, const struct tcp_seg *seg)
 		return false;
 	uint32_t window = (uint32_t)seg->wnd << tcb->snd_scale;
 	tcb->snd_wl1 = seg->seq;
+	if (seq_gt(seg->seq, tcb->rcv_nxt)) /* what is predicted would set it back */
+		tcb->predicted = 0;
 	if (window == tcb->snd_wnd)
 		return false;
 	/* RFC 9293 3.8.6.1: the waits between probes begin anew when the window opens. */

@@ -207,12 +207,15 @@ APART void parse_unusual(struct tcp_seg *seg, const uint8_t *options, unsigned l
  */
 static inline bool parse_usual(struct tcp_seg *seg, const uint8_t *options)
 {
+	static const struct tcp_options timestamps_alone = {.has_ts = true};
 	uint32_t form = seg->plain >> 16;
+	if (form == FORM_TIMESTAMPS && be32_get(options) == TCPOPT_TIMESTAMPS_ALONE) {
+		seg->opt.present = timestamps_alone.present;
+		tcp_options_take_timestamps(options + 4, &seg->opt);
+		return true;
+	}
 	seg->opt.present = 0;
-	if (form != FORM_TIMESTAMPS || be32_get(options) != TCPOPT_TIMESTAMPS_ALONE)
-		return form == FORM_BARE;
-	tcp_options_take_timestamps(options + 4, &seg->opt);
-	return true;
+	return form == FORM_BARE;
 }
 
 /* Ends with the one call that some need. */

@@ -328,14 +328,14 @@ INLINE enum drop_reason take_expected(struct tcb *tcb, struct tcp_seg *seg, bool
 		(!predicted && (seg->opt.sack_count > 0 || !repeats_window(tcb, seg))))
 		return take_news(tcb, seg);
 	/* or 2 GiB on all windows would seem old */
-	tcb->snd_wl1 = seq_max(tcb->snd_wl1, seg->seq);
+	tcb->snd_wl1 = predicted ? seg->seq : seq_max(tcb->snd_wl1, seg->seq);
 	return tcp_process_expected(tcb, seg);
 }
 
 /*
  * Header prediction: is_expected, of a segment whose header repeats that of one for which it held.
- * State, flags, options and window are the same then. When the state or the window changes or a hole
- * appears, nothing is predicted until one was expected again.
+ * State, flags, options and window are the same then, and SND.WL1 is not beyond it. When one of these
+ * changes or a hole appears, nothing is predicted until one was expected again.
  */
 INLINE bool is_predicted(const struct tcb *tcb, const struct tcp_seg *seg)
 {
@@ -347,7 +347,8 @@ INLINE bool is_predicted(const struct tcb *tcb, const struct tcp_seg *seg)
 /* Of one that was expected. */
 static void predict(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	bool repeatable = seg->plain != TCP_NOT_PLAIN && repeats_window(tcb, seg);
+	bool repeatable = seg->plain != TCP_NOT_PLAIN && repeats_window(tcb, seg) &&
+		seq_leq(tcb->snd_wl1, tcb->rcv_nxt);
 	tcb->predicted = repeatable ? seg->plain : 0;
 }
 
