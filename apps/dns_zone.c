@@ -460,14 +460,14 @@ static int read_text(const char *path, char **text, size_t *length)
 
 	if (file == NULL)
 		return -errno;
-	while (result == 0 && feof(file) == 0) {
+	do {
 		if (*length == room)
 			result = grow(text, &room);
 		if (result == 0)
 			*length += fread(*text + *length, 1, room - *length, file);
 		if (ferror(file))
 			result = -errno;
-	}
+	} while (result == 0 && feof(file) == 0);
 	fclose(file);
 	return result;
 }
