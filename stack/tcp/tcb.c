@@ -213,7 +213,7 @@ bool tcb_establish(struct tcb *tcb, const struct tcp_handshake *hs)
 {
 	struct stack *st = tcb->conn.stack;
 	take_addresses(tcb, hs);
-	tcb->flags |= hs->flags | TCB_CONNECTED;
+	tcb->flags |= hs->flags;
 	tcb->iss = hs->iss;
 	tcb->snd_una = tcb->snd_nxt = hs->iss + 1;
 	if (hs->flags & TCB_PASSIVE)

@@ -153,10 +153,8 @@ enum {
 	TCB_ACK_DELAYED = 1 << 5, /* one is owed (RFC 9293 3.8.6.3) */
 	TCB_ECE = 1 << 6,         /* ECE on every segment until CWR comes (RFC 3168 6.1.3) */
 	TCB_CWR = 1 << 7,         /* CWR on the next new data (RFC 3168 6.1.2) */
-	TCB_PROBE = 1 << 8,       /* a window or keepalive probe leaves with the next flush */
 	/* Life. */
 	TCB_PASSIVE = 1 << 9,
-	TCB_CONNECTED = 1 << 10,  /* the handshake was complete once */
 	TCB_FIN_QUEUED = 1 << 11, /* snd_end counts our FIN */
 	TCB_FIN_SENT = 1 << 12,   /* CONN_EV_SENT was told */
 	TCB_FIN_ACKED = 1 << 13,
