@@ -361,8 +361,8 @@ static void challenge(struct tcb *tcb)
 static enum drop_reason check_sequence(struct tcb *tcb, const struct tcp_seg *seg)
 {
 	enum drop_reason reason = DROP_NONE;
-	if ((tcb->flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
-		seq_lt(seg->opt.ts_val, tcb->ts_recent))
+	if ((tcb->flags & TCB_TS) && (seg->flags & TH_RST) == 0 &&
+		tcp_is_from_the_past(seg, tcb->ts_recent))
 		reason = DROP_TCP_PAWS;
 	if (reason == DROP_NONE &&
 		!tcp_is_acceptable(seg, tcb->rcv_nxt, tcb->rcv_adv - tcb->rcv_nxt))

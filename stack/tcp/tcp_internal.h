@@ -85,6 +85,15 @@ struct tcp_seg {
 #define TCP_PLAIN     0xf0f7ffffu /* without PSH and what is reserved */
 #define TCP_NOT_PLAIN 1u          /* no header has an offset of zero */
 
+/*
+ * RFC 7323 5.3 R1: the TSval of a connection with timestamps is from before TS.Recent. There are peers
+ * whose SYN has zero, whatever their clock says: all is newer.
+ */
+static inline bool tcp_is_from_the_past(const struct tcp_seg *seg, uint32_t ts_recent)
+{
+	return seg->opt.has_ts && ts_recent != 0 && seq_lt(seg->opt.ts_val, ts_recent);
+}
+
 /* Payload, SYN and FIN in sequence space (RFC 9293 3.4). */
 static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
 {

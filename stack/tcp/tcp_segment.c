@@ -97,7 +97,7 @@ static bool is_from_acknowledged(const struct tcb *tcb, const struct tcp_seg *se
 /* RFC 7323 5.3 R1: older than what was seen, and what was seen is not out of date (5.5). */
 static bool fails_paws(const struct tcb *tcb, const struct tcp_seg *seg)
 {
-	return seq_lt(seg->opt.ts_val, tcb->ts_recent) &&
+	return tcp_is_from_the_past(seg, tcb->ts_recent) &&
 		tcb->conn.stack->now_ms - tcb->last_rcv_ms < PAWS_IDLE_MS;
 }
 
@@ -122,8 +122,7 @@ static void note_old(struct tcb *tcb, const struct tcp_seg *seg)
  */
 static enum drop_reason check_timestamp(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	if ((tcb->flags & TCB_TS) == 0 || !seg->opt.has_ts || (seg->flags & TH_RST) ||
-		!fails_paws(tcb, seg))
+	if ((tcb->flags & TCB_TS) == 0 || (seg->flags & TH_RST) || !fails_paws(tcb, seg))
 		return DROP_NONE;
 	note_old(tcb, seg);
 	answer_refused(tcb, seg);

@@ -236,8 +236,8 @@ static enum drop_reason check_sequence(
 	/* as the SYN-ACK told it */
 	uint32_t next = syn->embryo.irs + 1, window = tcp_syn_window(&syn->listener->options);
 	enum drop_reason reason = DROP_NONE;
-	if ((syn->embryo.flags & TCB_TS) && seg->opt.has_ts && (seg->flags & TH_RST) == 0 &&
-		seq_lt(seg->opt.ts_val, syn->embryo.ts_recent))
+	if ((syn->embryo.flags & TCB_TS) && (seg->flags & TH_RST) == 0 &&
+		tcp_is_from_the_past(seg, syn->embryo.ts_recent))
 		reason = DROP_TCP_PAWS;
 	if (reason == DROP_NONE && !tcp_is_acceptable(seg, next, window))
 		reason = DROP_TCP_WINDOW;

@@ -282,7 +282,7 @@ static enum drop_reason process_fin(
 static enum drop_reason process(
 	struct stack *st, struct tcp_time_wait *entry, const struct tcp_seg *seg)
 {
-	if (entry->has_ts && seg->opt.has_ts && seq_lt(seg->opt.ts_val, entry->ts_recent)) {
+	if (entry->has_ts && tcp_is_from_the_past(seg, entry->ts_recent)) {
 		challenge(st, entry, seg);
 		return DROP_TCP_PAWS;
 	}
