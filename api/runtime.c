@@ -137,22 +137,44 @@ static int make_cores(struct rws *rws, const int cpus[], struct fault *fault)
 	return 0;
 }
 
+/* Returns how many buffers of a pool their drivers may keep. */
+static unsigned close_ports(struct rws *rws)
+{
+	struct port_info info;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < rws->interface_count && rws->owns_ports; i++) {
+		if (rws->interfaces[i].port == NULL)
+			continue;
+		port_get_info(rws->interfaces[i].port, &info);
+		kept += info.kept;
+		port_close(rws->interfaces[i].port);
+	}
+	return kept;
+}
+
+static void free_pool(struct rws *rws, struct pktpool *pool, unsigned kept)
+{
+	unsigned missing = pktpool_free(pool);
+
+	if (missing > kept)
+		rws->missing += missing - kept;
+}
+
 static void free_all(struct rws *rws)
 {
+	unsigned kept;
+
 	for (unsigned c = 0; c < rws->core_count; c++)
 		core_stop(rws->cores[c]);
 	for (unsigned c = 0; c < rws->core_count; c++)
 		core_free(rws->cores[c]);
-	for (unsigned i = 0; i < rws->interface_count && rws->owns_ports; i++)
-		if (rws->interfaces[i].port != NULL)
-			port_close(rws->interfaces[i].port);
+	kept = close_ports(rws);
 	donations_finish(rws);
 	for (unsigned c = 0; c < rws->core_count; c++)
-		if (rws->pools[c] != NULL)
-			rws->missing += pktpool_free(rws->pools[c]);
+		free_pool(rws, rws->pools[c], kept);
 	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++)
-		if (rws->tx_pools[id] != NULL)
-			rws->missing += pktpool_free(rws->tx_pools[id]);
+		free_pool(rws, rws->tx_pools[id], 0);
 	free(rws->steer);
 	if (rws->owns_eal)
 		eal_stop();

@@ -32,6 +32,8 @@ enum {
 	PMD_ANY_MEMORY = 1 << 6,
 	/* A frame takes one transmit descriptor, whatever its buffers. */
 	PMD_DESCRIPTOR_PER_FRAME = 1 << 7,
+	/* Does not give back, when it is closed, the buffers that the kernel's rings hold. */
+	PMD_KEEPS_BUFFERS = 1 << 8,
 };
 uint32_t dpdk_pmd_traits(const char *driver);
 

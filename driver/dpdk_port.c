@@ -26,6 +26,9 @@
 #define SEGMENTS_MAX        40u
 #define GSO_SEGMENTS_MAX    128u
 
+/* PMD_KEEPS_BUFFERS: of a queue 2,048 to be filled, and as many sent and not asked for. */
+#define KEPT_MAX 4096u
+
 /* Everything that the negotiation knows; gone when the port runs. */
 struct setup {
 	const struct port_config *config;
@@ -64,6 +67,7 @@ uint32_t dpdk_pmd_traits(const char *driver)
 			PMD_SHARES_MAC | PMD_DESCRIPTOR_PER_SEGMENT | PMD_LEVEL_TRIGGERED |
 				PMD_WRONG_SUMS | PMD_DIRECT_JUMBO | PMD_ANY_MEMORY},
 		{"net_af_packet", PMD_UNDERSTATES_MTU | PMD_ANY_MEMORY},
+		{"net_af_xdp", PMD_KEEPS_BUFFERS},
 		{"net_memif", PMD_UNDERSTATES_MTU},
 		{"net_ring", PMD_DESCRIPTOR_PER_FRAME},
 		{"net_virtio", PMD_DESCRIPTOR_PER_FRAME},
@@ -458,6 +462,8 @@ static void fill_info(const struct setup *s, struct dpdk_port *d)
 		dpdk_tap_station_mac(info->mac);
 	info->mtu = s->mtu;
 	info->numa_node = rte_eth_dev_socket_id(d->id);
+	if ((d->traits & PMD_KEEPS_BUFFERS) != 0)
+		info->kept = KEPT_MAX;
 	d->rx_frame_max = frame_max(s->mtu);
 }
 
@@ -470,10 +476,12 @@ static void dpdk_close(struct port *port)
 	for (unsigned q = 0; q < port->info.queues; q++)
 		for (unsigned i = 0; i < d->queues[q].staged; i++)
 			rte_pktmbuf_free(d->queues[q].stage[i]);
+	eal_log_take_output(); /* as in start_device */
 	/* On a machine's own interface the kernel would stay in that mode. */
 	(void)rte_eth_promiscuous_disable(d->id);
 	(void)rte_eth_dev_stop(d->id);
 	(void)rte_eth_dev_close(d->id);
+	eal_log_give_output();
 	for (unsigned q = 0; q < port->info.queues; q++) {
 		rte_mempool_free(d->queues[q].build.small);
 		rte_free(port->counters[q]);

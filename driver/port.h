@@ -57,12 +57,13 @@ struct port_info {
 	uint32_t offloads; /* PORT_* in use */
 	int numa_node;     /* -1 unknown */
 	bool rx_interrupt; /* port_rx_fd works */
+	uint16_t kept; /* buffers of a queue's pool, at most, that port_close does not give back */
 };
 
 /* Opens, configures and starts a port. 0, or negative errno with cause and remedy in fault. */
 int port_open(const struct port_config *config, struct port **port, struct fault *fault);
 
-/* Stops and closes it, and gives back all buffers. */
+/* Stops and closes it, and gives back all buffers but port_info.kept. */
 void port_close(struct port *port);
 
 void port_get_info(const struct port *port, struct port_info *info);
