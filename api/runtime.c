@@ -137,20 +137,19 @@ static int make_cores(struct rws *rws, const int cpus[], struct fault *fault)
 	return 0;
 }
 
-/* Returns how many buffers of a pool their drivers may keep. */
-static unsigned close_ports(struct rws *rws)
+/* kept: adds how many buffers of each core's pool their drivers may keep. */
+static void close_ports(struct rws *rws, unsigned kept[])
 {
 	struct port_info info;
-	unsigned kept = 0;
 
 	for (unsigned i = 0; i < rws->interface_count && rws->owns_ports; i++) {
 		if (rws->interfaces[i].port == NULL)
 			continue;
 		port_get_info(rws->interfaces[i].port, &info);
-		kept += info.kept;
+		for (unsigned q = 0; q < info.queues; q++)
+			kept[q] += info.kept;
 		port_close(rws->interfaces[i].port);
 	}
-	return kept;
 }
 
 static void free_pool(struct rws *rws, struct pktpool *pool, unsigned kept)
@@ -163,16 +162,16 @@ static void free_pool(struct rws *rws, struct pktpool *pool, unsigned kept)
 
 static void free_all(struct rws *rws)
 {
-	unsigned kept;
+	unsigned kept[RUNTIME_CORES_MAX] = {0};
 
 	for (unsigned c = 0; c < rws->core_count; c++)
 		core_stop(rws->cores[c]);
 	for (unsigned c = 0; c < rws->core_count; c++)
 		core_free(rws->cores[c]);
-	kept = close_ports(rws);
+	close_ports(rws, kept);
 	donations_finish(rws);
 	for (unsigned c = 0; c < rws->core_count; c++)
-		free_pool(rws, rws->pools[c], kept);
+		free_pool(rws, rws->pools[c], kept[c]);
 	for (unsigned id = 0; id < RUNTIME_SELECTORS_MAX; id++)
 		free_pool(rws, rws->tx_pools[id], 0);
 	free(rws->steer);

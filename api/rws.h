@@ -131,7 +131,7 @@ int rws_create(const struct rws_config *config, struct rws **out, struct rws_err
 /*
  * Stops stack cores and devices and frees everything. All selectors must be closed (-EBUSY else).
  * Returns how many packet buffers had not come back: 0 unless there is a leak. Of those that
- * net_af_xdp's driver keeps, up to 4,096 for each stack core, nothing is said.
+ * net_af_xdp's driver keeps, up to 4,096 for each queue, nothing is said.
  */
 int rws_destroy(struct rws *rws);
 

@@ -147,10 +147,7 @@ static enum audience audience4(struct nif *nif, uint32_t destination)
 	return is_address_elsewhere4(nif, destination) ? FOR_US : FOR_OTHERS;
 }
 
-/*
- * RFC 1122 3.2.1.3, RFC 1812 5.3.7: no multicast, reserved, loopback or broadcast address is a
- * source, and nobody else sends from ours.
- */
+/* RFC 1122 3.2.1.3, RFC 1812 5.3.7: no multicast, reserved or loopback address is a source. */
 static bool is_special_source4(uint32_t source)
 {
 	uint8_t first = (uint8_t)(be32toh(source) >> 24);
@@ -164,6 +161,7 @@ APART enum ip_fate judge_special_source4(struct ip_rx *rx)
 	return none ? IP_FATE_LWIP : refuse(rx, DROP_IP_REFUSED);
 }
 
+/* Nor is the broadcast address, and nobody else sends from ours. */
 static bool is_false_source4(const struct netif *netif, uint32_t source)
 {
 	bool all_ones = (source | netif_ip4_netmask(netif)->addr) == IPADDR_BROADCAST;
