@@ -118,6 +118,7 @@ static inline void clear(struct tcp_send *tx)
 
 struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 {
+	bool is_lone = tcp_is_lone(tcb);
 	struct tcp_send *tx = slab_alloc(&tcp_of(tcb->conn.stack)->sends);
 	if (tx == NULL) {
 		stack_count_drop(tcb->conn.stack, DROP_NO_MEMORY);
@@ -130,6 +131,10 @@ struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 	tcb->tx = tx;
 	tcb->cc.undo = &tx->cc_undo;
 	tcp_loss_init(tcb);
+	if (is_lone && !tcp_enlist_lone(tcb)) {
+		tcb_free_send_state(tcb);
+		return NULL;
+	}
 	return tx;
 }
 

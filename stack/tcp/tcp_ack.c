@@ -68,11 +68,11 @@ static void free_acked_txsegs(struct tcb *tcb, struct tcp_ack *ack)
 	}
 }
 
-static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
+/* bytes: from the start of the queue on. Returns how many of the pbuf behind are among them. */
+static uint32_t free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 {
 	struct pbuf *p = tcb->sndq;
 	uint32_t marks = 0;
-	bytes += tcb->tx->first_acked;
 	while (p != NULL && bytes >= p->len) {
 		struct pbuf *next = p->next;
 		bytes -= p->len;
@@ -84,8 +84,8 @@ static void free_acked_pbufs(struct tcb *tcb, uint32_t bytes)
 	tcb->sndq = p;
 	if (p == NULL)
 		tcb->sndq_last = NULL;
-	tcb->tx->first_acked = bytes;
 	tcb->conn.counted += marks / CONN_COUNTED;
+	return bytes;
 }
 
 /* SND.UNA <- SEG.ACK. What it passes is off the retransmission queue. */
@@ -99,7 +99,7 @@ static void advance(struct tcb *tcb, struct tcp_ack *ack)
 	free_acked_txsegs(tcb, ack);
 	if ((tcb->flags & TCB_FIN_QUEUED) && tcb->snd_una == tcb->snd_end)
 		bytes--; /* the FIN */
-	free_acked_pbufs(tcb, bytes);
+	tx->first_acked = free_acked_pbufs(tcb, tx->first_acked + bytes);
 	if (bytes > 0) {
 		tcb->conn.acked += bytes;
 		tcb_event(tcb, CONN_EV_SPACE);
@@ -113,6 +113,38 @@ static void advance(struct tcb *tcb, struct tcp_ack *ack)
 	tx->timeouts = 0;
 	tcb->soft_error = 0;
 	dst_confirm(st, tcb->dst);
+}
+
+/*
+ * The lone segment was acknowledged: what the steps of tcp_loss.h come to when there is no block for
+ * sending. With cwnd not full congestion control learns of the RTT, mostly.
+ */
+static void take_lone(struct tcb *tcb, const struct tcp_seg *seg)
+{
+	struct stack *st = tcb->conn.stack;
+	uint32_t bytes = seg->ack - tcb->snd_una;
+	tcb->snd_una = seg->ack;
+	free_acked_pbufs(tcb, bytes);
+	tcb->conn.acked += bytes;
+	tcb_event(tcb, CONN_EV_SPACE);
+	tcb->soft_error = 0;
+	dst_confirm(st, tcb->dst);
+	uint32_t rtt_us = tcp_rtt_lone(tcb);
+	const struct tcp_cc_ack news = {
+		.now_ns = st->now_ns,
+		.acked = bytes,
+		.cum_acked = bytes,
+		.rtt_us = rtt_us,
+		.min_rtt_us = tcb->min_rtt_us,
+		.srtt_us = tcb->srtt_us,
+		.snd_una = tcb->snd_una,
+		.snd_nxt = tcb->snd_nxt,
+	};
+	tcb->cc.ops->on_ack(&tcb->cc, &news);
+	if (tcb->snd_una == tcb->snd_end)
+		tcp_rtx_off(tcb);
+	else
+		tcb_output_later(tcb);
 }
 
 static void scoreboard(struct tcb *tcb, struct tcp_ack *ack)
@@ -153,6 +185,17 @@ enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg)
 	if (seq_gt(seg->ack, tcb->snd_nxt) || seq_lt(seg->ack, tcb->snd_una - tcb->snd_wnd_max))
 		return refuse(tcb);
 
+	if (tcp_is_lone(tcb)) {
+		if (seg->ack == tcb->snd_nxt && seg->opt.sack_count == 0) {
+			if (update_window(tcb, seg))
+				tcb_output_later(tcb);
+			take_lone(tcb, seg);
+			return DROP_NONE;
+		}
+		/* Without memory it is no news: another ACK will say it again. */
+		if (tcb_send_state(tcb) == NULL)
+			return DROP_NONE;
+	}
 	struct tcp_ack ack;
 	tcp_ack_begin(tcb, &ack, seg);
 	bool was_closed = tcb->snd_wnd == 0;

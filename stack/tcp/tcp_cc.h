@@ -203,7 +203,7 @@ struct tcp_cc_ops {
 	 */
 	void (*on_undo)(struct tcp_cc *cc, uint64_t now_ns);
 
-	/* Before a segment is sent: in_flight without it. NULL: of no interest. */
+	/* Before a segment is sent: in_flight without it. NULL, as it is without rate_samples. */
 	void (*on_sent)(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, bool app_limited);
 
 	/*

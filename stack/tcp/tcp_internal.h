@@ -236,8 +236,9 @@ struct tcb {
 	uint32_t ts_offset;                 /* TSval = now_ms + ts_offset (RFC 7323 5.4) */
 
 	/* ---- From here on: ACKs, loss, life ---- */
-	struct tcp_cc cc;    /* begins with cwnd and ssthresh */
-	struct tcp_send *tx; /* NULL while nothing is queued or in flight, nor a probe unjudged */
+	struct tcp_cc cc; /* begins with cwnd and ssthresh */
+	/* NULL while nothing is queued, nothing or a lone segment in flight, and no probe unjudged. */
+	struct tcp_send *tx;
 	union {
 		/* Queued and not acknowledged; linked by next, each owned alone. */
 		struct {
@@ -247,8 +248,11 @@ struct tcb {
 	};
 	struct tcp_reass *reass; /* out-of-order data; NULL without */
 	struct dst *dst;
-	uint64_t delivered; /* bytes that the peer has, in whatever order */
-	uint32_t snd_end;   /* behind all that is queued, FIN included */
+	union {
+		uint64_t delivered;    /* bytes that the peer has; cc.ops->rate_samples */
+		uint64_t lone_sent_ns; /* tcp_is_lone: when it left */
+	};
+	uint32_t snd_end; /* behind all that is queued, FIN included */
 
 	/* RFC 6298. */
 	uint32_t srtt_us, rttvar_us;     /* srtt_us 0: no sample yet */
@@ -434,12 +438,22 @@ static inline uint32_t tcp_now_ms(const struct stack *st)
 	return (uint32_t)st->now_ms;
 }
 
+/*
+ * What is in flight is one segment that was sent once, with nothing in flight before it, as most
+ * requests and answers are. Of it is known when it left (lone_sent_ns), and no more: there is no
+ * block for sending until there is other news than its acknowledgment.
+ */
+static inline bool tcp_is_lone(const struct tcb *tcb)
+{
+	return tcb->tx == NULL && tcb->snd_una != tcb->snd_nxt && tcb->state >= TCP_ESTABLISHED;
+}
+
 /* Bytes in the network: RFC 6675's pipe, with RACK's marks. */
 static inline uint32_t tcp_in_flight(const struct tcb *tcb)
 {
 	const struct tcp_send *tx = tcb->tx;
 	if (tx == NULL)
-		return 0;
+		return tcb->snd_nxt - tcb->snd_una;
 	return tcb->snd_nxt - tcb->snd_una - tx->sacked_out - tx->lost_out + tx->retrans_out;
 }
 
@@ -546,13 +560,19 @@ static inline void tcb_output_later(struct tcb *tcb)
 		tcb_output_enlist(tcb);
 }
 
-/* The block for sending, made when it is not there; NULL without memory. */
+/*
+ * The block for sending, made when it is not there, with the lone segment in it if there is one;
+ * NULL without memory, and all is as before.
+ */
 struct tcp_send *tcb_new_send_state(struct tcb *tcb);
 static inline struct tcp_send *tcb_send_state(struct tcb *tcb)
 {
 	return tcb->tx != NULL ? tcb->tx : tcb_new_send_state(tcb);
 }
 void tcb_free_send_state(struct tcb *tcb);
+
+/* Into the block for sending, which is new: the lone segment that left without. False: no memory. */
+bool tcp_enlist_lone(struct tcb *tcb);
 
 /* Effective send MSS from peer_mss, path MTU and options (RFC 6691, RFC 9293 3.7.1). */
 void tcb_update_mss(struct tcb *tcb);
@@ -728,6 +748,9 @@ void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg);
 
 /* Arms TCP_TIMER_RTX for what the connection waits for: RTO, TLP or persist; or tcp_rtx_off. */
 void tcp_rtx_arm(struct tcb *tcb);
+
+/* The same for a segment that has just left, alone, of a peer with SACK. */
+void tcp_rtx_arm_alone(struct tcb *tcb);
 
 /* Nothing is queued or in flight. */
 static inline void tcp_rtx_off(struct tcb *tcb)

@@ -152,7 +152,7 @@ static inline void tcp_loss_sent(struct tcb *tcb, struct tcp_txseg *txseg)
 	const struct tcp_cc_ops *ops = tcb->cc.ops;
 	uint32_t pipe = tcp_in_flight(tcb);
 	tcp_loss_sent_at_last(tcb, txseg);
-	if (tcb->tx->ca_state != TCP_CA_OPEN || ops->on_sent != NULL || ops->rate_samples)
+	if (tcb->tx->ca_state != TCP_CA_OPEN || ops->rate_samples)
 		tcp_loss_sent_and_tell(tcb, txseg, pipe, false);
 	else
 		tcp_loss_note_sent(tcb, txseg, pipe, false);
@@ -210,6 +210,8 @@ void tcp_recovery_sent(struct tcb *tcb, const struct tcp_txseg *txseg, bool agai
 /* ---- tcp_rtt.c ---- */
 
 void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack);
+/* The same of an ACK of the lone segment; returns its RTT. */
+uint32_t tcp_rtt_lone(struct tcb *tcb);
 
 /* ---- tcp_rate.c ---- */
 

@@ -146,8 +146,8 @@ static uint8_t ect(const struct tcb *tcb, const struct tcp_txseg *txseg)
 	return !probe && txseg->len > 0 ? ECN_ECT0 : 0;
 }
 
-/* again: known when this is compiled. */
-INLINE enum drop_reason emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+/* What both ways of sending have in common. again: known when this is compiled. */
+INLINE enum drop_reason emit_text(struct tcb *tcb, const struct tcp_txseg *txseg, bool again)
 {
 	struct room room;
 	struct ip_packet packet = packet_of(tcb, &room);
@@ -175,6 +175,14 @@ INLINE enum drop_reason emit(struct tcb *tcb, struct tcp_txseg *txseg, bool agai
 		tcp_recovery_told(tcb, txseg);
 	acknowledged_by_text(tcb);
 	count_sent(tcb, txseg->len);
+	return DROP_NONE;
+}
+
+INLINE enum drop_reason emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
+{
+	enum drop_reason reason = emit_text(tcb, txseg, again);
+	if (reason != DROP_NONE)
+		return reason;
 	if (again)
 		tcp_loss_sent_again(tcb, txseg);
 	else
@@ -488,6 +496,60 @@ static void note_app_limited(struct tcb *tcb)
 		tcp_rate_app_limited(tcb);
 }
 
+/* Alone */
+
+/* What a lone segment has to do without: other flags than SACK and timestamps, mostly. */
+#define LONE_FLAGS \
+	(TCB_SACK | TCB_ECN | TCB_ECE | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED)
+
+/*
+ * All that is queued may leave as one segment, with nothing in flight, and neither fills half of
+ * cwnd nor is anything about it to be remembered for more than its time. That pacing and Nagle have
+ * nothing against it then, follows.
+ */
+static bool may_go_alone(const struct tcb *tcb)
+{
+	const struct pbuf *p = tcb->sndq;
+	return tcb->snd_una == tcb->snd_nxt && tcb->state == TCP_ESTABLISHED &&
+		(tcb->flags & LONE_FLAGS) == TCB_SACK && p == tcb->sndq_last &&
+		p->len <= tcb->snd_mss && p->len <= tcb->snd_wnd &&
+		tcb->cc.cwnd / 2 > tcb->snd_mss && !tcb->cc.ops->rate_samples &&
+		tcb->options->user_timeout_ms == 0;
+}
+
+static void send_alone(struct tcb *tcb)
+{
+	const struct stack *st = tcb->conn.stack;
+	const struct tcp_txseg text = {.p = tcb->sndq, .seq = tcb->snd_nxt, .len = tcb->sndq->len};
+	if (emit_text(tcb, &text, false) != DROP_NONE) {
+		tcb->flags |= TCB_BLOCKED;
+		tcp_rtx_arm(tcb);
+		return;
+	}
+	tcb->snd_nxt = tcb->snd_end;
+	tcb->sent_ms = tcp_now_ms(st);
+	tcb->lone_sent_ns = st->now_ns;
+	tcp_rtx_arm_alone(tcb);
+}
+
+bool tcp_enlist_lone(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	uint32_t end = tcb->snd_nxt, length = end - tcb->snd_una;
+	tcb->snd_nxt = tcb->snd_una;
+	struct tcp_txseg *txseg = new_txseg(tcb, length, false);
+	tcb->snd_nxt = end;
+	if (txseg == NULL)
+		return false;
+	txseg->sent_ns = tcb->lone_sent_ns;
+	TAILQ_INSERT_TAIL(&tx->inflight, txseg, entry);
+	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+	advance(tcb, txseg);
+	tx->unpaced -= length;
+	tx->rto_base_ms = tx->pto_base_ms = tx->waiting_ms = tcb->sent_ms;
+	return true;
+}
+
 /* New bytes once all that is lost was sent again. */
 static bool send_all(struct tcb *tcb)
 {
@@ -504,6 +566,10 @@ static void send_text(struct tcb *tcb)
 {
 	if (tcb->snd_una == tcb->snd_nxt)
 		tcp_idle_restart(tcb);
+	if (tcb->tx == NULL && may_go_alone(tcb)) {
+		send_alone(tcb);
+		return;
+	}
 	if (tcb_send_state(tcb) == NULL) {
 		tcb->flags |= TCB_BLOCKED;
 		return;
@@ -538,10 +604,14 @@ void tcp_output(struct tcb *tcb)
 	if (tcb->state < TCP_ESTABLISHED && !output_early(tcb))
 		return;
 	tcb->flags &= ~(uint32_t)TCB_BLOCKED;
-	if (tcb->snd_una != tcb->snd_end)
+	if (tcb->tx == NULL) {
+		if (tcb->snd_nxt != tcb->snd_end)
+			send_text(tcb);
+	} else if (tcb->snd_una != tcb->snd_end) {
 		send_text(tcb);
-	else if (tcb->tx != NULL && tcb->sndq == NULL && !tcb->tx->tlp_out)
+	} else if (tcb->sndq == NULL && !tcb->tx->tlp_out) {
 		tcb_free_send_state(tcb);
+	}
 	if (tcb->flags & (TCB_ACK_NOW | TCB_BLOCKED))
 		finish(tcb);
 }

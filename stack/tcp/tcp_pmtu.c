@@ -116,6 +116,6 @@ void tcp_icmp_mtu(struct stack *st, const struct flow *flow, uint32_t seq, uint1
 	if (mtu < dst_mtu(tcb->dst)) /* RFC 8201 4: never raised by ICMP */
 		dst_set_mtu(st, tcb->dst, mtu);
 	tcb_update_mss(tcb); /* another connection may have been told before */
-	if (tcb->snd_mss < before && tcb->tx != NULL && tcb->state >= TCP_ESTABLISHED)
+	if (tcb->snd_mss < before && tcb->state >= TCP_ESTABLISHED && tcb_send_state(tcb) != NULL)
 		resend_larger(tcb);
 }

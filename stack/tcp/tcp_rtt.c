@@ -86,10 +86,18 @@ void tcp_rtt_sample(struct tcb *tcb, uint32_t rtt_us)
 	update_rto(tcb);
 }
 
-static uint32_t us_since(const struct tcp_ack *ack, uint64_t sent_ns)
+static uint32_t us_since(uint64_t now_ns, uint64_t sent_ns)
 {
-	uint64_t us = (ack->now_ns - sent_ns) / 1000;
+	uint64_t us = (now_ns - sent_ns) / 1000;
 	return us == 0 ? 1 : us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+uint32_t tcp_rtt_lone(struct tcb *tcb)
+{
+	uint32_t rtt_us = us_since(tcb->conn.stack->now_ns, tcb->lone_sent_ns);
+	tcp_rtt_sample(tcb, rtt_us);
+	tcb->backoff = 0;
+	return rtt_us;
 }
 
 /*
@@ -110,7 +118,7 @@ static void sample_echo(struct tcb *tcb, const struct tcp_ack *ack)
 void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack)
 {
 	if (ack->last_ns != 0)
-		ack->rtt_us = us_since(ack, ack->last_ns);
+		ack->rtt_us = us_since(ack->now_ns, ack->last_ns);
 	/*
 	 * RFC 6298 3: the one to time is the earliest, which shows how long ACKs may take. With
 	 * bytes among it that were sent again, the others may have arrived long before.
@@ -119,7 +127,8 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack)
 	if (first_ns != 0 && !(ack->resent && ack->cum_acked != 0)) {
 		take_min(tcb, ack->rtt_us);
 		/* Often it is the latest, too. */
-		smooth(tcb, first_ns == ack->last_ns ? ack->rtt_us : us_since(ack, first_ns));
+		smooth(tcb,
+			first_ns == ack->last_ns ? ack->rtt_us : us_since(ack->now_ns, first_ns));
 		update_rto(tcb);
 		tcb->backoff = 0; /* RFC 6298 5: a sample of new data ends the backing off */
 	} else if (ack->cum_acked != 0 && !ack->has_dsack && tcp_has_echo(tcb, ack)) {

@@ -23,6 +23,7 @@
 #define PERSIST_MAX_MS     60000u
 #define MAX_ACK_DELAY_US   200000u /* RFC 8985 7.2: TLP.max_ack_delay, a peer's delayed ACK */
 #define PTO_INITIAL_US     1000000u
+#define NO_MEMORY_MS       100u  /* until there may be some again */
 #define PTO_GRANULARITY_US 2000u /* of our timer and the peer's */
 
 static uint32_t left_ms(uint32_t due_ms, uint32_t now_ms)
@@ -118,14 +119,23 @@ SELDOM void arm_user_timeout(struct tcb *tcb)
 	tcp_timer_set(tcb, TCP_TIMER_USER, left_ms(end_ms, tcp_now_ms(tcb->conn.stack)));
 }
 
+/* As next_deadline and arm_in_flight would: what it counts from is now. */
+void tcp_rtx_arm_alone(struct tcb *tcb)
+{
+	uint32_t rto_ms = tcp_rto_ms(tcb), pto_ms = tlp_timeout_ms(tcb);
+	arm(tcb, TCP_RTX_TLP, pto_ms < rto_ms ? pto_ms : rto_ms);
+}
+
 void tcp_rtx_arm(struct tcb *tcb)
 {
 	if (tcb->state <= TCP_SYN_RCVD)
 		return;
-	if (tcb->tx == NULL || tcb->snd_una == tcb->snd_end) {
+	if (tcb->snd_una == tcb->snd_end) {
 		tcp_rtx_off(tcb);
 		return;
 	}
+	if (tcb_send_state(tcb) == NULL) /* a lone segment's stays as it is */
+		return;
 	bool persist = tcb->snd_una == tcb->snd_nxt || tcb->snd_wnd == 0;
 	if (persist)
 		arm_persist(tcb);
@@ -264,8 +274,12 @@ static bool is_due(const struct tcb *tcb)
 
 void tcp_rtx_timeout(struct tcb *tcb)
 {
-	if (tcb->tx == NULL || tcb->snd_una == tcb->snd_end)
+	if (tcb->snd_una == tcb->snd_end)
 		return;
+	if (tcb_send_state(tcb) == NULL) {
+		tcp_timer_set(tcb, TCP_TIMER_RTX, NO_MEMORY_MS);
+		return;
+	}
 	if (!is_due(tcb)) {
 		tcp_rtx_arm(tcb);
 		return;

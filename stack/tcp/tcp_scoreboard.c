@@ -79,9 +79,10 @@ static inline void note_delivery(struct tcb *tcb, struct tcp_ack *ack,
 			ack->original = true;
 	}
 	ack->delivered += bytes;
-	tcb->delivered += bytes;
-	if (tcb->cc.ops->rate_samples)
+	if (tcb->cc.ops->rate_samples) {
+		tcb->delivered += bytes;
 		tcp_rate_delivered(tcb, ack, txseg, end);
+	}
 	tcp_rack_delivered(tcb, ack, txseg, end);
 }
 

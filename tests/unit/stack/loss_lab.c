@@ -144,11 +144,15 @@ void tcb_output_forget(struct tcb *tcb)
 
 struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 {
+	bool is_lone = tcp_is_lone(tcb);
 	tcb->tx = slab_alloc(&lab.tcp.sends);
 	memset(tcb->tx, 0, sizeof(*tcb->tx));
 	tcb->tx->next = tcb->sndq;
 	tcp_loss_init(tcb);
+	tcb->tx->unpaced = TCP_UNPACED_SEGMENTS * tcb->snd_mss;
 	tcb->cc.undo = &tcb->tx->cc_undo;
+	if (is_lone)
+		assert_true(tcp_enlist_lone(tcb));
 	return tcb->tx;
 }
 
@@ -285,6 +289,8 @@ void lab_add(uint32_t bytes)
 	else
 		tcb->sndq_last->next = p;
 	tcb->sndq_last = p;
+	if (!lab.alone && tcb->tx == NULL)
+		tcb_new_send_state(tcb);
 	if (tcb->tx != NULL && tcb->tx->next == NULL)
 		tcb->tx->next = p;
 	tcb->snd_end += bytes;

@@ -33,6 +33,7 @@ struct lab {
 	uint32_t peer_ts_ecr; /* what the next ACK echoes */
 	int failed;           /* errno that tcb_fail was called with */
 	bool device_full;
+	bool alone; /* lone segments leave without a block for sending */
 	uint16_t mtu;
 };
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A segment that is alone in flight leaves without a block for sending (stack/tcp/tcp_output.c), and
+ * nothing of that may show: what happens to a sender is done to another one too, which has the block
+ * from the start, and all that can be seen of both is the same at every step.
+ */
+#include "tests/unit/stack/loss_lab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STEPS    400u
+#define FLAGS    (TCB_SACK | TCB_TS)
+#define MIX_SEED 0x9e3779b97f4a7c15ULL
+
+/* What shows of a sender. */
+struct view {
+	uint64_t now_ns, pacing_rate;
+	uint32_t snd_una, snd_nxt, snd_end, snd_wnd, cwnd, ssthresh, srtt_us, rttvar_us, rto_ms;
+	uint32_t min_rtt_us, due_ms, rtx_kind, backoff, acked, events, in_flight, sent;
+	int soft_error, failed;
+};
+
+static struct view view[STEPS];
+static struct lab_sent sent[LAB_SENT];
+static uint64_t seed;
+static unsigned lone_steps;
+
+/* xorshift64* */
+static uint32_t draw(uint32_t below)
+{
+	seed ^= seed >> 12;
+	seed ^= seed << 25;
+	seed ^= seed >> 27;
+	return (uint32_t)(seed * 0x2545f4914f6cdd1dULL >> 33) % below;
+}
+
+static void look(struct view *v)
+{
+	const struct tcb *tcb = lab.tcb;
+	memset(v, 0, sizeof(*v));
+	v->now_ns = lab.st.now_ns;
+	v->pacing_rate = tcb->cc.pacing_rate;
+	v->snd_una = tcb->snd_una;
+	v->snd_nxt = tcb->snd_nxt;
+	v->snd_end = tcb->snd_end;
+	v->snd_wnd = tcb->snd_wnd;
+	v->cwnd = tcb->cc.cwnd;
+	v->ssthresh = tcb->cc.ssthresh;
+	v->srtt_us = tcb->srtt_us;
+	v->rttvar_us = tcb->rttvar_us;
+	v->rto_ms = tcb->rto_ms;
+	v->min_rtt_us = tcb->min_rtt_us;
+	v->due_ms = tcb->timer_ms[TCP_TIMER_RTX];
+	v->rtx_kind = tcb->rtx_kind;
+	v->backoff = tcb->backoff;
+	v->acked = tcb->conn.acked;
+	v->events = tcb->conn.ready.events;
+	v->in_flight = tcp_in_flight(tcb);
+	v->sent = lab.sent_count;
+	v->soft_error = tcb->soft_error;
+	v->failed = lab.failed;
+}
+
+/* An ACK of all, of a part, of nothing new; with SACK, D-SACK or another window now and then. */
+static void answer(void)
+{
+	const struct tcb *tcb = lab.tcb;
+	uint32_t una = tcb->snd_una - LAB_SEQ, nxt = tcb->snd_nxt - LAB_SEQ;
+	struct tcp_seg seg = lab_ack_segment(draw(10) < 7 ? nxt : una + draw(nxt - una + 1));
+	seg.len = draw(8) == 0;
+	seg.opt.ts_ecr = (uint32_t)lab.st.now_ms - draw(50);
+	if (draw(16) == 0)
+		lab.peer_wnd = draw(3) == 0 ? 0 : draw(65536);
+	else if (draw(4) == 0)
+		lab.peer_wnd = 65535;
+	seg.wnd = (uint16_t)lab.peer_wnd;
+	if (draw(10) == 0) {
+		uint32_t start = tcb->snd_una - LAB_MSS + draw(2 * LAB_MSS);
+		seg.opt.sack[seg.opt.sack_count++] =
+			(struct tcp_sack_block){start, start + 1 + draw(LAB_MSS)};
+	}
+	(void)lab_segment(&seg);
+}
+
+static void step(void)
+{
+	switch (draw(8)) {
+	case 0:
+	case 1:
+	case 2:
+		lab_send(1 + draw(draw(6) == 0 ? 3 * LAB_MSS : LAB_MSS));
+		break;
+	case 3:
+		lab_wait(1 + draw(draw(10) == 0 ? 2500 : 300));
+		break;
+	case 4:
+		lab.device_full = draw(8) == 0;
+		lab.tcb->soft_error = draw(8) == 0 ? -1 : 0;
+		lab_output();
+		break;
+	case 5:
+		if (draw(4) == 0) /* as conn_set_options does */
+			tcp_rtx_arm(lab.tcb);
+		break;
+	default:
+		answer();
+		break;
+	}
+}
+
+static void run(uint64_t n, bool alone)
+{
+	seed = n * MIX_SEED | 1;
+	lab_open(n % 4 != 0 ? FLAGS : TCB_SACK);
+	lab.alone = alone;
+	lab_use(n % 2 != 0 ? TCP_CC_CUBIC : TCP_CC_NEWRENO);
+	for (unsigned i = 0; i < STEPS; i++) {
+		struct view now;
+		step();
+		look(&now);
+		lone_steps += tcp_is_lone(lab.tcb);
+		if (alone)
+			assert_memory_equal(&now, &view[i], sizeof(now));
+		else
+			view[i] = now;
+	}
+	if (alone)
+		assert_memory_equal(lab.sent, sent, lab.sent_count * sizeof(*sent));
+	else
+		memcpy(sent, lab.sent, sizeof(sent));
+	lab_close();
+}
+
+/* RFC 9293 3.10.7.4 (5th), RFC 6298, RFC 8985, RFC 5681: whatever comes and goes. */
+static void lone_segment_shows_in_nothing(void **state)
+{
+	for (uint64_t n = 1; n <= 300; n++) {
+		lone_steps = 0;
+		run(n, false);
+		assert_int_equal(lone_steps, 0);
+		run(n, true);
+		assert_true(lone_steps > 0);
+	}
+}
+
+/* It has no block for sending, so none has to be there: an ACK that is no news needs none, either. */
+static void lone_segment_needs_no_memory(void **state)
+{
+	lab_open(FLAGS);
+	lab.alone = true;
+	lab_send(LAB_MSS);
+	assert_int_equal(lab.sent_count, 1);
+	assert_int_equal(lab.tcp.sends.used, 0);
+	assert_int_equal(lab.tcp.txsegs.used, 0);
+	lab_ack(LAB_MSS);
+	assert_int_equal(lab.tcb->conn.acked, LAB_MSS);
+	assert_int_equal(lab.tcb->timer_ms[TCP_TIMER_RTX], 0);
+	lab_close();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lone_segment_shows_in_nothing),
+		cmocka_unit_test(lone_segment_needs_no_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
