@@ -31,8 +31,8 @@ struct ip_packet {
 	uint8_t *l4;
 	uint16_t l4_length; /* bytes, at most IP_OUTPUT_L4_MAX */
 	uint8_t proto;      /* IP_PROTO_TCP or IP_PROTO_UDP */
-	uint8_t ttl;        /* or hop limit, not 0 */
 	uint8_t tos;        /* DSCP and ECN: RFC 2474, RFC 3168 */
+	uint8_t ttl;        /* or hop limit, not 0 */
 	/*
 	 * Never in fragments: IPv4 says so to routers (DF, RFC 1191). A packet longer than the path
 	 * MTU is then refused with DROP_TX_TOO_LONG.

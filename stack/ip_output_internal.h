@@ -94,6 +94,28 @@ INLINE uint8_t *ip_write_headers(const struct ip_packet *packet, uint32_t l4_tot
 
 /* The packet */
 
+/*
+ * A copy in memory. By field, or the compiler keeps each of them there for it all the way.
+ */
+INLINE struct ip_packet ip_packet_copy(const struct ip_packet *packet)
+{
+	return (struct ip_packet){
+		.dst = packet->dst,
+		.local = packet->local,
+		.remote = packet->remote,
+		.l4 = packet->l4,
+		.l4_length = packet->l4_length,
+		.proto = packet->proto,
+		.tos = packet->tos,
+		.ttl = packet->ttl,
+		.dont_fragment = packet->dont_fragment,
+		.gso_size = packet->gso_size,
+		.payload = packet->payload,
+		.offset = packet->offset,
+		.length = packet->length,
+	};
+}
+
 INLINE bool ip_device_sums(const struct ip_packet *packet)
 {
 	uint16_t wanted = packet->proto == IP_PROTO_TCP ? NIF_TX_TCP_CHECKSUM : NIF_TX_UDP_CHECKSUM;
@@ -130,7 +152,7 @@ INLINE enum drop_reason ip_output_as(struct stack *st, const struct ip_packet *p
 	uint32_t l3 = ip6 ? IP6_HEADER : IP4_HEADER;
 	uint32_t l4_total = packet->l4_length + packet->length;
 	if (l3 + l4_total > dst->mtu && (packet->gso_size == 0 || !ip_may_be_cut(packet, l3))) {
-		struct ip_packet copy = *packet;
+		struct ip_packet copy = ip_packet_copy(packet);
 		return ip_output_long(st, &copy, l4_total);
 	}
 
@@ -149,7 +171,7 @@ INLINE enum drop_reason ip_output_as(struct stack *st, const struct ip_packet *p
 	unsigned segments = nif_frame_segments(&frame);
 	dst->ident += segments;
 	if (packet->gso_size == 0 && !ip_device_sums(packet)) {
-		struct ip_packet copy = *packet;
+		struct ip_packet copy = ip_packet_copy(packet);
 		ip_write_checksum(&copy, &frame, l4_total);
 	}
 	return ip_send(st, dst, &frame, segments);

@@ -163,18 +163,13 @@ static void sndq_free(struct tcb *tcb)
 
 void tcb_output_enlist(struct tcb *tcb)
 {
-	struct tcp_stack *tcp = tcp_of(tcb->conn.stack);
-	tcb->flags |= TCB_IN_OUTPUT;
-	tcp->output_count++;
-	if ((tcb->flags & TCB_HASHED) == 0)
-		TAILQ_REMOVE(&tcp->apart, tcb, entry);
-	TAILQ_INSERT_TAIL(&tcp->output, tcb, entry);
+	tcb_output_enter(tcp_of(tcb->conn.stack), tcb);
 }
 
 void tcb_output_forget(struct tcb *tcb)
 {
 	if (tcb->flags & TCB_IN_OUTPUT)
-		tcb_output_leave(tcb);
+		tcb_output_leave(tcp_of(tcb->conn.stack), tcb);
 }
 
 /* RFC 6691 2: the peer's MSS and the path's, less the options of every segment. */

@@ -26,6 +26,11 @@ bool tcp_cc_init(struct tcp_cc *cc, enum tcp_cc_kind kind, struct arena *arena, 
 	return cc->ops->init(cc, arena, now_ns);
 }
 
+bool tcp_cc_samples_rates(enum tcp_cc_kind kind)
+{
+	return algorithms[kind]->rate_samples;
+}
+
 void tcp_cc_fini(struct tcp_cc *cc, struct arena *arena)
 {
 	if (cc->ops != NULL && cc->ops->fini != NULL)

@@ -225,6 +225,9 @@ extern const struct tcp_cc_ops tcp_newreno, tcp_cubic, tcp_bbr;
 bool tcp_cc_init(struct tcp_cc *cc, enum tcp_cc_kind kind, struct arena *arena, uint32_t mss,
 	uint64_t now_ns);
 
+/* What the ops of a kind that is within range say. */
+bool tcp_cc_samples_rates(enum tcp_cc_kind kind);
+
 /* Gives back what init took. Also fine for a cc of zeros. */
 void tcp_cc_fini(struct tcp_cc *cc, struct arena *arena);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "stack/base/apart.h"
 #include "stack/tcp/tcp_internal.h"
 
 #define NS_PER_MS 1000000ULL
@@ -23,6 +24,13 @@ static void enqueue(struct tcb *tcb, struct pbuf *p)
 	tcb->snd_end += p->len;
 }
 
+APART void enqueue_all(struct tcb *tcb, struct pbuf *chain)
+{
+	struct pbuf *p;
+	while ((p = stack_take_pbuf(&chain)) != NULL)
+		enqueue(tcb, p);
+}
+
 uint32_t conn_send_buffer(const struct conn *conn)
 {
 	const struct tcb *tcb = (const struct tcb *)conn;
@@ -35,15 +43,17 @@ uint32_t conn_send_buffer(const struct conn *conn)
 void conn_send(struct conn *conn, struct pbuf *chain)
 {
 	struct tcb *tcb = tcb_of(conn);
-	struct pbuf *p;
 	stack_enter(conn->stack);
 	if (tcb->state == TCP_CLOSED || (tcb->flags & TCB_FIN_QUEUED)) {
 		pbuf_free(chain);
 		return;
 	}
-	while ((p = stack_take_pbuf(&chain)) != NULL)
-		enqueue(tcb, p);
-	tcb_output_later(tcb);
+	if (chain != NULL && chain->next == NULL && chain->len > 0)
+		enqueue(tcb, chain);
+	else
+		enqueue_all(tcb, chain);
+	if ((tcb->flags & TCB_IN_OUTPUT) == 0)
+		tcb_output_enter(tcp_of(conn->stack), tcb);
 }
 
 /* CLOSE of RFC 9293 3.10.4, as far as the network is concerned. */
@@ -173,6 +183,8 @@ bool tcb_take_options(struct tcb *tcb, const struct conn_options *options)
 	set_flag(tcb, TCB_NO_DELAY, options->no_delay);
 	set_flag(tcb, TCB_NO_DELAYED_ACK, options->no_delayed_ack);
 	set_flag(tcb, TCB_KEEP_ALIVE, options->keep_alive);
+	set_flag(tcb, TCB_NOT_ALONE,
+		filled.user_timeout_ms != 0 || tcp_cc_samples_rates(filled.congestion));
 	return true;
 }
 

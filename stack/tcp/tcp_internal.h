@@ -163,6 +163,7 @@ enum {
 	TCB_ECE = 1 << 6,         /* ECE on every segment until CWR comes (RFC 3168 6.1.3) */
 	TCB_CWR = 1 << 7,         /* CWR on the next new data (RFC 3168 6.1.2) */
 	/* Life. */
+	TCB_NOT_ALONE = 1 << 8, /* no lone segments: rates are sampled, or the user has a timeout */
 	TCB_PASSIVE = 1 << 9,
 	TCB_FIN_QUEUED = 1 << 11, /* snd_end counts our FIN */
 	TCB_FIN_SENT = 1 << 12,   /* CONN_EV_SENT was told */
@@ -271,11 +272,11 @@ struct tcb {
 	uint32_t sent_ms;       /* when payload was sent last (RFC 5681 4.1) */
 	uint32_t iss;
 	uint32_t snd_wnd_max; /* MAX.SND.WND of RFC 9293 3.8.6.2.1 */
-	int32_t soft_error;   /* last ICMP error that did not end it (RFC 5461); negative errno */
-	uint8_t rtx_kind : 3; /* enum tcp_rtx_kind */
-	uint8_t reo_wnd_persist : 5; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
-	uint8_t backoff;             /* doublings of the RTO, probes or SYNs unanswered */
-	uint8_t keep_probes;         /* keepalive probes unanswered */
+	int16_t soft_error;   /* last ICMP error that did not end it (RFC 5461); negative errno */
+	uint8_t rtx_kind;     /* enum tcp_rtx_kind */
+	uint8_t reo_wnd_persist; /* RFC 8985 6.2: RACK.reo_wnd_persist, recoveries */
+	uint8_t backoff;         /* doublings of the RTO, probes or SYNs unanswered */
+	uint8_t keep_probes;     /* keepalive probes unanswered */
 	uint8_t reo_wnd_mult;    /* RFC 8985 6.2: RACK.reo_wnd_mult; 0: no reordering was seen */
 	uint16_t rcv_mss;        /* payload of a full segment received, as it seems: RFC 5681 4.2 */
 	uint16_t peer_mss;       /* of its MSS option, or the default */
@@ -540,18 +541,26 @@ static inline void tcb_event(struct tcb *tcb, uint16_t events)
 		tcb_tell(tcb, events);
 }
 
-/* To be looked at by tcp_flush_output, or no longer. enlist: it is not yet; leave: it is. */
+/* To be looked at by tcp_flush_output, or no longer. enter: it is not yet; leave: it is. */
 void tcb_output_enlist(struct tcb *tcb);
 void tcb_output_forget(struct tcb *tcb);
 
-static inline void tcb_output_leave(struct tcb *tcb)
+static inline void tcb_output_enter(struct tcp_stack *tcp, struct tcb *tcb)
 {
-	struct tcp_stack *tcp = tcp_of(tcb->conn.stack);
-	tcb->flags &= ~(uint32_t)TCB_IN_OUTPUT;
+	tcp->output_count++;
+	if ((tcb->flags & TCB_HASHED) == 0)
+		TAILQ_REMOVE(&tcp->apart, tcb, entry);
+	TAILQ_INSERT_TAIL(&tcp->output, tcb, entry);
+	tcb->flags |= TCB_IN_OUTPUT;
+}
+
+static inline void tcb_output_leave(struct tcp_stack *tcp, struct tcb *tcb)
+{
 	tcp->output_count--;
 	TAILQ_REMOVE(&tcp->output, tcb, entry);
 	if ((tcb->flags & TCB_HASHED) == 0)
 		TAILQ_INSERT_TAIL(&tcp->apart, tcb, entry);
+	tcb->flags &= ~(uint32_t)TCB_IN_OUTPUT;
 }
 
 static inline void tcb_output_later(struct tcb *tcb)
@@ -749,9 +758,6 @@ void tcp_recovery_told(struct tcb *tcb, const struct tcp_txseg *txseg);
 /* Arms TCP_TIMER_RTX for what the connection waits for: RTO, TLP or persist; or tcp_rtx_off. */
 void tcp_rtx_arm(struct tcb *tcb);
 
-/* The same for a segment that has just left, alone, of a peer with SACK. */
-void tcp_rtx_arm_alone(struct tcb *tcb);
-
 /* Nothing is queued or in flight. */
 static inline void tcp_rtx_off(struct tcb *tcb)
 {
@@ -818,14 +824,12 @@ static inline uint16_t tcp_syn_window(const struct conn_options *options)
 /* ---- tcp_timer.c ---------------------------------------------------------------------------- */
 
 /*
- * Arms a timer delay_ms from now (at least 1). A deadline that moves away leaves the entry of the
+ * Arms a timer delay_ms from now, at least 1. A deadline that moves away leaves the entry of the
  * wheel where it is: see tcp_timer.c.
  */
 static inline void tcp_timer_set(struct tcb *tcb, enum tcp_timer timer, uint32_t delay_ms)
 {
 	struct stack *st = tcb->conn.stack;
-	if (delay_ms == 0)
-		delay_ms = 1;
 	uint32_t due = tcp_now_ms(st) + delay_ms;
 	tcb->timer_ms[timer] = due != 0 ? due : 1; /* 0 means off */
 	if (!wheel_armed(&tcb->wheel) || tcb->wheel.due_ms > st->now_ms + delay_ms)

@@ -213,6 +213,43 @@ void tcp_rtt_ack(struct tcb *tcb, struct tcp_ack *ack);
 /* The same of an ACK of the lone segment; returns its RTT. */
 uint32_t tcp_rtt_lone(struct tcb *tcb);
 
+/* ---- tcp_rtx.c, inline where a lone segment needs it ---- */
+
+#define TCP_MAX_ACK_DELAY_US   200000u /* RFC 8985 7.2: TLP.max_ack_delay, a peer's delayed ACK */
+#define TCP_PTO_INITIAL_US     1000000u
+#define TCP_PTO_GRANULARITY_US 2000u /* of our timer and the peer's */
+
+/*
+ * The time to a tail loss probe; one_segment: no more is in flight.
+ *
+ * RFC 8985 7.2 has no floor but what timers can tell apart. Linux adds two ticks, which is 2 ms to
+ * 8 ms by its configuration. More is not needed where cores are shared: a turn takes a burst of the
+ * frames that came before it runs timers, so that our own delay hardly provokes a probe; one that
+ * the peer's delay provokes costs a segment, whose DSACK says so, and no window (7.4.2).
+ */
+static inline uint32_t tcp_pto_ms(const struct tcb *tcb, bool one_segment)
+{
+	uint64_t us = TCP_PTO_INITIAL_US;
+	if (tcb->srtt_us != 0)
+		us = 2 * (uint64_t)tcb->srtt_us + TCP_PTO_GRANULARITY_US;
+	if (one_segment)
+		us += TCP_MAX_ACK_DELAY_US;
+	return (uint32_t)((us + 999) / 1000);
+}
+
+static inline void tcp_rtx_arm_for(struct tcb *tcb, enum tcp_rtx_kind kind, uint32_t delay_ms)
+{
+	tcb->rtx_kind = (uint8_t)kind;
+	tcp_timer_set(tcb, TCP_TIMER_RTX, delay_ms);
+}
+
+/* tcp_rtx_arm for a segment that leaves now, alone, to a peer with SACK. */
+static inline void tcp_rtx_arm_alone(struct tcb *tcb, uint32_t rto_ms)
+{
+	uint32_t pto_ms = tcp_pto_ms(tcb, true);
+	tcp_rtx_arm_for(tcb, TCP_RTX_TLP, pto_ms < rto_ms ? pto_ms : rto_ms);
+}
+
 /* ---- tcp_rate.c ---- */
 
 /* For congestion control that reads samples: a txseg was sent, pipe was in flight without it. */
@@ -237,20 +274,25 @@ static inline void tcp_pmtu_progress(struct tcb *tcb)
 
 /* ---- for tcp_output.c ---- */
 
+/* Data is to leave behind idle time (RFC 5681 4.1). */
+static inline void tcp_idle_told(struct tcb *tcb, uint32_t rto_ms)
+{
+	const struct stack *st = tcb->conn.stack;
+	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
+	tcb->cc.ops->on_idle(
+		&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000, (uint64_t)rto_ms * 1000000);
+}
+
 /*
- * Before data is sent with nothing in flight (RFC 5681 4.1). Where the ACK that left nothing in
- * flight is of this turn, no time was idle.
+ * Before data is sent with nothing in flight. Where the ACK that left nothing in flight is of this
+ * turn, no time was idle.
  */
 static inline void tcp_idle_restart(struct tcb *tcb)
 {
-	const struct stack *st = tcb->conn.stack;
-	uint32_t now_ms = tcp_now_ms(st);
-	if (tcb->tx != NULL && tcb->tx->pto_base_ms == now_ms)
+	if (tcb->tx != NULL && tcb->tx->pto_base_ms == tcp_now_ms(tcb->conn.stack))
 		return;
 	tcp_pmtu_progress(tcb);
-	uint32_t idle_ms = now_ms - tcb->sent_ms;
-	tcb->cc.ops->on_idle(&tcb->cc, st->now_ns, (uint64_t)idle_ms * 1000000,
-		(uint64_t)tcp_rto_ms(tcb) * 1000000);
+	tcp_idle_told(tcb, tcp_rto_ms(tcb));
 }
 
 #endif

@@ -82,8 +82,8 @@ INLINE struct ip_packet packet_of(const struct tcb *tcb, struct room *room)
 		.remote = &tcb->conn.remote,
 		.l4 = room->l4,
 		.proto = IP_PROTO_TCP,
-		.ttl = tcb->options->ttl,
 		.tos = tcb->options->tos,
+		.ttl = tcb->options->ttl,
 		.dont_fragment = true, /* RFC 1191 */
 	};
 }
@@ -120,12 +120,6 @@ static uint8_t ecn_flags(const struct tcb *tcb)
 
 /* Payload */
 
-static void count_sent(struct tcb *tcb, uint32_t length)
-{
-	uint32_t segments = length > tcb->snd_mss ? (length + tcb->snd_mss - 1) / tcb->snd_mss : 1;
-	tcb->conn.stack->counters.tcp_tx_segments += segments;
-}
-
 static uint8_t data_flags(const struct tcb *tcb, const struct tcp_txseg *txseg, bool again)
 {
 	uint8_t flags = TH_ACK | ecn_flags(tcb);
@@ -146,43 +140,50 @@ static uint8_t ect(const struct tcb *tcb, const struct tcp_txseg *txseg)
 	return !probe && txseg->len > 0 ? ECN_ECT0 : 0;
 }
 
-/* What both ways of sending have in common. again: known when this is compiled. */
-INLINE enum drop_reason emit_text(struct tcb *tcb, const struct tcp_txseg *txseg, bool again)
+/*
+ * Bytes of the send queue as one packet. From flags on: what the caller knows of it when this is
+ * compiled costs nothing.
+ */
+INLINE enum drop_reason emit_text(struct stack *st, struct tcb *tcb, const struct tcp_txseg *text,
+	uint8_t flags, uint8_t ecn, uint16_t gso_size, bool timestamps)
 {
 	struct room room;
 	struct ip_packet packet = packet_of(tcb, &room);
 	uint8_t *end = room.l4 + TCP_HEADER;
-	uint8_t flags = data_flags(tcb, txseg, again);
-	put_fixed(tcb, room.l4, txseg->seq, flags);
-	if (tcb->flags & TCB_TS)
+	put_fixed(tcb, room.l4, text->seq, flags);
+	if (timestamps)
 		end = put_timestamps(tcb, end);
 	end_header(&packet, end);
-	packet.payload = txseg->p;
-	packet.offset = txseg->offset;
-	packet.length = txseg->len;
-	if (txseg->len > tcb->snd_mss)
-		packet.gso_size = tcb->snd_mss;
-	if ((tcb->flags & TCB_ECN) && !again)
-		packet.tos |= ect(tcb, txseg);
-	enum drop_reason reason = ip_output_inline(tcb->conn.stack, &packet);
+	packet.payload = text->p;
+	packet.offset = text->offset;
+	packet.length = text->len;
+	packet.gso_size = gso_size;
+	packet.tos |= ecn;
+	enum drop_reason reason = ip_output_inline(st, &packet);
 	if (reason != DROP_NONE) {
 		/* Another connection learnt of a smaller path MTU. */
 		if (reason == DROP_TX_TOO_LONG)
 			tcb_update_mss(tcb);
 		return reason;
 	}
-	if (flags & TH_CWR)
-		tcp_recovery_told(tcb, txseg);
-	acknowledged_by_text(tcb);
-	count_sent(tcb, txseg->len);
+	st->counters.tcp_tx_segments += gso_size != 0 ? (text->len + gso_size - 1) / gso_size : 1;
 	return DROP_NONE;
 }
 
+/* again: known when this is compiled. */
 INLINE enum drop_reason emit(struct tcb *tcb, struct tcp_txseg *txseg, bool again)
 {
-	enum drop_reason reason = emit_text(tcb, txseg, again);
+	uint8_t flags = data_flags(tcb, txseg, again);
+	uint8_t ecn = (tcb->flags & TCB_ECN) && !again ? ect(tcb, txseg) : 0;
+	uint16_t gso_size = txseg->len > tcb->snd_mss ? tcb->snd_mss : 0;
+	bool timestamps = (tcb->flags & TCB_TS) != 0;
+	enum drop_reason reason =
+		emit_text(tcb->conn.stack, tcb, txseg, flags, ecn, gso_size, timestamps);
 	if (reason != DROP_NONE)
 		return reason;
+	acknowledged_by_text(tcb);
+	if (flags & TH_CWR)
+		tcp_recovery_told(tcb, txseg);
 	if (again)
 		tcp_loss_sent_again(tcb, txseg);
 	else
@@ -374,6 +375,15 @@ APART bool send_lost(struct tcb *tcb)
 	return true;
 }
 
+/* What else a turn may ask for: an ACK that no text carried, another turn. */
+APART void finish(struct tcb *tcb)
+{
+	if ((tcb->flags & TCB_ACK_NOW) && emit_control(tcb, TH_ACK, tcb->snd_nxt) != DROP_NONE)
+		tcb->flags |= TCB_BLOCKED;
+	if (tcb->flags & TCB_BLOCKED)
+		tcb_output_later(tcb);
+}
+
 /* For the first time */
 
 /*
@@ -498,38 +508,54 @@ static void note_app_limited(struct tcb *tcb)
 
 /* Alone */
 
-/* What a lone segment has to do without: other flags than SACK and timestamps, mostly. */
-#define LONE_FLAGS \
-	(TCB_SACK | TCB_ECN | TCB_ECE | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED)
+/* What a lone segment has to do without, but for SACK, which it needs. */
+#define LONE_FLAGS                                                                                \
+	(TCB_SACK | TCB_ECN | TCB_ECE | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED | \
+		TCB_BLOCKED | TCB_NOT_ALONE)
 
 /*
  * All that is queued may leave as one segment, with nothing in flight, and neither fills half of
- * cwnd nor is anything about it to be remembered for more than its time. That pacing and Nagle have
- * nothing against it then, follows.
+ * cwnd nor is anything of it to be remembered but its time. That pacing and Nagle have nothing
+ * against it follows.
  */
-static bool may_go_alone(const struct tcb *tcb)
+INLINE bool may_go_alone(const struct tcb *tcb)
 {
 	const struct pbuf *p = tcb->sndq;
-	return tcb->snd_una == tcb->snd_nxt && tcb->state == TCP_ESTABLISHED &&
-		(tcb->flags & LONE_FLAGS) == TCB_SACK && p == tcb->sndq_last &&
-		p->len <= tcb->snd_mss && p->len <= tcb->snd_wnd &&
-		tcb->cc.cwnd / 2 > tcb->snd_mss && !tcb->cc.ops->rate_samples &&
-		tcb->options->user_timeout_ms == 0;
+	return tcb->tx == NULL && p != NULL && p == tcb->sndq_last && p->len <= tcb->snd_mss &&
+		p->len <= tcb->snd_wnd && tcb->snd_una == tcb->snd_nxt &&
+		tcb->state == TCP_ESTABLISHED && (tcb->flags & LONE_FLAGS) == TCB_SACK &&
+		tcb->reass == NULL && tcb->cc.cwnd / 2 > tcb->snd_mss;
 }
 
-static void send_alone(struct tcb *tcb)
+SELDOM void is_blocked(struct tcb *tcb)
 {
-	const struct stack *st = tcb->conn.stack;
+	tcb->flags |= TCB_BLOCKED;
+	tcp_rtx_arm(tcb);
+	finish(tcb);
+}
+
+INLINE enum drop_reason emit_alone(struct stack *st, struct tcb *tcb, bool timestamps)
+{
 	const struct tcp_txseg text = {.p = tcb->sndq, .seq = tcb->snd_nxt, .len = tcb->sndq->len};
-	if (emit_text(tcb, &text, false) != DROP_NONE) {
-		tcb->flags |= TCB_BLOCKED;
-		tcp_rtx_arm(tcb);
+	return emit_text(st, tcb, &text, TH_ACK | TH_PSH, 0, 0, timestamps);
+}
+
+APART void send_alone(struct tcb *tcb)
+{
+	struct stack *st = tcb->conn.stack;
+	uint32_t rto_ms = tcp_rto_ms(tcb);
+	tcp_idle_told(tcb, rto_ms);
+	enum drop_reason reason =
+		tcb->flags & TCB_TS ? emit_alone(st, tcb, true) : emit_alone(st, tcb, false);
+	if (reason != DROP_NONE) {
+		is_blocked(tcb);
 		return;
 	}
+	acknowledged(tcb);
 	tcb->snd_nxt = tcb->snd_end;
 	tcb->sent_ms = tcp_now_ms(st);
 	tcb->lone_sent_ns = st->now_ns;
-	tcp_rtx_arm_alone(tcb);
+	tcp_rtx_arm_alone(tcb, rto_ms);
 }
 
 bool tcp_enlist_lone(struct tcb *tcb)
@@ -566,10 +592,6 @@ static void send_text(struct tcb *tcb)
 {
 	if (tcb->snd_una == tcb->snd_nxt)
 		tcp_idle_restart(tcb);
-	if (tcb->tx == NULL && may_go_alone(tcb)) {
-		send_alone(tcb);
-		return;
-	}
 	if (tcb_send_state(tcb) == NULL) {
 		tcb->flags |= TCB_BLOCKED;
 		return;
@@ -581,15 +603,6 @@ static void send_text(struct tcb *tcb)
 	tcp_rtx_arm(tcb);
 }
 
-/* What else a turn may ask for: an ACK that no text carried, another turn. */
-APART void finish(struct tcb *tcb)
-{
-	if ((tcb->flags & TCB_ACK_NOW) && emit_control(tcb, TH_ACK, tcb->snd_nxt) != DROP_NONE)
-		tcb->flags |= TCB_BLOCKED;
-	if (tcb->flags & TCB_BLOCKED)
-		tcb_output_later(tcb);
-}
-
 /* Before ESTABLISHED. True: text may leave all the same (RFC 7413 4.2.2). */
 APART bool output_early(struct tcb *tcb)
 {
@@ -599,7 +612,7 @@ APART bool output_early(struct tcb *tcb)
 	return tcp_is_fast_open_server(tcb);
 }
 
-void tcp_output(struct tcb *tcb)
+APART void output(struct tcb *tcb)
 {
 	if (tcb->state < TCP_ESTABLISHED && !output_early(tcb))
 		return;
@@ -616,13 +629,27 @@ void tcp_output(struct tcb *tcb)
 		finish(tcb);
 }
 
+INLINE void output_one(struct tcb *tcb)
+{
+	if (may_go_alone(tcb))
+		send_alone(tcb);
+	else
+		output(tcb);
+}
+
+void tcp_output(struct tcb *tcb)
+{
+	output_one(tcb);
+}
+
 /* Those on the list now; what goes on it meanwhile is for the next turn. */
 void tcp_flush_output(struct stack *st)
 {
 	struct tcp_stack *tcp = tcp_of(st);
-	for (unsigned n = tcp->output_count; n > 0 && !TAILQ_EMPTY(&tcp->output); n--) {
-		struct tcb *tcb = TAILQ_FIRST(&tcp->output);
-		tcb_output_leave(tcb);
-		tcp_output(tcb);
+	struct tcb *tcb;
+	for (unsigned n = tcp->output_count; n > 0 && (tcb = TAILQ_FIRST(&tcp->output)) != NULL;
+		n--) {
+		tcb_output_leave(tcp, tcb);
+		output_one(tcb);
 	}
 }

@@ -75,7 +75,7 @@ void tcp_icmp_error(struct stack *st, const struct flow *flow, uint32_t seq, int
 	struct tcb *tcb = find_in_flight(st, flow, seq);
 	if (tcb == NULL)
 		return;
-	tcb->soft_error = error;
+	tcb->soft_error = (int16_t)error;
 	if (hard && (tcb->state == TCP_SYN_SENT || tcb->state == TCP_SYN_RCVD))
 		tcb_fail(tcb, error);
 }

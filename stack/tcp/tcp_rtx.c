@@ -18,24 +18,15 @@
 #include "stack/base/apart.h"
 #include "stack/tcp/tcp_loss.h"
 
-#define R2_TIMEOUTS        15u     /* RFC 9293 3.8.3, RFC 1122 4.2.3.5 */
-#define R2_MIN_MS          100000u /* at least 100 seconds */
-#define PERSIST_MAX_MS     60000u
-#define MAX_ACK_DELAY_US   200000u /* RFC 8985 7.2: TLP.max_ack_delay, a peer's delayed ACK */
-#define PTO_INITIAL_US     1000000u
-#define NO_MEMORY_MS       100u  /* until there may be some again */
-#define PTO_GRANULARITY_US 2000u /* of our timer and the peer's */
+#define R2_TIMEOUTS    15u     /* RFC 9293 3.8.3, RFC 1122 4.2.3.5 */
+#define R2_MIN_MS      100000u /* at least 100 seconds */
+#define PERSIST_MAX_MS 60000u
+#define NO_MEMORY_MS   100u /* until there may be some again */
 
 static uint32_t left_ms(uint32_t due_ms, uint32_t now_ms)
 {
 	int32_t left = seq_diff(due_ms, now_ms);
 	return left > 0 ? (uint32_t)left : 1;
-}
-
-static void arm(struct tcb *tcb, enum tcp_rtx_kind kind, uint32_t delay_ms)
-{
-	tcb->rtx_kind = (uint8_t)kind;
-	tcp_timer_set(tcb, TCP_TIMER_RTX, delay_ms);
 }
 
 /* RFC 8985 7.2: whether a probe may be scheduled, and after how long. */
@@ -48,22 +39,6 @@ static bool tlp_allowed(const struct tcb *tcb)
 				(tx->ca_state == TCP_CA_OPEN || tx->ca_state == TCP_CA_CWR)));
 }
 
-/*
- * RFC 8985 7.2 has no floor but what timers can tell apart. Linux adds two ticks, which is 2 ms to
- * 8 ms by its configuration. More is not needed where cores are shared: a turn takes a burst of the
- * frames that came before it runs timers, so that our own delay hardly provokes a probe; one that
- * the peer's delay provokes costs a segment, whose DSACK says so, and no window (7.4.2).
- */
-static uint32_t tlp_timeout_ms(const struct tcb *tcb)
-{
-	uint64_t us = PTO_INITIAL_US;
-	if (tcb->srtt_us != 0)
-		us = 2 * (uint64_t)tcb->srtt_us + PTO_GRANULARITY_US;
-	if (tcp_in_flight(tcb) <= tcb->snd_mss)
-		us += MAX_ACK_DELAY_US;
-	return (uint32_t)((us + 999) / 1000);
-}
-
 /* What comes first while something is in flight, and when. */
 INLINE enum tcp_rtx_kind next_deadline(const struct tcb *tcb, uint32_t *due_ms)
 {
@@ -72,7 +47,8 @@ INLINE enum tcp_rtx_kind next_deadline(const struct tcb *tcb, uint32_t *due_ms)
 	*due_ms = tx->rto_base_ms + tcp_rto_ms(tcb);
 	if (tlp_allowed(tcb)) {
 		/* RFC 8985 7.2: not later than the RTO would be, which then follows it. */
-		uint32_t pto_due_ms = tx->pto_base_ms + tlp_timeout_ms(tcb);
+		uint32_t pto_due_ms =
+			tx->pto_base_ms + tcp_pto_ms(tcb, tcp_in_flight(tcb) <= tcb->snd_mss);
 		if (ms_before(pto_due_ms, *due_ms))
 			*due_ms = pto_due_ms;
 		kind = TCP_RTX_TLP;
@@ -88,7 +64,7 @@ static void arm_in_flight(struct tcb *tcb)
 {
 	uint32_t due_ms, now_ms = tcp_now_ms(tcb->conn.stack);
 	enum tcp_rtx_kind kind = next_deadline(tcb, &due_ms);
-	arm(tcb, kind, left_ms(due_ms, now_ms));
+	tcp_rtx_arm_for(tcb, kind, left_ms(due_ms, now_ms));
 }
 
 /*
@@ -110,20 +86,14 @@ APART void arm_persist(struct tcb *tcb)
 		return;
 	}
 	uint32_t delay_ms = tcp_rto_ms(tcb);
-	arm(tcb, TCP_RTX_PERSIST, delay_ms < PERSIST_MAX_MS ? delay_ms : PERSIST_MAX_MS);
+	tcp_rtx_arm_for(
+		tcb, TCP_RTX_PERSIST, delay_ms < PERSIST_MAX_MS ? delay_ms : PERSIST_MAX_MS);
 }
 
 SELDOM void arm_user_timeout(struct tcb *tcb)
 {
 	uint32_t end_ms = tcb->tx->waiting_ms + tcb->options->user_timeout_ms;
 	tcp_timer_set(tcb, TCP_TIMER_USER, left_ms(end_ms, tcp_now_ms(tcb->conn.stack)));
-}
-
-/* As next_deadline and arm_in_flight would: what it counts from is now. */
-void tcp_rtx_arm_alone(struct tcb *tcb)
-{
-	uint32_t rto_ms = tcp_rto_ms(tcb), pto_ms = tlp_timeout_ms(tcb);
-	arm(tcb, TCP_RTX_TLP, pto_ms < rto_ms ? pto_ms : rto_ms);
 }
 
 void tcp_rtx_arm(struct tcb *tcb)

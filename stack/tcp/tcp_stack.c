@@ -74,7 +74,7 @@ static void free_connections(struct tcp_stack *tcp)
 {
 	struct tcb *tcb;
 	while ((tcb = TAILQ_FIRST(&tcp->output)) != NULL)
-		tcb_output_leave(tcb);
+		tcb_output_leave(tcp, tcb);
 	free_hashed(&tcp->flows);
 	while ((tcb = TAILQ_FIRST(&tcp->apart)) != NULL)
 		free_connection(tcb);

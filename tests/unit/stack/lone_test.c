@@ -2,7 +2,7 @@
 /*
  * A segment that is alone in flight leaves without a block for sending (stack/tcp/tcp_output.c), and
  * nothing of that may show: what happens to a sender is done to another one too, which has the block
- * from the start, and all that can be seen of both is the same at every step.
+ * at once, and all that can be seen of both is the same at every step.
  */
 #include "tests/unit/stack/loss_lab.h"
 
@@ -116,7 +116,8 @@ static void run(uint64_t n, bool alone)
 {
 	seed = n * MIX_SEED | 1;
 	lab_open(n % 4 != 0 ? FLAGS : TCB_SACK);
-	lab.alone = alone;
+	if (alone)
+		lab.tcb->flags &= ~(uint32_t)TCB_NOT_ALONE;
 	lab_use(n % 2 != 0 ? TCP_CC_CUBIC : TCP_CC_NEWRENO);
 	for (unsigned i = 0; i < STEPS; i++) {
 		struct view now;
@@ -151,7 +152,7 @@ static void lone_segment_shows_in_nothing(void **state)
 static void lone_segment_needs_no_memory(void **state)
 {
 	lab_open(FLAGS);
-	lab.alone = true;
+	lab.tcb->flags &= ~(uint32_t)TCB_NOT_ALONE;
 	lab_send(LAB_MSS);
 	assert_int_equal(lab.sent_count, 1);
 	assert_int_equal(lab.tcp.sends.used, 0);

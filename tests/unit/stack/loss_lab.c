@@ -241,7 +241,7 @@ void lab_open(uint32_t flags)
 	tcb->conn.stack = &lab.st;
 	tcb->dst = &lab.dst;
 	tcb->state = TCP_ESTABLISHED;
-	tcb->flags = flags | TCB_NO_DELAY;
+	tcb->flags = flags | TCB_NO_DELAY | TCB_NOT_ALONE;
 	tcb->snd_una = tcb->snd_nxt = tcb->snd_end = LAB_SEQ;
 	tcb->snd_mss = LAB_MSS;
 	lab.options = (struct conn_options){.rto_min_ms = 200, .ttl = 64};
@@ -289,8 +289,6 @@ void lab_add(uint32_t bytes)
 	else
 		tcb->sndq_last->next = p;
 	tcb->sndq_last = p;
-	if (!lab.alone && tcb->tx == NULL)
-		tcb_new_send_state(tcb);
 	if (tcb->tx != NULL && tcb->tx->next == NULL)
 		tcb->tx->next = p;
 	tcb->snd_end += bytes;

@@ -33,13 +33,12 @@ struct lab {
 	uint32_t peer_ts_ecr; /* what the next ACK echoes */
 	int failed;           /* errno that tcb_fail was called with */
 	bool device_full;
-	bool alone; /* lone segments leave without a block for sending */
 	uint16_t mtu;
 };
 
 extern struct lab lab;
 
-/* flags: TCB_SACK and so on. The window is 64 KiB, cwnd ten segments, the RTT 100 ms. */
+/* flags: TCB_SACK and so on; no segment leaves alone. The window is 64 KiB, cwnd ten segments, the RTT 100 ms. */
 void lab_open(uint32_t flags);
 void lab_close(void);
 /* Before anything is sent; NewReno without pacing otherwise. */
