@@ -115,13 +115,18 @@ static void advance(struct tcb *tcb, struct tcp_ack *ack)
 	dst_confirm(st, tcb->dst);
 }
 
-/*
- * The lone segment was acknowledged: what the steps of tcp_loss.h come to when there is no block for
- * sending. With cwnd not full congestion control learns of the RTT, mostly.
- */
+/* Of a lone segment, and no other news but of the window. */
+static bool acknowledges_lone(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+	return tcp_is_lone(tcb) && seg->ack == tcb->snd_nxt && seg->opt.sack_count == 0;
+}
+
+/* What the steps of tcp_loss.h come to then, of which there is no block for sending. */
 static void take_lone(struct tcb *tcb, const struct tcp_seg *seg)
 {
 	struct stack *st = tcb->conn.stack;
+	if (update_window(tcb, seg))
+		tcb_output_later(tcb);
 	uint32_t bytes = seg->ack - tcb->snd_una;
 	tcb->snd_una = seg->ack;
 	free_acked_pbufs(tcb, bytes);
@@ -185,17 +190,14 @@ enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg)
 	if (seq_gt(seg->ack, tcb->snd_nxt) || seq_lt(seg->ack, tcb->snd_una - tcb->snd_wnd_max))
 		return refuse(tcb);
 
-	if (tcp_is_lone(tcb)) {
-		if (seg->ack == tcb->snd_nxt && seg->opt.sack_count == 0) {
-			if (update_window(tcb, seg))
-				tcb_output_later(tcb);
-			take_lone(tcb, seg);
-			return DROP_NONE;
-		}
-		/* Without memory it is no news: another ACK will say it again. */
-		if (tcb_send_state(tcb) == NULL)
-			return DROP_NONE;
+	if (acknowledges_lone(tcb, seg)) {
+		take_lone(tcb, seg);
+		return DROP_NONE;
 	}
+	/* Without memory it is no news: another ACK will tell it again. */
+	if (tcp_is_lone(tcb) && tcb_send_state(tcb) == NULL)
+		return DROP_NONE;
+
 	struct tcp_ack ack;
 	tcp_ack_begin(tcb, &ack, seg);
 	bool was_closed = tcb->snd_wnd == 0;

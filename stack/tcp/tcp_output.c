@@ -415,7 +415,7 @@ static bool fin_follows(const struct tcb *tcb, uint32_t end)
 		seq_lt(end, tcb->snd_una + tcb->snd_wnd);
 }
 
-static struct tcp_txseg *new_txseg(struct tcb *tcb, uint32_t length, bool fin)
+static struct tcp_txseg *new_txseg(struct tcb *tcb, uint32_t seq, uint32_t length, bool fin)
 {
 	struct tcp_send *tx = tcb->tx;
 	struct tcp_txseg *txseg = slab_alloc(&tcp_of(tcb->conn.stack)->txsegs);
@@ -424,7 +424,7 @@ static struct tcp_txseg *new_txseg(struct tcb *tcb, uint32_t length, bool fin)
 		return NULL;
 	}
 	/* Lists and times are written when it is sent. */
-	txseg->seq = tcb->snd_nxt;
+	txseg->seq = seq;
 	txseg->len = length;
 	txseg->p = length > 0 ? tx->next : NULL;
 	txseg->offset = tx->next_offset;
@@ -454,7 +454,7 @@ INLINE void advance(struct tcb *tcb, const struct tcp_txseg *txseg)
 /* One packet of new bytes. False: the device took none, or no memory. */
 INLINE bool send_some(struct tcb *tcb, uint32_t length, bool fin)
 {
-	struct tcp_txseg *txseg = new_txseg(tcb, length, fin);
+	struct tcp_txseg *txseg = new_txseg(tcb, tcb->snd_nxt, length, fin);
 	if (txseg == NULL)
 		return false;
 	TAILQ_INSERT_TAIL(&tcb->tx->inflight, txseg, entry);
@@ -508,10 +508,10 @@ static void note_app_limited(struct tcb *tcb)
 
 /* Alone */
 
-/* What a lone segment has to do without, but for SACK, which it needs. */
-#define LONE_FLAGS                                                                                \
-	(TCB_SACK | TCB_ECN | TCB_ECE | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED | \
-		TCB_BLOCKED | TCB_NOT_ALONE)
+/* What decides of a lone segment: SACK, and nothing else of it. */
+#define LONE_FLAGS                                                                      \
+	(TCB_SACK | TCB_ECN | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED | \
+		TCB_BLOCKED | TCB_UNACCEPTED | TCB_NOT_ALONE)
 
 /*
  * All that is queued may leave as one segment, with nothing in flight, and neither fills half of
@@ -521,23 +521,25 @@ static void note_app_limited(struct tcb *tcb)
 INLINE bool may_go_alone(const struct tcb *tcb)
 {
 	const struct pbuf *p = tcb->sndq;
-	return tcb->tx == NULL && p != NULL && p == tcb->sndq_last && p->len <= tcb->snd_mss &&
-		p->len <= tcb->snd_wnd && tcb->snd_una == tcb->snd_nxt &&
-		tcb->state == TCP_ESTABLISHED && (tcb->flags & LONE_FLAGS) == TCB_SACK &&
-		tcb->reass == NULL && tcb->cc.cwnd / 2 > tcb->snd_mss;
+	return tcb->state == TCP_ESTABLISHED && tcb->tx == NULL &&
+		(tcb->flags & LONE_FLAGS) == TCB_SACK && tcb->snd_una == tcb->snd_nxt &&
+		tcb->reass == NULL && p != NULL && p == tcb->sndq_last && p->len <= tcb->snd_mss &&
+		p->len <= tcb->snd_wnd && tcb->cc.cwnd / 2 > tcb->snd_mss;
 }
 
-SELDOM void is_blocked(struct tcb *tcb)
-{
-	tcb->flags |= TCB_BLOCKED;
-	tcp_rtx_arm(tcb);
-	finish(tcb);
-}
-
+/* timestamps: known when this is compiled. */
 INLINE enum drop_reason emit_alone(struct stack *st, struct tcb *tcb, bool timestamps)
 {
 	const struct tcp_txseg text = {.p = tcb->sndq, .seq = tcb->snd_nxt, .len = tcb->sndq->len};
 	return emit_text(st, tcb, &text, TH_ACK | TH_PSH, 0, 0, timestamps);
+}
+
+/* It did not leave: what the next turn does is no longer for here. */
+SELDOM void block_alone(struct tcb *tcb)
+{
+	tcb->flags |= TCB_BLOCKED;
+	tcp_rtx_arm(tcb);
+	finish(tcb);
 }
 
 APART void send_alone(struct tcb *tcb)
@@ -548,7 +550,7 @@ APART void send_alone(struct tcb *tcb)
 	enum drop_reason reason =
 		tcb->flags & TCB_TS ? emit_alone(st, tcb, true) : emit_alone(st, tcb, false);
 	if (reason != DROP_NONE) {
-		is_blocked(tcb);
+		block_alone(tcb);
 		return;
 	}
 	acknowledged(tcb);
@@ -558,13 +560,12 @@ APART void send_alone(struct tcb *tcb)
 	tcp_rtx_arm_alone(tcb, rto_ms);
 }
 
+/* As send_some would have left it. */
 bool tcp_enlist_lone(struct tcb *tcb)
 {
 	struct tcp_send *tx = tcb->tx;
-	uint32_t end = tcb->snd_nxt, length = end - tcb->snd_una;
-	tcb->snd_nxt = tcb->snd_una;
-	struct tcp_txseg *txseg = new_txseg(tcb, length, false);
-	tcb->snd_nxt = end;
+	uint32_t length = tcb->snd_nxt - tcb->snd_una;
+	struct tcp_txseg *txseg = new_txseg(tcb, tcb->snd_una, length, false);
 	if (txseg == NULL)
 		return false;
 	txseg->sent_ns = tcb->lone_sent_ns;
