@@ -48,7 +48,7 @@ void conn_send(struct conn *conn, struct pbuf *chain)
 		pbuf_free(chain);
 		return;
 	}
-	if (chain != NULL && chain->next == NULL && chain->len > 0)
+	if (chain->next == NULL && chain->len > 0)
 		enqueue(tcb, chain);
 	else
 		enqueue_all(tcb, chain);
