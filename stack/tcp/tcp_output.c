@@ -506,77 +506,6 @@ static void note_app_limited(struct tcb *tcb)
 		tcp_rate_app_limited(tcb);
 }
 
-/* Alone */
-
-/* What decides of a lone segment: SACK, and nothing else of it. */
-#define LONE_FLAGS                                                                      \
-	(TCB_SACK | TCB_ECN | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED | \
-		TCB_BLOCKED | TCB_UNACCEPTED | TCB_NOT_ALONE)
-
-/*
- * All that is queued may leave as one segment, with nothing in flight, and neither fills half of
- * cwnd nor is anything of it to be remembered but its time. That pacing and Nagle have nothing
- * against it follows.
- */
-INLINE bool may_go_alone(const struct tcb *tcb)
-{
-	const struct pbuf *p = tcb->sndq;
-	return tcb->state == TCP_ESTABLISHED && tcb->tx == NULL &&
-		(tcb->flags & LONE_FLAGS) == TCB_SACK && tcb->snd_una == tcb->snd_nxt &&
-		tcb->reass == NULL && p != NULL && p == tcb->sndq_last && p->len <= tcb->snd_mss &&
-		p->len <= tcb->snd_wnd && tcb->cc.cwnd / 2 > tcb->snd_mss;
-}
-
-/* timestamps: known when this is compiled. */
-INLINE enum drop_reason emit_alone(struct stack *st, struct tcb *tcb, bool timestamps)
-{
-	const struct tcp_txseg text = {.p = tcb->sndq, .seq = tcb->snd_nxt, .len = tcb->sndq->len};
-	return emit_text(st, tcb, &text, TH_ACK | TH_PSH, 0, 0, timestamps);
-}
-
-/* It did not leave: what the next turn does is no longer for here. */
-SELDOM void block_alone(struct tcb *tcb)
-{
-	tcb->flags |= TCB_BLOCKED;
-	tcp_rtx_arm(tcb);
-	finish(tcb);
-}
-
-APART void send_alone(struct tcb *tcb)
-{
-	struct stack *st = tcb->conn.stack;
-	uint32_t rto_ms = tcp_rto_ms(tcb);
-	tcp_idle_told(tcb, rto_ms);
-	enum drop_reason reason =
-		tcb->flags & TCB_TS ? emit_alone(st, tcb, true) : emit_alone(st, tcb, false);
-	if (reason != DROP_NONE) {
-		block_alone(tcb);
-		return;
-	}
-	acknowledged(tcb);
-	tcb->snd_nxt = tcb->snd_end;
-	tcb->sent_ms = tcp_now_ms(st);
-	tcb->lone_sent_ns = st->now_ns;
-	tcp_rtx_arm_alone(tcb, rto_ms);
-}
-
-/* As send_some would have left it. */
-bool tcp_enlist_lone(struct tcb *tcb)
-{
-	struct tcp_send *tx = tcb->tx;
-	uint32_t length = tcb->snd_nxt - tcb->snd_una;
-	struct tcp_txseg *txseg = new_txseg(tcb, tcb->snd_una, length, false);
-	if (txseg == NULL)
-		return false;
-	txseg->sent_ns = tcb->lone_sent_ns;
-	TAILQ_INSERT_TAIL(&tx->inflight, txseg, entry);
-	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
-	advance(tcb, txseg);
-	tx->unpaced -= length;
-	tx->rto_base_ms = tx->pto_base_ms = tx->waiting_ms = tcb->sent_ms;
-	return true;
-}
-
 /* New bytes once all that is lost was sent again. */
 static bool send_all(struct tcb *tcb)
 {
@@ -628,6 +557,86 @@ APART void output(struct tcb *tcb)
 	}
 	if (tcb->flags & (TCB_ACK_NOW | TCB_BLOCKED))
 		finish(tcb);
+}
+
+/* Alone */
+
+/* What decides of a lone segment: SACK, and nothing else of it. */
+#define LONE_FLAGS                                                                      \
+	(TCB_SACK | TCB_ECN | TCB_FIN_QUEUED | TCB_PMTU_BLACK_HOLE | TCB_PMTU_REDUCED | \
+		TCB_BLOCKED | TCB_UNACCEPTED | TCB_NOT_ALONE)
+
+/*
+ * All that is queued may leave as one segment, with nothing in flight, and nothing of it is to be
+ * remembered but its time. That pacing and Nagle have nothing against it follows.
+ */
+INLINE bool may_go_alone(const struct tcb *tcb)
+{
+	const struct pbuf *p = tcb->sndq;
+	return tcb->state == TCP_ESTABLISHED && tcb->tx == NULL &&
+		(tcb->flags & LONE_FLAGS) == TCB_SACK && tcb->snd_una == tcb->snd_nxt &&
+		tcb->reass == NULL && p != NULL && p == tcb->sndq_last && p->len <= tcb->snd_mss &&
+		p->len <= tcb->snd_wnd;
+}
+
+/* It would not be remembered that a segment was half of cwnd: see tcp_loss_note_sent. */
+INLINE bool fills_cwnd(const struct tcb *tcb)
+{
+	return tcb->cc.cwnd / 2 <= tcb->snd_mss;
+}
+
+/* timestamps: known when this is compiled. */
+INLINE enum drop_reason emit_alone(struct stack *st, struct tcb *tcb, bool timestamps)
+{
+	const struct tcp_txseg text = {.p = tcb->sndq, .seq = tcb->snd_nxt, .len = tcb->sndq->len};
+	return emit_text(st, tcb, &text, TH_ACK | TH_PSH, 0, 0, timestamps);
+}
+
+/* It did not leave: what the next turn does is no longer for here. */
+SELDOM void block_alone(struct tcb *tcb)
+{
+	tcb->flags |= TCB_BLOCKED;
+	tcp_rtx_arm(tcb);
+	finish(tcb);
+}
+
+APART void send_alone(struct tcb *tcb)
+{
+	struct stack *st = tcb->conn.stack;
+	uint32_t rto_ms = tcp_rto_ms(tcb);
+	tcp_idle_told(tcb, rto_ms);
+	if (fills_cwnd(tcb)) {
+		output(tcb);
+		return;
+	}
+	enum drop_reason reason =
+		tcb->flags & TCB_TS ? emit_alone(st, tcb, true) : emit_alone(st, tcb, false);
+	if (reason != DROP_NONE) {
+		block_alone(tcb);
+		return;
+	}
+	acknowledged(tcb);
+	tcb->snd_nxt = tcb->snd_end;
+	tcb->sent_ms = tcp_now_ms(st);
+	tcb->lone_sent_ns = st->now_ns;
+	tcp_rtx_arm_alone(tcb, rto_ms);
+}
+
+/* As send_some would have left it. */
+bool tcp_enlist_lone(struct tcb *tcb)
+{
+	struct tcp_send *tx = tcb->tx;
+	uint32_t length = tcb->snd_nxt - tcb->snd_una;
+	struct tcp_txseg *txseg = new_txseg(tcb, tcb->snd_una, length, false);
+	if (txseg == NULL)
+		return false;
+	txseg->sent_ns = tcb->lone_sent_ns;
+	TAILQ_INSERT_TAIL(&tx->inflight, txseg, entry);
+	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
+	advance(tcb, txseg);
+	tx->unpaced -= length;
+	tx->rto_base_ms = tx->pto_base_ms = tx->waiting_ms = tcb->sent_ms;
+	return true;
 }
 
 INLINE void output_one(struct tcb *tcb)

@@ -12,15 +12,22 @@
 
 #include <cmocka.h>
 
+#define RUNS     300u
 #define STEPS    400u
 #define FLAGS    (TCB_SACK | TCB_TS)
 #define MIX_SEED 0x9e3779b97f4a7c15ULL
+
+#define CLOCK_WRAPS_MS (1ULL << 32)
+#define JUMBO_MSS      9000u /* of which the initial window is two */
+
+#define USER_TIMEOUT_MS 1500u
+#define MEMORY_WAIT_MS  101u /* until it is asked for once more */
 
 /* What shows of a sender. */
 struct view {
 	uint64_t now_ns, pacing_rate;
 	uint32_t snd_una, snd_nxt, snd_end, snd_wnd, cwnd, ssthresh, srtt_us, rttvar_us, rto_ms;
-	uint32_t min_rtt_us, due_ms, rtx_kind, backoff, acked, events, in_flight, sent;
+	uint32_t min_rtt_us, due_ms, user_ms, rtx_kind, backoff, acked, events, in_flight, sent;
 	int soft_error, failed;
 };
 
@@ -28,6 +35,15 @@ static struct view view[STEPS];
 static struct lab_sent sent[LAB_SENT];
 static uint64_t seed;
 static unsigned lone_steps;
+
+static bool may_be_alone;
+
+static void let_alone(bool alone)
+{
+	lab.tcb->flags |= TCB_NOT_ALONE;
+	if (alone)
+		lab.tcb->flags &= ~(uint32_t)TCB_NOT_ALONE;
+}
 
 /* xorshift64* */
 static uint32_t draw(uint32_t below)
@@ -55,6 +71,7 @@ static void look(struct view *v)
 	v->rto_ms = tcb->rto_ms;
 	v->min_rtt_us = tcb->min_rtt_us;
 	v->due_ms = tcb->timer_ms[TCP_TIMER_RTX];
+	v->user_ms = tcb->timer_ms[TCP_TIMER_USER];
 	v->rtx_kind = tcb->rtx_kind;
 	v->backoff = tcb->backoff;
 	v->acked = tcb->conn.acked;
@@ -86,13 +103,42 @@ static void answer(void)
 	(void)lab_segment(&seg);
 }
 
+static void queue(void)
+{
+	uint32_t mss = lab.tcb->snd_mss;
+	uint32_t bytes = draw(4) == 0 ? mss : 1 + draw(draw(6) == 0 ? 3 * mss : mss);
+	if ((lab.tcb->flags & TCB_FIN_QUEUED) == 0)
+		lab_send(bytes);
+}
+
+/* As conn_set_options and conn_shutdown do. */
+static void set_user_timeout(uint32_t ms)
+{
+	lab.options.user_timeout_ms = ms;
+	let_alone(may_be_alone && ms == 0);
+	tcp_timer_clear(lab.tcb, TCP_TIMER_USER);
+	tcp_rtx_arm(lab.tcb);
+}
+
+static void change_options(void)
+{
+	uint32_t now_ms = lab.options.user_timeout_ms;
+	set_user_timeout(draw(10) != 0 ? now_ms : now_ms == 0 ? USER_TIMEOUT_MS : 0);
+}
+
+static void shut_down(void)
+{
+	if ((lab.tcb->flags & TCB_FIN_QUEUED) == 0)
+		lab_fin();
+}
+
 static void step(void)
 {
 	switch (draw(8)) {
 	case 0:
 	case 1:
 	case 2:
-		lab_send(1 + draw(draw(6) == 0 ? 3 * LAB_MSS : LAB_MSS));
+		queue();
 		break;
 	case 3:
 		lab_wait(1 + draw(draw(10) == 0 ? 2500 : 300));
@@ -103,8 +149,10 @@ static void step(void)
 		lab_output();
 		break;
 	case 5:
-		if (draw(4) == 0) /* as conn_set_options does */
-			tcp_rtx_arm(lab.tcb);
+		if (draw(4) == 0)
+			change_options();
+		else if (draw(100) == 0)
+			shut_down();
 		break;
 	default:
 		answer();
@@ -115,11 +163,15 @@ static void step(void)
 static void run(uint64_t n, bool alone)
 {
 	seed = n * MIX_SEED | 1;
+	may_be_alone = alone;
 	lab_open(n % 4 != 0 ? FLAGS : TCB_SACK);
-	if (alone)
-		lab.tcb->flags &= ~(uint32_t)TCB_NOT_ALONE;
+	let_alone(alone);
 	lab_use(n % 2 != 0 ? TCP_CC_CUBIC : TCP_CC_NEWRENO);
-	for (unsigned i = 0; i < STEPS; i++) {
+	if (n % 3 == 0)
+		lab_begin_at(CLOCK_WRAPS_MS - 5000);
+	if (n % 5 == 0)
+		lab_use_mss(JUMBO_MSS);
+	for (unsigned i = 0; i < STEPS && lab.failed == 0; i++) {
 		struct view now;
 		step();
 		look(&now);
@@ -139,20 +191,21 @@ static void run(uint64_t n, bool alone)
 /* RFC 9293 3.10.7.4 (5th), RFC 6298, RFC 8985, RFC 5681: whatever comes and goes. */
 static void lone_segment_shows_in_nothing(void **state)
 {
-	for (uint64_t n = 1; n <= 300; n++) {
-		lone_steps = 0;
+	lone_steps = 0;
+	for (uint64_t n = 1; n <= RUNS; n++) {
+		unsigned before = lone_steps;
 		run(n, false);
-		assert_int_equal(lone_steps, 0);
+		assert_int_equal(lone_steps, before);
 		run(n, true);
-		assert_true(lone_steps > 0);
 	}
+	assert_true(lone_steps > RUNS * STEPS / 40);
 }
 
 /* It has no block for sending, so none has to be there: an ACK that is no news needs none, either. */
 static void lone_segment_needs_no_memory(void **state)
 {
 	lab_open(FLAGS);
-	lab.tcb->flags &= ~(uint32_t)TCB_NOT_ALONE;
+	let_alone(true);
 	lab_send(LAB_MSS);
 	assert_int_equal(lab.sent_count, 1);
 	assert_int_equal(lab.tcp.sends.used, 0);
@@ -163,11 +216,43 @@ static void lone_segment_needs_no_memory(void **state)
 	lab_close();
 }
 
+/* Without memory for the block, whatever asks for it leaves all as it is, and asks again. */
+static void lone_segment_waits_for_memory(void **state)
+{
+	const struct flow flow = {0};
+	struct slab *slabs[] = {&lab.tcp.sends, &lab.tcp.txsegs};
+	for (unsigned i = 0; i < 2; i++) {
+		lab_open(FLAGS);
+		let_alone(true);
+		slabs[i]->limit = 0;
+		lab_send(LAB_MSS);
+		lab_send(1);
+		lab_ack(0);
+		lab_ack(LAB_MSS / 2);
+		lab_sack(LAB_MSS, 1, (const uint32_t[][2]){{0, LAB_MSS}});
+		set_user_timeout(USER_TIMEOUT_MS);
+		tcp_icmp_mtu(&lab.st, &flow, LAB_SEQ, 40 + LAB_MSS / 2);
+		lab_wait(1000);
+		assert_true(tcp_is_lone(lab.tcb));
+		assert_int_equal(lab.sent_count, 1);
+		assert_int_equal(lab.tcp.sends.used, 0);
+		slabs[i]->limit = UINT32_MAX;
+		lab_wait(MEMORY_WAIT_MS);
+		assert_true(lab.sent_count > 1);
+		uint32_t due_ms = (uint32_t)(lab.sent[0].ns / 1000000) + USER_TIMEOUT_MS;
+		assert_int_equal(lab.tcb->timer_ms[TCP_TIMER_USER], due_ms);
+		lab_ack(LAB_MSS + 1);
+		assert_int_equal(lab.tcb->conn.acked, LAB_MSS + 1);
+		lab_close();
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lone_segment_shows_in_nothing),
 		cmocka_unit_test(lone_segment_needs_no_memory),
+		cmocka_unit_test(lone_segment_waits_for_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

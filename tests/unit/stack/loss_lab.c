@@ -146,13 +146,15 @@ struct tcp_send *tcb_new_send_state(struct tcb *tcb)
 {
 	bool is_lone = tcp_is_lone(tcb);
 	tcb->tx = slab_alloc(&lab.tcp.sends);
+	if (tcb->tx == NULL)
+		return NULL;
 	memset(tcb->tx, 0, sizeof(*tcb->tx));
 	tcb->tx->next = tcb->sndq;
 	tcp_loss_init(tcb);
 	tcb->tx->unpaced = TCP_UNPACED_SEGMENTS * tcb->snd_mss;
 	tcb->cc.undo = &tcb->tx->cc_undo;
-	if (is_lone)
-		assert_true(tcp_enlist_lone(tcb));
+	if (is_lone && !tcp_enlist_lone(tcb))
+		tcb_free_send_state(tcb);
 	return tcb->tx;
 }
 
@@ -223,6 +225,13 @@ static void set_now(uint64_t ns)
 	lab.st.now_ms = ns / 1000000;
 }
 
+void lab_begin_at(uint64_t ms)
+{
+	set_now(ms * 1000000);
+	wheel_init(&lab.tcp.wheel, ms);
+	lab.tcb->sent_ms = lab.tcb->min_rtt_ms = (uint32_t)ms;
+}
+
 void lab_open(uint32_t flags)
 {
 	memset(&lab, 0, sizeof(lab));
@@ -260,6 +269,12 @@ void lab_use(enum tcp_cc_kind kind)
 	assert_true(tcp_cc_init(&tcb->cc, kind, &lab.st.arena, LAB_MSS, lab.st.now_ns));
 	tcb->cc.pace = true;
 	tcb->cc.no_sack = (tcb->flags & TCB_SACK) == 0;
+}
+
+void lab_use_mss(uint16_t mss)
+{
+	lab.mtu = mss + 40;
+	tcb_update_mss(lab.tcb);
 }
 
 void lab_close(void)
@@ -352,7 +367,7 @@ void lab_sack(uint32_t offset, unsigned n, const uint32_t blocks[][2])
 
 static void run_timer(struct tcb *tcb, enum tcp_timer timer)
 {
-	if (tcb->timer_ms[timer] == 0 || tcb->timer_ms[timer] > lab.st.now_ms)
+	if (tcb->timer_ms[timer] == 0 || seq_gt(tcb->timer_ms[timer], (uint32_t)lab.st.now_ms))
 		return;
 	tcb->timer_ms[timer] = 0;
 	if (timer == TCP_TIMER_RTX)

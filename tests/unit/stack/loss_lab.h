@@ -43,6 +43,10 @@ void lab_open(uint32_t flags);
 void lab_close(void);
 /* Before anything is sent; NewReno without pacing otherwise. */
 void lab_use(enum tcp_cc_kind kind);
+/* Before anything is sent: the clock, of which 32 bits wrap. */
+void lab_begin_at(uint64_t ms);
+/* Before anything is sent: the path takes segments of that many bytes. */
+void lab_use_mss(uint16_t mss);
 
 /* add: what the next output may send, in one buffer. */
 void lab_add(uint32_t bytes);
