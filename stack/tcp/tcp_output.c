@@ -634,7 +634,7 @@ bool tcp_enlist_lone(struct tcb *tcb)
 	TAILQ_INSERT_TAIL(&tx->inflight, txseg, entry);
 	TAILQ_INSERT_TAIL(&tx->sent, txseg, by_time);
 	advance(tcb, txseg);
-	tx->unpaced -= length;
+	pace(tcb, length);
 	tx->rto_base_ms = tx->pto_base_ms = tx->waiting_ms = tcb->sent_ms;
 	return true;
 }

@@ -216,6 +216,22 @@ static void lone_segment_needs_no_memory(void **state)
 	lab_close();
 }
 
+/* RFC 6928, RFC 9293 3.7.1: by ICMP the path takes so little that ten segments are less than it. */
+static void lone_segment_of_more_than_leaves_unpaced(void **state)
+{
+	const struct flow flow = {0};
+	lab_open(FLAGS);
+	let_alone(true);
+	lab_use(TCP_CC_CUBIC);
+	lab_send(LAB_MSS);
+	assert_true(tcp_is_lone(lab.tcb));
+	tcp_icmp_mtu(&lab.st, &flow, LAB_SEQ, 40 + LAB_MSS / 20);
+	assert_int_equal(lab.tcb->snd_mss, LAB_MSS / 20);
+	assert_false(tcp_is_lone(lab.tcb));
+	assert_int_equal(lab.tcb->tx->unpaced, 0);
+	lab_close();
+}
+
 /* Without memory for the block, whatever asks for it leaves all as it is, and asks again. */
 static void lone_segment_waits_for_memory(void **state)
 {
@@ -252,6 +268,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lone_segment_shows_in_nothing),
 		cmocka_unit_test(lone_segment_needs_no_memory),
+		cmocka_unit_test(lone_segment_of_more_than_leaves_unpaced),
 		cmocka_unit_test(lone_segment_waits_for_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
