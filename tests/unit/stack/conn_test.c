@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/tcp/tcp_internal.h"
+
 static void handshake_of_two_stacks_connects_both(void **state)
 {
 	struct lab lab;
@@ -1032,6 +1034,32 @@ static void connection_is_silent_while_its_address_is_not_ours(void **state)
 	lab_close(&lab);
 }
 
+/* RFC 6298 5 (5.4): it left without memory to send it again, which there is later. */
+static void lone_segment_is_sent_again_once_there_is_memory(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair p;
+		uint8_t bytes[8];
+		pair_open(&p);
+		struct tcp_stack *tcp = tcp_of(p.lab.node[0].stack);
+		struct slab *slab = i == 0 ? &tcp->sends : &tcp->txsegs;
+		slab->limit = 0;
+		p.lab.lose = lose_all;
+		lab_send(p.client, "hello", 5);
+		lab_advance(&p.lab, 1500);
+		assert_true(drops(&p.lab, 0, DROP_NO_MEMORY) > 1);
+		assert_int_equal(tcp->sends.used, 0);
+		slab->limit = UINT32_MAX;
+		p.lab.lose = NULL;
+		lab_advance(&p.lab, 110);
+		assert_int_equal(lab_receive(p.server, bytes, sizeof(bytes)), 5);
+		conn_abort(p.client);
+		lab_pump(&p.lab);
+		conn_close(p.server);
+		pair_expect_nothing_left(&p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1075,6 +1103,7 @@ int main(void)
 		cmocka_unit_test(stacks_come_and_go_beside_another),
 		cmocka_unit_test(arena_too_small_gives_no_stack),
 		cmocka_unit_test(connection_is_silent_while_its_address_is_not_ours),
+		cmocka_unit_test(lone_segment_is_sent_again_once_there_is_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
