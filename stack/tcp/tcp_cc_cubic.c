@@ -19,8 +19,9 @@
 #include "stack/base/apart.h"
 #include "stack/tcp/tcp_cc_internal.h"
 
-#define TICK_SHIFT 10
-#define TICKS_MAX  ((1u << 31) - 1)
+#define TICK_SHIFT   10
+#define TICKS_MAX    ((1u << 31) - 1)
+#define USE_HOLDS_NS UINT64_C(1000000000)
 
 typedef unsigned __int128 uint128;
 
@@ -117,21 +118,25 @@ static void advance_w_est(struct tcp_cc *cc, uint32_t acked)
 	grow_by_share(&cubic->epoch.w_est, &cubic->w_est_rest, step, acked, cc->cwnd);
 }
 
+/* Since when the application, or the receiver, limits the flow. */
+static void note_use(struct tcp_cubic *cubic, const struct tcp_cc_ack *ack)
+{
+	if (ack->cwnd_limited)
+		cubic->limited_ns = 0;
+	else if (cubic->limited_ns == 0)
+		cubic->limited_ns = ack->now_ns;
+}
+
 /*
- * RFC 9438 4.2: t does not include periods in which cwnd was not updated because the application,
- * or the receiver, limited the flow. False: this is one.
+ * RFC 9438 4.2: t does not include periods in which cwnd was not updated because the flow was
+ * limited so. False: this is one.
  */
 static bool clock_runs(struct tcp_cubic *cubic, const struct tcp_cc_ack *ack)
 {
-	if (!ack->cwnd_limited) {
-		if (cubic->limited_ns == 0)
-			cubic->limited_ns = ack->now_ns;
-		return false;
-	}
-	if (cubic->limited_ns != 0 && cubic->epoch.start_ns != 0)
+	if (ack->cwnd_limited && cubic->limited_ns != 0 && cubic->epoch.start_ns != 0)
 		cubic->epoch.start_ns += ack->now_ns - cubic->limited_ns;
-	cubic->limited_ns = 0;
-	return true;
+	note_use(cubic, ack);
+	return ack->cwnd_limited;
 }
 
 APART void avoid_congestion(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
@@ -168,9 +173,11 @@ static void initial_slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 static void grow(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 {
 	if (tcp_cc_in_initial_slow_start(cc)) {
+		note_use(&cc->cubic, ack);
 		initial_slow_start(cc, ack);
 	} else if (tcp_cc_in_slow_start(cc)) {
 		cc->cubic.epoch.start_ns = 0; /* a new stage of congestion avoidance will begin */
+		note_use(&cc->cubic, ack);
 		tcp_cc_slow_start(cc, NULL, ack);
 	} else {
 		avoid_congestion(cc, ack);
@@ -184,8 +191,25 @@ static void cubic_on_ack(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
 	tcp_cc_pace(cc, ack->srtt_us);
 }
 
+/*
+ * RFC 9438 4.6: cwnd may stand for flight_size, which is little at the end of a transfer or of an
+ * application that has little to say, where cwnd does not grow beyond what is in flight. In slow start
+ * half of it was. What was in flight is forgotten after a second (RFC 7661 4.2), but for the initial
+ * window, which nothing has to prove.
+ */
+static uint32_t window_in_use(const struct tcp_cc *cc, uint64_t now_ns, uint32_t flight_size)
+{
+	uint64_t limited_ns = cc->cubic.limited_ns;
+	uint32_t window = min_u32(cc->cwnd, tcp_cc_initial_window(cc->mss));
+	if (cc->recovering) /* cwnd is on its way to ssthresh */
+		return flight_size;
+	if (limited_ns == 0 || now_ns - limited_ns < USE_HOLDS_NS)
+		window = max_u32(window, tcp_cc_in_slow_start(cc) ? cc->cwnd / 2 : cc->cwnd);
+	return max_u32(window, flight_size);
+}
+
 /* RFC 9438 4.6. */
-static void reduce(struct tcp_cc *cc, uint32_t flight_size)
+static void reduce(struct tcp_cc *cc, uint32_t window)
 {
 	struct tcp_cubic *cubic = &cc->cubic;
 	bool initial = tcp_cc_in_initial_slow_start(cc);
@@ -193,7 +217,7 @@ static void reduce(struct tcp_cc *cc, uint32_t flight_size)
 	if (!initial)
 		old = cubic->epoch;
 	/* 4.9.2: what a spurious event is undone to. */
-	if (tcp_cc_reduce(cc, times_beta(flight_size)))
+	if (tcp_cc_reduce(cc, times_beta(window)))
 		cc->undo->epoch = old;
 
 	cubic->epoch = (struct tcp_cubic_epoch){.w_max = cc->cwnd, .cwnd_prior = cc->cwnd};
@@ -205,16 +229,16 @@ static void reduce(struct tcp_cc *cc, uint32_t flight_size)
 
 static void cubic_on_congestion(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight, bool ecn)
 {
-	reduce(cc, in_flight);
+	uint32_t window = window_in_use(cc, now_ns, in_flight), reduced = times_beta(window);
+	reduce(cc, window);
 	/* RFC 9438 4.6: a reduction on ECE goes down to 1 MSS, one on loss to ssthresh's 2. */
-	uint32_t reduced = times_beta(in_flight);
 	if (ecn && reduced < 2 * cc->mss)
 		cc->cwnd = min_u32(cc->cwnd, max_u32(reduced, cc->mss));
 }
 
 static void cubic_on_rto(struct tcp_cc *cc, uint64_t now_ns, uint32_t in_flight)
 {
-	reduce(cc, in_flight);
+	reduce(cc, window_in_use(cc, now_ns, in_flight));
 	/* RFC 9438 4.8: the next epoch begins with K = 0 and W_max = cwnd. */
 	cc->cubic.epoch.w_max = 0;
 	tcp_cc_collapse(cc);

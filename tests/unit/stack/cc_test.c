@@ -591,6 +591,45 @@ static void cubic_rto_begins_the_curve_at_its_flat_part(void **state)
 	close_flow(&f);
 }
 
+/* RFC 9438 4.6: little is in flight at the end of a transfer, which used all of cwnd just before. */
+static void cubic_end_of_a_flight_reduces_by_what_was_in_use(void **state)
+{
+	struct flow f;
+	open_flow(&f, TCP_CC_CUBIC, MSS);
+	f.cc.cwnd = 1000 * MSS;
+	ack(&f, MSS); /* slow start, which doubles: half of it was in flight */
+	uint32_t used = f.cc.cwnd / 2;
+	f.cc.ops->on_congestion(&f.cc, f.now_ns, MSS, false);
+	assert_int_equal(f.cc.ssthresh, used * 7 / 10);
+	recover(&f);
+	ack_round(&f);
+	used = f.cc.cwnd;
+	f.cc.ops->on_congestion(&f.cc, f.now_ns, MSS, true);
+	assert_int_equal(f.cc.ssthresh, used * 7 / 10);
+	/* A second sign reduces what the first left. */
+	f.cc.ops->on_rto(&f.cc, f.now_ns, 4 * MSS);
+	assert_int_equal(f.cc.ssthresh, 4 * MSS * 7 / 10);
+	close_flow(&f);
+}
+
+/* RFC 9438 4.6, RFC 7661 4.2: what was not used for a second is not known to fit any more. */
+static void cubic_unused_window_reduces_by_the_flight_or_the_initial_window(void **state)
+{
+	static const uint32_t flights[] = {MSS, 10 * MSS, 20 * MSS}, left[] = {7, 7, 14};
+	for (unsigned i = 0; i < sizeof(flights) / sizeof(flights[0]); i++) {
+		struct flow f;
+		open_flow(&f, TCP_CC_CUBIC, MSS);
+		f.cc.cwnd = 1000 * MSS;
+		ack_not_limited(&f, MSS);
+		f.now_ns += SECOND;
+		ack_not_limited(&f, MSS);
+		f.cc.ops->on_rto(&f.cc, f.now_ns, flights[i]);
+		assert_int_equal(f.cc.ssthresh, left[i] * MSS);
+		assert_int_equal(f.cc.cwnd, MSS);
+		close_flow(&f);
+	}
+}
+
 /* RFC 9438 4.9.2: all of the curve comes back. */
 static void cubic_undo_restores_the_curve(void **state)
 {
@@ -993,6 +1032,8 @@ int main(void)
 		cmocka_unit_test(cubic_window_grows_by_half_in_a_round_at_most),
 		cmocka_unit_test(cubic_reno_friendly_region_grows_as_reno),
 		cmocka_unit_test(cubic_rto_begins_the_curve_at_its_flat_part),
+		cmocka_unit_test(cubic_end_of_a_flight_reduces_by_what_was_in_use),
+		cmocka_unit_test(cubic_unused_window_reduces_by_the_flight_or_the_initial_window),
 		cmocka_unit_test(cubic_undo_restores_the_curve),
 		cmocka_unit_test(cubic_clock_stops_while_application_limited),
 		cmocka_unit_test(cubic_idle_time_counts_once),
