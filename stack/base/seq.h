@@ -59,4 +59,13 @@ static inline bool ms_before(uint32_t a, uint32_t b)
 	return seq_lt(a, b);
 }
 
+/*
+ * Whether a time has come that was at most `most` ms ahead when it was set, be that weeks ago, as it
+ * is when the machine slept.
+ */
+static inline bool ms_has_come(uint32_t due, uint32_t now, uint32_t most)
+{
+	return due - now - 1 >= most;
+}
+
 #endif

@@ -239,7 +239,7 @@ static bool is_due(const struct tcb *tcb)
 	if (tcb->rtx_kind == TCP_RTX_PERSIST)
 		return tcb->snd_wnd == 0 || tcb->snd_una == tcb->snd_nxt;
 	return tcb->snd_una != tcb->snd_nxt && next_deadline(tcb, &due_ms) == tcb->rtx_kind &&
-		seq_leq(due_ms, tcp_now_ms(tcb->conn.stack));
+		ms_has_come(due_ms, tcp_now_ms(tcb->conn.stack), TCP_RTO_MAX_MS);
 }
 
 void tcp_rtx_timeout(struct tcb *tcb)

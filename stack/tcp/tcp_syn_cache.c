@@ -344,7 +344,7 @@ void tcp_syn_cache_run(struct stack *st)
 	struct tcp_syn *syn;
 	for (unsigned i = 0; i <= RETRIES; i++)
 		while ((syn = TAILQ_FIRST(&cache->waiting[i])) != NULL &&
-			seq_leq(syn->due_ms, tcp_now_ms(st)))
+			ms_has_come(syn->due_ms, tcp_now_ms(st), FIRST_WAIT_MS << RETRIES))
 			time_out(st, syn);
 }
 

@@ -334,7 +334,7 @@ void tcp_time_wait_run(struct stack *st)
 	const struct tcp_time_waits *waits = tcp_of(st)->time_waits;
 	struct tcp_time_wait *entry;
 	while ((entry = entry_at(waits, waits->first)) != NULL &&
-		seq_leq(entry->due_ms, tcp_now_ms(st)))
+		ms_has_come(entry->due_ms, tcp_now_ms(st), TIME_WAIT_MS))
 		end_wait(st, entry);
 }
 

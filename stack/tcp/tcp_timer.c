@@ -115,10 +115,23 @@ static void rearm(struct tcb *tcb, uint64_t now_ms)
 			now_ms + (uint64_t)(earliest > 0 ? earliest : 0));
 }
 
-/* One timer that is due; the others come with the next turn of the loop in tcp_run_timers. */
+static void all_are_due(struct tcb *tcb, uint64_t now_ms)
+{
+	for (unsigned i = 0; i < TCP_TIMER_COUNT; i++)
+		if (tcb->timer_ms[i] != 0)
+			tcb->timer_ms[i] = (uint32_t)now_ms != 0 ? (uint32_t)now_ms : UINT32_MAX;
+}
+
+/*
+ * One timer that is due; the others come with the next turn of the loop in tcp_run_timers. When the
+ * entry of the wheel comes up so late, the machine slept: 32 bits do not tell what is long over from
+ * what is to come, but nothing was so far away.
+ */
 static void expire(struct tcb *tcb, uint64_t now_ms)
 {
 	enum tcp_timer due = TCP_TIMER_COUNT;
+	if (now_ms - tcb->wheel.due_ms > CONN_TIME_MAX_MS)
+		all_are_due(tcb, now_ms);
 	for (unsigned i = 0; i < TCP_TIMER_COUNT && due == TCP_TIMER_COUNT; i++)
 		if (tcb->timer_ms[i] != 0 && seq_leq(tcb->timer_ms[i], (uint32_t)now_ms))
 			due = (enum tcp_timer)i;
