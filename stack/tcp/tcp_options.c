@@ -13,11 +13,11 @@
 
 /* Reading */
 
-static bool read_sack(const uint8_t *value, unsigned length, struct tcp_options *options)
+static void read_sack(const uint8_t *value, unsigned length, struct tcp_options *options)
 {
 	unsigned count = length / TCPOLEN_SACK_BLOCK;
 	if (count == 0 || length % TCPOLEN_SACK_BLOCK != 0)
-		return false;
+		return;
 	if (count > TCP_SACK_MAX)
 		count = TCP_SACK_MAX;
 	for (unsigned i = 0; i < count; i++, value += TCPOLEN_SACK_BLOCK) {
@@ -25,10 +25,9 @@ static bool read_sack(const uint8_t *value, unsigned length, struct tcp_options 
 		options->sack[i].end = be32_get(value + 4);
 	}
 	options->sack_count = (uint8_t)count;
-	return true;
 }
 
-/* RFC 7413 4.1.1: 4 to 16 bytes and even, or none; another length makes it no option at all. */
+/* RFC 7413 4.1.1: 4 to 16 bytes and even, or none. */
 static void read_fast_open(const uint8_t *value, unsigned length, struct tcp_options *options)
 {
 	if (length != 0 && (length < 4 || length > TCP_TFO_MAX || length % 2 != 0))
@@ -38,39 +37,42 @@ static void read_fast_open(const uint8_t *value, unsigned length, struct tcp_opt
 	memcpy(options->fast_open, value, length);
 }
 
-/* length: of the value, without kind and length. False: not the one its kind has. */
-static bool read_option(
+/*
+ * length: of the value, without kind and length. RFC 9293 3.1, MUST-6: an option that is not known is
+ * skipped; and so is one of a length that its kind does not have, which makes it another option.
+ */
+static void read_option(
 	uint8_t kind, const uint8_t *value, unsigned length, struct tcp_options *options)
 {
 	switch (kind) {
 	case TCPOPT_MSS:
 		if (length != TCPOLEN_MSS - 2)
-			return false;
+			break;
 		options->has_mss = true;
 		options->mss = be16_get(value);
-		return true;
+		break;
 	case TCPOPT_WSCALE:
 		if (length != TCPOLEN_WSCALE - 2)
-			return false;
+			break;
 		options->has_wscale = true;
 		/* RFC 7323 2.3: a shift above 14 counts as 14 */
 		options->wscale = *value < TCP_WSCALE_MAX ? *value : TCP_WSCALE_MAX;
-		return true;
+		break;
 	case TCPOPT_SACK_PERMITTED:
-		options->sack_permitted = length == TCPOLEN_SACK_PERMITTED - 2;
-		return options->sack_permitted;
+		options->sack_permitted |= length == TCPOLEN_SACK_PERMITTED - 2;
+		break;
 	case TCPOPT_SACK:
-		return read_sack(value, length, options);
+		read_sack(value, length, options);
+		break;
 	case TCPOPT_TIMESTAMPS:
-		if (length != TCPOLEN_TIMESTAMPS - 2)
-			return false;
-		tcp_options_take_timestamps(value, options);
-		return true;
+		if (length == TCPOLEN_TIMESTAMPS - 2)
+			tcp_options_take_timestamps(value, options);
+		break;
 	case TCPOPT_FAST_OPEN:
 		read_fast_open(value, length, options);
-		return true;
-	default: /* RFC 9293 3.1, MUST-6: one that is not known is skipped */
-		return true;
+		break;
+	default:
+		break;
 	}
 }
 
@@ -86,8 +88,7 @@ bool tcp_options_parse(const uint8_t *bytes, unsigned length, struct tcp_options
 		/* RFC 9293 3.1, MUST-7: a length that cannot be, in itself or for what is left */
 		if (end - bytes < 2 || bytes[1] < 2 || bytes[1] > end - bytes)
 			return false;
-		if (!read_option(bytes[0], bytes + 2, bytes[1] - 2u, options))
-			return false;
+		read_option(bytes[0], bytes + 2, bytes[1] - 2u, options);
 		bytes += bytes[1];
 	}
 	return true;

@@ -17,7 +17,7 @@ static uint32_t number(const uint8_t *bytes, unsigned count)
 }
 
 /* RFC 9293 3.1, RFC 2018, RFC 7323, RFC 7413, slowly. at is where an option of `size` bytes lies. */
-static bool read_one(const uint8_t *at, unsigned size, struct tcp_options *o)
+static void read_one(const uint8_t *at, unsigned size, struct tcp_options *o)
 {
 	unsigned kind = at[0];
 	if (kind == 2 && size == 4) {
@@ -38,16 +38,11 @@ static bool read_one(const uint8_t *at, unsigned size, struct tcp_options *o)
 		o->has_ts = true;
 		o->ts_val = number(at + 2, 4);
 		o->ts_ecr = number(at + 6, 4);
-	} else if (kind == 34) {
-		if (size == 2 || (size >= 6 && size <= 18 && size % 2 == 0)) {
-			o->has_fast_open = true;
-			o->fast_open_length = (uint8_t)(size - 2);
-			memcpy(o->fast_open, at + 2, size - 2);
-		}
-	} else if (kind == 2 || kind == 3 || kind == 4 || kind == 5 || kind == 8) {
-		return false;
+	} else if (kind == 34 && (size == 2 || (size >= 6 && size <= 18 && size % 2 == 0))) {
+		o->has_fast_open = true;
+		o->fast_open_length = (uint8_t)(size - 2);
+		memcpy(o->fast_open, at + 2, size - 2);
 	}
-	return true;
 }
 
 static bool read_all(const uint8_t *bytes, unsigned length, struct tcp_options *o)
@@ -60,8 +55,7 @@ static bool read_all(const uint8_t *bytes, unsigned length, struct tcp_options *
 		}
 		if (at + 1 == length || bytes[at + 1] < 2 || at + bytes[at + 1] > length)
 			return false;
-		if (!read_one(bytes + at, bytes[at + 1], o))
-			return false;
+		read_one(bytes + at, bytes[at + 1], o);
 		at += bytes[at + 1];
 	}
 	return true;

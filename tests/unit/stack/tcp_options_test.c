@@ -107,18 +107,26 @@ static void impossible_length_is_refused(void **state)
 	assert_false(PARSE(&o, 254));
 }
 
-/* RFC 9293 3.1 (MUST-7): a known kind with the length of no such option. */
-static void known_option_of_wrong_length_is_refused(void **state)
+/* RFC 9293 3.1 (MUST-7): a known kind with the length of no such option is skipped, as an unknown one. */
+static void known_option_of_wrong_length_is_skipped(void **state)
 {
 	struct tcp_options o;
-	assert_false(PARSE(&o, 2, 3, 5, 1));
-	assert_false(PARSE(&o, 2, 5, 5, 0xb4, 0, 1, 1, 1));
-	assert_false(PARSE(&o, 3, 2, 1, 1));
-	assert_false(PARSE(&o, 3, 4, 1, 1));
-	assert_false(PARSE(&o, 4, 3, 0, 1));
-	assert_false(PARSE(&o, 8, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1));
-	assert_false(PARSE(&o, 5, 2, 1, 1));
-	assert_false(PARSE(&o, 5, 9, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1));
+	assert_true(PARSE(&o, 2, 3, 5, 3, 3, 7));
+	assert_true(!o.has_mss && o.has_wscale);
+	assert_true(PARSE(&o, 2, 5, 5, 0xb4, 0, 3, 3, 7));
+	assert_true(!o.has_mss && o.has_wscale);
+	assert_true(PARSE(&o, 3, 2, 4, 2));
+	assert_true(!o.has_wscale && o.sack_permitted);
+	assert_true(PARSE(&o, 3, 4, 1, 1, 4, 2));
+	assert_true(!o.has_wscale && o.sack_permitted);
+	assert_true(PARSE(&o, 4, 3, 0, 3, 3, 7));
+	assert_true(!o.sack_permitted && o.has_wscale);
+	assert_true(PARSE(&o, 8, 9, 0, 0, 0, 1, 0, 0, 0, 4, 2));
+	assert_true(!o.has_ts && o.sack_permitted);
+	assert_true(PARSE(&o, 5, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2));
+	assert_true(o.sack_count == 0 && o.has_ts);
+	assert_true(PARSE(&o, 5, 9, 0, 0, 0, 1, 0, 0, 0, 4, 2));
+	assert_true(o.sack_count == 0 && o.sack_permitted);
 }
 
 /* RFC 7323 2.3 */
@@ -306,7 +314,7 @@ int main(void)
 		cmocka_unit_test(unknown_option_is_skipped_by_its_length),
 		cmocka_unit_test(end_of_list_ends_it),
 		cmocka_unit_test(impossible_length_is_refused),
-		cmocka_unit_test(known_option_of_wrong_length_is_refused),
+		cmocka_unit_test(known_option_of_wrong_length_is_skipped),
 		cmocka_unit_test(window_scale_above_14_counts_as_14),
 		cmocka_unit_test(sack_blocks_are_read_in_order),
 		cmocka_unit_test(fast_open_option_of_a_wrong_length_is_none),
