@@ -183,6 +183,7 @@ enum {
 	/* On a listener's queue: ready.user is the listener, until the socket above takes it. */
 	TCB_UNACCEPTED = 1 << 26,
 	TCB_PMTU_REDUCED = 1 << 27, /* the path takes less than the interface, for a while */
+	TCB_PMTU_TRIED = 1 << 8,    /* full segments failed again when they were tried early */
 	TCB_RCV_AUTO = 1 << 24,     /* the receive window grows with what arrives */
 };
 
@@ -268,7 +269,7 @@ struct tcb {
 	};
 	uint32_t rcv_space_seq, rcv_space_ms; /* auto-tuning */
 
-	uint32_t black_hole_ms; /* when black_hole_mss was set */
+	uint32_t black_hole_ms; /* when full segments failed, or were tried again; 0: never */
 	uint32_t sent_ms;       /* when payload was sent last (RFC 5681 4.1) */
 	uint32_t iss;
 	uint32_t snd_wnd_max; /* MAX.SND.WND of RFC 9293 3.8.6.2.1 */

@@ -26,18 +26,44 @@ static uint16_t smaller_size(const struct tcb *tcb)
 	return 0;
 }
 
+static bool is_time_to_retry(const struct tcb *tcb)
+{
+	return tcp_now_ms(tcb->conn.stack) - tcb->black_hole_ms >= RETRY_MS;
+}
+
+/*
+ * Where smaller segments fail as larger ones did, the path may have been down: full ones are tried
+ * as soon as anything gets through, but not again and again.
+ */
+static void suspect_outage(struct tcb *tcb)
+{
+	if ((tcb->flags & (TCB_PMTU_BLACK_HOLE | TCB_PMTU_TRIED)) == TCB_PMTU_BLACK_HOLE &&
+		tcb->tx->timeouts > TIMEOUTS_PER_SIZE)
+		tcb->black_hole_ms = tcp_now_ms(tcb->conn.stack) - RETRY_MS;
+}
+
+static void begin_search(struct tcb *tcb)
+{
+	tcb->flags &= ~(uint32_t)TCB_PMTU_TRIED;
+	if (tcb->black_hole_ms != 0 && !is_time_to_retry(tcb))
+		tcb->flags |= TCB_PMTU_TRIED;
+	tcb->flags |= TCB_PMTU_BLACK_HOLE;
+	tcb->black_hole_ms = tcp_now_ms(tcb->conn.stack);
+}
+
 void tcp_pmtu_timeout(struct tcb *tcb)
 {
 	const struct tcp_send *tx = tcb->tx;
 	const struct tcp_txseg *first = TAILQ_FIRST(&tx->inflight);
+	suspect_outage(tcb);
 	if (tx->timeouts == 0 || tx->timeouts % TIMEOUTS_PER_SIZE != 0 || first->len < tcb->snd_mss)
 		return;
 	uint16_t size = smaller_size(tcb);
 	if (size == 0)
 		return;
-	tcb->flags |= TCB_PMTU_BLACK_HOLE;
+	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) == 0)
+		begin_search(tcb);
 	tcb->black_hole_mss = size;
-	tcb->black_hole_ms = tcp_now_ms(tcb->conn.stack);
 	tcb_update_mss(tcb);
 	tcb->conn.stack->counters.tcp_pmtu_black_holes++;
 }
@@ -48,9 +74,9 @@ void tcp_pmtu_timeout(struct tcb *tcb)
  */
 void tcp_pmtu_try_more(struct tcb *tcb)
 {
-	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) &&
-		tcp_now_ms(tcb->conn.stack) - tcb->black_hole_ms >= RETRY_MS) {
+	if ((tcb->flags & TCB_PMTU_BLACK_HOLE) && is_time_to_retry(tcb)) {
 		tcb->flags &= ~(uint32_t)TCB_PMTU_BLACK_HOLE;
+		tcb->black_hole_ms = tcp_now_ms(tcb->conn.stack);
 		tcb->black_hole_mss = 0;
 	}
 	tcb_update_mss(tcb);
