@@ -200,12 +200,15 @@ enum drop_reason tcp_emit_again(struct tcb *tcb, struct tcp_txseg *txseg)
 
 /*
  * A probe that the peer has no room for leaves snd_nxt beyond its window: what stands there is not
- * heard (RFC 9293 3.10.7.4, 1st).
+ * heard (RFC 9293 3.10.7.4, 1st). But a window that was rounded down (RFC 7323 2.4) is what it was, and
+ * the peer may have all: then what stands below snd_nxt is not heard either, and where both ends filled
+ * the other's window at once, neither would hear anything any more.
  */
 static uint32_t within_window(const struct tcb *tcb, uint32_t seq)
 {
-	uint32_t edge = tcb->snd_una + tcb->snd_wnd;
-	return tcb->state >= TCP_ESTABLISHED && seq_gt(seq, edge) ? edge : seq;
+	uint32_t edge = tcb->snd_una + tcb->snd_wnd, beyond = seq - edge;
+	bool rounded = beyond >> tcb->snd_scale == 0 && (tcb->snd_wnd != 0 || beyond > 1);
+	return tcb->state >= TCP_ESTABLISHED && seq_gt(seq, edge) && !rounded ? edge : seq;
 }
 
 static enum drop_reason emit_control(struct tcb *tcb, uint8_t flags, uint32_t seq)
