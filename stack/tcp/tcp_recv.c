@@ -258,7 +258,10 @@ static enum drop_reason in_order(struct tcb *tcb, struct tcp_seg *seg)
 	if (seg->len > 0)
 		reason = tcp_take_text(tcb, seg);
 	if (tcb->reass != NULL) {
-		fin |= tcp_reass_deliver(tcb);
+		if (fin) /* nothing is behind it, whoever says so */
+			tcp_reass_free(tcb);
+		else
+			fin = tcp_reass_deliver(tcb);
 		acknowledge_now(tcb); /* RFC 5681 4.2: it fills a gap */
 	}
 	if (fin)
