@@ -163,7 +163,8 @@ enum {
 	TCB_ECE = 1 << 6,         /* ECE on every segment until CWR comes (RFC 3168 6.1.3) */
 	TCB_CWR = 1 << 7,         /* CWR on the next new data (RFC 3168 6.1.2) */
 	/* Life. */
-	TCB_NOT_ALONE = 1 << 8, /* no lone segments: rates are sampled, or the user has a timeout */
+	TCB_NOT_ALONE =
+		1 << 10, /* no lone segments: rates are sampled, or the user has a timeout */
 	TCB_PASSIVE = 1 << 9,
 	TCB_FIN_QUEUED = 1 << 11, /* snd_end counts our FIN */
 	TCB_FIN_SENT = 1 << 12,   /* CONN_EV_SENT was told */
