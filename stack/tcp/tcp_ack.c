@@ -180,9 +180,6 @@ static bool is_old(const struct tcb *tcb, const struct tcp_seg *seg)
 
 enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg)
 {
-	/* "if the ACK bit is off, drop the segment and return" */
-	if ((seg->flags & TH_ACK) == 0)
-		return DROP_TCP_NO_ACK;
 	/*
 	 * RFC 5961 5.2: acceptable in ((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT), others are
 	 * discarded and an ACK sent back.

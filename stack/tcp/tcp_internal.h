@@ -723,9 +723,10 @@ void tcp_reass_note_duplicate(struct tcb *tcb, uint32_t start, uint32_t end);
 /* ---- tcp_ack.c, tcp_sack.c, tcp_rack.c, tcp_recovery.c, tcp_rtt.c, tcp_rtx.c, tcp_rate.c --- */
 
 /*
- * RFC 9293 3.10.7.4 (5th) in a synchronised state: acknowledgment, SACK, send window, RTT, loss,
- * congestion. Frees what is acknowledged, adds to conn.acked and tells CONN_EV_SPACE. DROP_NONE:
- * go on with the segment. Whether our FIN is acknowledged shows in snd_una afterwards.
+ * RFC 9293 3.10.7.4 (5th) in a synchronised state, of a segment with ACK: acknowledgment, SACK, send
+ * window, RTT, loss, congestion. Frees what is acknowledged, adds to conn.acked and tells
+ * CONN_EV_SPACE. DROP_NONE: go on with the segment. Whether our FIN is acknowledged shows in snd_una
+ * afterwards.
  */
 enum drop_reason tcp_process_ack(struct tcb *tcb, const struct tcp_seg *seg);
 
@@ -770,7 +771,7 @@ static inline void tcp_rtx_off(struct tcb *tcb)
 /* TCP_TIMER_RTX is due. */
 void tcp_rtx_timeout(struct tcb *tcb);
 
-/* A new RTT sample, us (RFC 6298 2). */
+/* A new RTT sample, us, not 0 (RFC 6298 2). */
 void tcp_rtt_sample(struct tcb *tcb, uint32_t rtt_us);
 
 /* RTO now, ms, with backoff (RFC 6298 (5.5)). */

@@ -79,8 +79,6 @@ static void update_rto(struct tcb *tcb)
 
 void tcp_rtt_sample(struct tcb *tcb, uint32_t rtt_us)
 {
-	if (rtt_us == 0)
-		rtt_us = 1; /* 0 stands for none */
 	take_min(tcb, rtt_us);
 	smooth(tcb, rtt_us);
 	update_rto(tcb);
