@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "stack/base/bytes.h"
+#include "stack/base/seq.h"
 #include "stack/conn.h"
 #include "stack/nif.h"
 #include "stack/tcp/tcp_cc.h"
@@ -359,6 +360,8 @@ static void forge(struct world *w, unsigned from, struct input *in)
 	struct frame *frame = frame_new(bytes, ETHERNET + ip_length + header + length);
 	packet_mend(frame->bytes, frame->length);
 	w->harm |= HARM_PROGRESS | (flags & TH_FIN ? HARM_FIN : 0);
+	if (length > 0 && seq_gt(first + length, side->sent))
+		w->harm |= HARM_FIN; /* what is taken beyond the end moves the end */
 	if (!w->side[0].connected || !w->side[1].connected)
 		w->harm |= HARM_FIN | HARM_BYTES; /* it may choose the sequence numbers */
 	if (side->iss_changed)
