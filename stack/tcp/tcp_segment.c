@@ -277,8 +277,8 @@ APART enum drop_reason slow_path(struct tcb *tcb, struct tcp_seg *seg)
 		challenge(tcb);
 		return refuse(seg, DROP_TCP_CHALLENGED);
 	}
-	if ((seg->flags & TH_ACK) ==
-		0) /* 5th: "if the ACK bit is off, drop the segment and return" */
+	/* 5th: "if the ACK bit is off, drop the segment and return" */
+	if ((seg->flags & TH_ACK) == 0)
 		return refuse(seg, DROP_TCP_NO_ACK);
 	if (tcb->flags & TCB_TS)
 		take_timestamp(tcb, seg);
