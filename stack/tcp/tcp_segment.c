@@ -147,6 +147,16 @@ static bool resets_after_fin(const struct tcb *tcb, const struct tcp_seg *seg)
 }
 
 /*
+ * Bare, and from the byte before the one expected. As a keepalive it asks for an ACK; but it may be from
+ * the edge of our window, by a peer whose probe we have taken beyond it: where the probes of two ends
+ * cross, nothing else tells either that its own arrived. So it is answered, and its ACK counts.
+ */
+static bool is_from_byte_before(const struct tcb *tcb, const struct tcp_seg *seg)
+{
+	return tcp_seg_len(seg) == 0 && seg->seq == tcb->rcv_nxt - 1 && (seg->flags & TH_RST) == 0;
+}
+
+/*
  * 1st. With a window of zero nothing but a bare ACK is acceptable; yet the ACK and RST of a segment
  * at the window's edge are taken (MUST-66), without its text. And so is a bare FIN, which takes no
  * room: there are peers that send it again and again, without waiting, until it is acknowledged.
@@ -168,6 +178,8 @@ static enum drop_reason check_sequence(struct tcb *tcb, struct tcp_seg *seg)
 		note_old(tcb, seg);
 		answer_refused(tcb, seg);
 	}
+	if (is_from_byte_before(tcb, seg))
+		return DROP_NONE;
 	return is_old(tcb, seg) ? DROP_TCP_DUPLICATE : DROP_TCP_WINDOW;
 }
 
