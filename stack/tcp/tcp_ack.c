@@ -147,9 +147,7 @@ static void take_lone(struct tcb *tcb, const struct tcp_seg *seg)
 	};
 	tcb->cc.ops->on_ack(&tcb->cc, &news);
 	if (tcb->snd_una == tcb->snd_end)
-		tcp_rtx_off(tcb);
-	else
-		tcb_output_later(tcb);
+		tcp_rtx_off(tcb); /* else what is queued is on its way */
 }
 
 static void scoreboard(struct tcb *tcb, struct tcp_ack *ack)
