@@ -7,6 +7,9 @@
 # address at once; a client of before learns that its connection is gone. It ends in order as well
 # when its terminal does, but not under nohup.
 
+# Under nohup the hangup would be ignored from the beginning.
+[ -z "$(trap -p HUP)" ] || exec env --default-signal=HUP "$0" "$@"
+
 . "$(dirname "$0")/lib.sh"
 e2e_begin
 
