@@ -173,9 +173,8 @@ void stack_memory(const struct stack *st, struct stack_memory *memory);
 
 /* Protocol counters since stack_init, RFC 4293 and RFC 4022 in spirit. */
 struct stack_counters {
-	uint64_t rx_frames, rx_bytes, tx_frames;
+	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 	uint64_t tx_busy; /* times that a device had no room; what TCP has is sent later */
-	uint64_t tx_bytes;
 	uint64_t tcp_rx_segments, tcp_tx_segments, tcp_retransmits;
 	uint64_t tcp_fast_recoveries, tcp_rtos, tcp_tlps; /* tcp_tlps: tail loss probes */
 	uint64_t tcp_spurious_undone;                     /* reductions taken back */
