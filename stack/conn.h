@@ -90,7 +90,7 @@ int conn_connect(struct stack *st, const ip_addr_t *local, uint16_t local_port,
 	struct conn **conn);
 
 /*
- * Queues a chain behind what is queued; owns it from here on and gives each pbuf back when its
+ * Queues a chain, of one pbuf at least, behind what is queued; owns it from here on and gives each pbuf back when its
  * last byte was acknowledged, or with the connection. The caller bounds what is unacknowledged;
  * this takes all. The bytes must not change meanwhile. Sent at the latest by
  * stack_flush_output. Ignored (and the chain freed) after conn_shutdown or an error.

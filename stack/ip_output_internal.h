@@ -94,9 +94,7 @@ INLINE uint8_t *ip_write_headers(const struct ip_packet *packet, uint32_t l4_tot
 
 /* The packet */
 
-/*
- * A copy in memory. By field, or the compiler keeps each of them there for it all the way.
- */
+/* A copy in memory. By field, or the compiler keeps each of them there for it all the way. */
 INLINE struct ip_packet ip_packet_copy(const struct ip_packet *packet)
 {
 	return (struct ip_packet){

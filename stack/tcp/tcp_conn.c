@@ -48,10 +48,11 @@ void conn_send(struct conn *conn, struct pbuf *chain)
 		pbuf_free(chain);
 		return;
 	}
-	if (chain->next == NULL && chain->len > 0)
+	if (chain->next == NULL && chain->len > 0) /* as mostly, which saves the loop */
 		enqueue(tcb, chain);
 	else
 		enqueue_all(tcb, chain);
+	/* tcb_output_later, without its call */
 	if ((tcb->flags & TCB_IN_OUTPUT) == 0)
 		tcb_output_enter(tcp_of(conn->stack), tcb);
 }

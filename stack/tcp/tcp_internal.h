@@ -163,8 +163,6 @@ enum {
 	TCB_ECE = 1 << 6,         /* ECE on every segment until CWR comes (RFC 3168 6.1.3) */
 	TCB_CWR = 1 << 7,         /* CWR on the next new data (RFC 3168 6.1.2) */
 	/* Life. */
-	TCB_NOT_ALONE =
-		1 << 10, /* no lone segments: rates are sampled, or the user has a timeout */
 	TCB_PASSIVE = 1 << 9,
 	TCB_FIN_QUEUED = 1 << 11, /* snd_end counts our FIN */
 	TCB_FIN_SENT = 1 << 12,   /* CONN_EV_SENT was told */
@@ -178,6 +176,7 @@ enum {
 	TCB_NO_DELAY = 1 << 19, /* no Nagle (RFC 9293 3.7.4) */
 	TCB_NO_DELAYED_ACK = 1 << 20,
 	TCB_KEEP_ALIVE = 1 << 21,
+	TCB_NOT_ALONE = 1 << 10,       /* no lone segments: a user timeout, or rates are sampled */
 	TCB_FAST_OPEN = 1 << 22,       /* the SYN asked for a cookie or carried data (RFC 7413) */
 	TCB_PMTU_BLACK_HOLE = 1 << 23, /* RFC 8899: smaller segments are being tried */
 	TCB_BLOCKED = 1 << 25,         /* the device or memory stopped the last output */
@@ -543,7 +542,7 @@ static inline void tcb_event(struct tcb *tcb, uint16_t events)
 		tcb_tell(tcb, events);
 }
 
-/* To be looked at by tcp_flush_output, or no longer. enter: it is not yet; leave: it is. */
+/* To be looked at by tcp_flush_output, or no longer. enlist, enter: it is not yet; leave: it is. */
 void tcb_output_enlist(struct tcb *tcb);
 void tcb_output_forget(struct tcb *tcb);
 

@@ -275,7 +275,7 @@ static inline void tcp_pmtu_progress(struct tcb *tcb)
 /* ---- for tcp_output.c ---- */
 
 /* Data is to leave behind idle time (RFC 5681 4.1). */
-static inline void tcp_idle_told(struct tcb *tcb, uint32_t rto_ms)
+static inline void tcp_tell_idle(struct tcb *tcb, uint32_t rto_ms)
 {
 	const struct stack *st = tcb->conn.stack;
 	uint32_t idle_ms = tcp_now_ms(st) - tcb->sent_ms;
@@ -292,7 +292,7 @@ static inline void tcp_idle_restart(struct tcb *tcb)
 	if (tcb->tx != NULL && tcb->tx->pto_base_ms == tcp_now_ms(tcb->conn.stack))
 		return;
 	tcp_pmtu_progress(tcb);
-	tcp_idle_told(tcb, tcp_rto_ms(tcb));
+	tcp_tell_idle(tcb, tcp_rto_ms(tcb));
 }
 
 #endif

@@ -141,8 +141,8 @@ static uint8_t ect(const struct tcb *tcb, const struct tcp_txseg *txseg)
 }
 
 /*
- * Bytes of the send queue as one packet. From flags on: what the caller knows of it when this is
- * compiled costs nothing.
+ * Bytes of the send queue as one packet. st is the tcb's, which the caller has at hand. From flags on:
+ * what it knows of them when this is compiled costs nothing.
  */
 INLINE enum drop_reason emit_text(struct stack *st, struct tcb *tcb, const struct tcp_txseg *text,
 	uint8_t flags, uint8_t ecn, uint16_t gso_size, bool timestamps)
@@ -595,7 +595,7 @@ INLINE enum drop_reason emit_alone(struct stack *st, struct tcb *tcb, bool times
 	return emit_text(st, tcb, &text, TH_ACK | TH_PSH, 0, 0, timestamps);
 }
 
-/* It did not leave: what the next turn does is no longer for here. */
+/* It did not leave: blocked, the next turn takes the usual way. */
 SELDOM void block_alone(struct tcb *tcb)
 {
 	tcb->flags |= TCB_BLOCKED;
@@ -607,7 +607,7 @@ APART void send_alone(struct tcb *tcb)
 {
 	struct stack *st = tcb->conn.stack;
 	uint32_t rto_ms = tcp_rto_ms(tcb);
-	tcp_idle_told(tcb, rto_ms);
+	tcp_tell_idle(tcb, rto_ms);
 	if (fills_cwnd(tcb)) {
 		output(tcb);
 		return;

@@ -38,7 +38,10 @@ struct lab {
 
 extern struct lab lab;
 
-/* flags: TCB_SACK and so on; no segment leaves alone. The window is 64 KiB, cwnd ten segments, the RTT 100 ms. */
+/*
+ * flags: TCB_SACK and so on; no segment leaves alone. The window is 64 KiB, cwnd ten segments, the
+ * RTT 100 ms.
+ */
 void lab_open(uint32_t flags);
 void lab_close(void);
 /* Before anything is sent; NewReno without pacing otherwise. */

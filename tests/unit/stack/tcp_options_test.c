@@ -107,7 +107,7 @@ static void impossible_length_is_refused(void **state)
 	assert_false(PARSE(&o, 254));
 }
 
-/* RFC 9293 3.1 (MUST-7): a known kind with the length of no such option is skipped, as an unknown one. */
+/* RFC 9293 3.1 (MUST-6, MUST-7): a known kind with the length of no such option is skipped. */
 static void known_option_of_wrong_length_is_skipped(void **state)
 {
 	struct tcp_options o;
